@@ -1,0 +1,312 @@
+// What agents and controllers say to each other: JSON messages over one WebSocket that the agent opens.
+//
+// Handshake: the agent sends `hello` with a nonce; the controller answers `challenge` with its own nonce and
+// proof = HMAC-SHA256(token, "controller" ‖ agent ‖ agent nonce ‖ controller nonce); the agent answers `proof` with
+// HMAC-SHA256(token, "agent" ‖ agent ‖ agent nonce ‖ controller nonce); the controller answers `welcome`. The token itself
+// never crosses the network, and each side knows that the other has it.
+//
+// After that, either side sends messages of the kinds below at any time. A message is an object with `type`; unknown
+// types are ignored (newer peers), malformed ones end the connection.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/data/describe.hpp"
+#include "core/data/json.hpp"
+#include "core/data/ordered_map.hpp"
+#include "core/data/scalars.hpp"
+#include "core/ownership/report.hpp"
+
+namespace lifeboat::wire {
+
+// ---- agent → controller
+
+// Everything an agent knows of its host, sent every `report_every` and at once when something important changes.
+struct Report {
+  static constexpr std::string_view kType = "report";
+  int64_t boot_ns = 0;  // agent's CLOCK_BOOTTIME when it was sent; grants refer to it
+  OrderedMap<MemberReport> members;  // by service name: the member this agent runs
+  OrderedMap<int64_t> units;         // by http service: instances that are up
+};
+BOOST_DESCRIBE_STRUCT(Report, (), (boot_ns, members, units))
+constexpr auto field_docs(const Report*) {
+  return std::to_array<FieldDoc>({{"boot_ns", Need::required, "agent's boot clock when it was sent"},
+                                  {"members", Need::optional, "state of the databases it runs, by service"},
+                                  {"units", Need::optional, "running instances, by service"}});
+}
+
+// Asks to keep the right to write. The agent counts its lease from `sent_ns`, its own clock when this was sent.
+struct Renew {
+  static constexpr std::string_view kType = "renew";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+};
+BOOST_DESCRIBE_STRUCT(Renew, (), (service, member, term, sent_ns))
+constexpr auto field_docs(const Renew*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it holds"},
+                                  {"sent_ns", Need::required, "agent's boot clock when it was sent"}});
+}
+
+// Gives the right to write back: every process of the server is gone and it will not be started again under this term.
+struct Release {
+  static constexpr std::string_view kType = "release";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(Release, (), (service, member, term, reason))
+constexpr auto field_docs(const Release*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it held"},
+                                  {"reason", Need::required, "why, for people"}});
+}
+
+// What one probe found.
+struct ProbeResult {
+  static constexpr std::string_view kType = "probe-result";
+  std::string target;
+  bool ok = false;
+  std::string detail;
+  int64_t took_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(ProbeResult, (), (target, ok, detail, took_ms))
+constexpr auto field_docs(const ProbeResult*) {
+  return std::to_array<FieldDoc>({{"target", Need::required, "id of the target"},
+                                  {"ok", Need::required, "whether it answered as it should"},
+                                  {"detail", Need::optional, "what came back"},
+                                  {"took_ms", Need::optional, "how long it took"}});
+}
+
+struct Reply {
+  static constexpr std::string_view kType = "reply";
+  uint64_t id = 0;
+  bool ok = false;
+  Json result;
+  std::string error_kind;  // to_string(ErrorKind)
+  std::string error;
+  std::string hint;
+};
+BOOST_DESCRIBE_STRUCT(Reply, (), (id, ok, result, error_kind, error, hint))
+constexpr auto field_docs(const Reply*) {
+  return std::to_array<FieldDoc>({{"id", Need::required, "id of the request"},
+                                  {"ok", Need::required, "whether it was done"},
+                                  {"result", Need::optional, "what came of it"},
+                                  {"error_kind", Need::optional, "kind of error"},
+                                  {"error", Need::optional, "error in words"},
+                                  {"hint", Need::optional, "what to do next"}});
+}
+
+struct Progress {
+  static constexpr std::string_view kType = "progress";
+  uint64_t id = 0;
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(Progress, (), (id, text))
+constexpr auto field_docs(const Progress*) {
+  return std::to_array<FieldDoc>({{"id", Need::required, "id of the request"},
+                                  {"text", Need::required, "how far it is, for people"}});
+}
+
+// ---- controller → agent
+
+// Answer to Renew. `granted` false: the term is over, stop writing now.
+struct Renewed {
+  static constexpr std::string_view kType = "renewed";
+  std::string service;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+  bool granted = false;
+};
+BOOST_DESCRIBE_STRUCT(Renewed, (), (service, term, sent_ns, granted))
+constexpr auto field_docs(const Renewed*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"term", Need::required, "term"},
+                                  {"sent_ns", Need::required, "as in the renewal"},
+                                  {"granted", Need::required, "whether it holds on"}});
+}
+
+struct Peer {
+  std::string address;
+  int64_t port = 5432;
+};
+BOOST_DESCRIBE_STRUCT(Peer, (), (address, port))
+constexpr auto field_docs(const Peer*) {
+  return std::to_array<FieldDoc>({{"address", Need::required, "address"}, {"port", Need::required, "port"}});
+}
+
+// One PostgreSQL server that the agent runs.
+struct ServerConfig {
+  std::string member;
+  int64_t port = 5432;
+  std::string listen;    // address it listens on
+  std::string data_dir;  // empty: below the agent's own folder
+  std::string database;
+  std::string replication_user;
+  std::string replication_password;
+  OrderedMap<Peer> members;  // all members, this one too
+  int64_t lease_ms = 0;
+  bool first_primary = false;  // may create the cluster when no data directory exists anywhere
+};
+BOOST_DESCRIBE_STRUCT(ServerConfig, (),
+                      (member, port, listen, data_dir, database, replication_user, replication_password, members,
+                       lease_ms, first_primary))
+constexpr auto field_docs(const ServerConfig*) {
+  return std::to_array<FieldDoc>({{"member", Need::required, "its name"},
+                                  {"port", Need::required, "port"},
+                                  {"listen", Need::required, "address it listens on"},
+                                  {"data_dir", Need::optional, "data directory"},
+                                  {"database", Need::required, "database with the users' data"},
+                                  {"replication_user", Need::required, "role of standbys"},
+                                  {"replication_password", Need::optional, "its password"},
+                                  {"members", Need::required, "all members"},
+                                  {"lease_ms", Need::required, "length of the lease"},
+                                  {"first_primary", Need::optional, "may create the cluster"}});
+}
+
+// A group of instances that the agent keeps running.
+struct UnitConfig {
+  std::vector<std::string> command;  // ${port} is replaced for each instance
+  OrderedMap<std::string> environment;
+  std::string health;  // path asked at http://listen:port
+  std::string listen;
+  int64_t port = 8080;
+  int64_t count = 1;
+  int64_t max = 1;
+};
+BOOST_DESCRIBE_STRUCT(UnitConfig, (), (command, environment, health, listen, port, count, max))
+constexpr auto field_docs(const UnitConfig*) {
+  return std::to_array<FieldDoc>({{"command", Need::required, "program and arguments"},
+                                  {"environment", Need::optional, "environment"},
+                                  {"health", Need::required, "path that answers 200 when well"},
+                                  {"listen", Need::required, "address instances listen on"},
+                                  {"port", Need::required, "port of the first"},
+                                  {"count", Need::required, "how many run unless scaled"},
+                                  {"max", Need::required, "how many may run"}});
+}
+
+// A thing the agent watches from where it stands. kind: tcp | http.
+struct ProbeConfig {
+  std::string id;
+  std::string kind;
+  std::string address;
+  int64_t port = 0;
+  std::string path;
+  std::string host_header;
+  int64_t every_ms = 1000;
+  int64_t within_ms = 1000;
+};
+BOOST_DESCRIBE_STRUCT(ProbeConfig, (), (id, kind, address, port, path, host_header, every_ms, within_ms))
+constexpr auto field_docs(const ProbeConfig*) {
+  return std::to_array<FieldDoc>({{"id", Need::required, "id of the target"},
+                                  {"kind", Need::required, "tcp or http"},
+                                  {"address", Need::required, "address or name"},
+                                  {"port", Need::required, "port"},
+                                  {"path", Need::optional, "path for http"},
+                                  {"host_header", Need::optional, "Host header for http"},
+                                  {"every_ms", Need::required, "time between two probes"},
+                                  {"within_ms", Need::required, "time a probe may take"}});
+}
+
+// All an agent has to do. Replaces what it was told before; the agent keeps a copy on disk (mode 0600) and goes on by
+// it when no controller answers.
+struct Configure {
+  static constexpr std::string_view kType = "configure";
+  OrderedMap<ServerConfig> servers;  // by service
+  OrderedMap<UnitConfig> units;      // by service
+  std::vector<ProbeConfig> probes;
+  int64_t report_every_ms = 100;
+};
+BOOST_DESCRIBE_STRUCT(Configure, (), (servers, units, probes, report_every_ms))
+constexpr auto field_docs(const Configure*) {
+  return std::to_array<FieldDoc>({{"servers", Need::optional, "databases it runs"},
+                                  {"units", Need::optional, "instances it keeps running"},
+                                  {"probes", Need::optional, "what it watches"},
+                                  {"report_every_ms", Need::optional, "time between two reports"}});
+}
+
+// A request for one thing to be done; answered by Reply with the same id, perhaps after some Progress.
+// `method` and `params` are one of the structs below.
+struct Request {
+  static constexpr std::string_view kType = "request";
+  uint64_t id = 0;
+  std::string method;
+  Json params;
+  int64_t within_ms = 0;  // the agent gives up after this
+};
+BOOST_DESCRIBE_STRUCT(Request, (), (id, method, params, within_ms))
+constexpr auto field_docs(const Request*) {
+  return std::to_array<FieldDoc>({{"id", Need::required, "id"},
+                                  {"method", Need::required, "what to do"},
+                                  {"params", Need::optional, "with what"},
+                                  {"within_ms", Need::required, "time allowed"}});
+}
+
+// postgres.lead: become (or go on as) the writable primary under `term`. The lease counts from `as_of_ns`, the agent's
+// clock in its newest report that the controller had seen. Replies {timeline, lsn, seconds} when a write is possible.
+struct Lead {
+  static constexpr std::string_view kMethod = "postgres.lead";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  int64_t as_of_ns = 0;
+};
+BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns))
+constexpr auto field_docs(const Lead*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term granted"},
+                                  {"as_of_ns", Need::required, "start of the lease on the agent's clock"}});
+}
+
+// postgres.follow: be a standby of `upstream` (a member). Rewinds, or takes a fresh copy, when the histories have parted.
+// Replies {how: already|reconfigured|started|rewound|copied, seconds} when it streams.
+struct Follow {
+  static constexpr std::string_view kMethod = "postgres.follow";
+  std::string service;
+  std::string member;
+  std::string upstream;
+  uint64_t term = 0;  // term of the upstream; the agent refuses an older one than it has seen
+};
+BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term))
+constexpr auto field_docs(const Follow*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"upstream", Need::required, "member to follow"},
+                                  {"term", Need::required, "term of the upstream"}});
+}
+
+// postgres.step-down: for a planned switchover. A checkpoint first, then a clean (fast) stop, so that connected standbys get
+// every record. Replies {lsn: shutdown checkpoint, timeline, seconds}; the term is released with the stop.
+struct StepDown {
+  static constexpr std::string_view kMethod = "postgres.step-down";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+};
+BOOST_DESCRIBE_STRUCT(StepDown, (), (service, member, term))
+constexpr auto field_docs(const StepDown*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it gives up"}});
+}
+
+// units.scale: run `count` instances of a service. Replies {up} when that many are healthy (or stopped).
+struct Scale {
+  static constexpr std::string_view kMethod = "units.scale";
+  std::string service;
+  int64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(Scale, (), (service, count))
+constexpr auto field_docs(const Scale*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"}, {"count", Need::required, "how many"}});
+}
+
+}  // namespace lifeboat::wire

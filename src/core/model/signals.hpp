@@ -1,0 +1,81 @@
+// What is watched for. A signal is believed only when a quorum of vantage points says the same for long enough.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/data/describe.hpp"
+#include "core/data/scalars.hpp"
+
+namespace lifeboat {
+
+// Every watched thing of a region stopped answering, seen from outside that region.
+struct RegionLostSignal {
+  static constexpr std::string_view kKind = "region-lost";
+  Duration for_{5'000};
+  Duration every{1'000};
+  Duration within{1'000};
+  int quorum = 2;
+};
+BOOST_DESCRIBE_STRUCT(RegionLostSignal, (), (for_, every, within, quorum))
+constexpr auto field_docs(const RegionLostSignal*) {
+  return std::to_array<FieldDoc>({
+      {"for", Need::optional, "how long it must be seen before it is believed (5s)"},
+      {"every", Need::optional, "time between two probes (1s)"},
+      {"within", Need::optional, "time a probe may take (1s)"},
+      {"quorum", Need::optional, "how many regions other than the lost one must see it (2)"},
+  });
+}
+
+// The users' endpoint fails or is too slow.
+struct EndpointSignal {
+  static constexpr std::string_view kKind = "endpoint";
+  Identifier service;
+  std::string path = "/health";
+  Duration for_{10'000};
+  Duration every{1'000};
+  Duration within{2'000};
+  int quorum = 2;
+};
+BOOST_DESCRIBE_STRUCT(EndpointSignal, (), (service, path, for_, every, within, quorum))
+constexpr auto field_docs(const EndpointSignal*) {
+  return std::to_array<FieldDoc>({
+      {"service", Need::required, "the dns, haproxy or http service asked"},
+      {"path", Need::optional, "path asked (/health)"},
+      {"for", Need::optional, "how long it must be seen before it is believed (10s)"},
+      {"every", Need::optional, "time between two probes (1s)"},
+      {"within", Need::optional, "time an answer may take (2s)"},
+      {"quorum", Need::optional, "how many regions must see it (2)"},
+  });
+}
+
+// No member of a database can be written to.
+struct DatabaseSignal {
+  static constexpr std::string_view kKind = "database";
+  Identifier service;
+  Duration for_{1'000};
+};
+BOOST_DESCRIBE_STRUCT(DatabaseSignal, (), (service, for_))
+constexpr auto field_docs(const DatabaseSignal*) {
+  return std::to_array<FieldDoc>({
+      {"service", Need::required, "the postgres service"},
+      {"for", Need::optional, "how long it must have no writable member (1s)"},
+  });
+}
+
+// Raised by a person or a webhook, never by a probe.
+struct RaisedSignal {
+  static constexpr std::string_view kKind = "raised";
+  std::string title;
+};
+BOOST_DESCRIBE_STRUCT(RaisedSignal, (), (title))
+constexpr auto field_docs(const RaisedSignal*) {
+  return std::to_array<FieldDoc>({
+      {"title", Need::optional, "what it means"},
+  });
+}
+
+using Signal = std::variant<RegionLostSignal, EndpointSignal, DatabaseSignal, RaisedSignal>;
+
+}  // namespace lifeboat

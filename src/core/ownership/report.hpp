@@ -1,0 +1,73 @@
+// What an agent says of the database server it runs. Claims, not commands: the ownership machine weighs them.
+#pragma once
+
+#include <string>
+
+#include "core/data/describe.hpp"
+#include "core/data/ordered_map.hpp"
+#include "core/data/scalars.hpp"
+
+namespace lifeboat {
+
+// A position in the write-ahead log: 64 bits, printed as "HI/LO" in hex. Only comparable on one timeline's history.
+struct Lsn {
+  uint64_t value = 0;
+  auto operator<=>(const Lsn&) const = default;
+};
+template <>
+struct ScalarText<Lsn> {
+  static constexpr std::string_view kName = "WAL position";
+  static constexpr std::string_view kPattern = "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$";
+  static std::expected<Lsn, std::string> parse(std::string_view text);
+  static std::string format(const Lsn& value);
+};
+
+BOOST_DEFINE_ENUM_CLASS(ServerState,
+                        absent,    // no data directory
+                        stopped,   // no process; may be started
+                        starting,  // process is up, does not answer yet
+                        standby,   // answers, in recovery
+                        primary,   // answers, takes writes
+                        hung,      // process is up, does not answer within the bound
+                        changing,  // rewinding, copying or promoting
+                        parked)    // cannot go on by itself; `reason` says why
+
+struct MemberReport {
+  std::string member;
+  ServerState state = ServerState::stopped;
+  std::string reason;
+  uint64_t term = 0;             // term under which it may write; 0: none
+  uint64_t floor = 0;            // highest term it has ever seen
+  int64_t lease_left_ms = 0;     // on the agent's clock
+  uint64_t system_id = 0;
+  uint32_t timeline = 0;
+  Lsn written;                   // primary: flushed; standby: received and flushed
+  Lsn replayed;                  // standby
+  bool streaming = false;        // standby: receiver connected and heard from within 5 s
+  std::string upstream;          // standby: member it follows
+  bool replay_paused = false;
+  int64_t lag_ms = -1;           // standby: age of what it has not replayed; -1 unknown
+  OrderedMap<Lsn> standbys;      // primary: flushed position of each connected standby, by member
+};
+BOOST_DESCRIBE_STRUCT(MemberReport, (),
+                      (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
+                       streaming, upstream, replay_paused, lag_ms, standbys))
+constexpr auto field_docs(const MemberReport*) {
+  return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
+                                  {"state", Need::required, "state of the server"},
+                                  {"reason", Need::optional, "why, when parked or stopped"},
+                                  {"term", Need::optional, "term under which it may write"},
+                                  {"floor", Need::optional, "highest term ever seen"},
+                                  {"lease_left_ms", Need::optional, "what is left of its lease"},
+                                  {"system_id", Need::optional, "PostgreSQL's system identifier"},
+                                  {"timeline", Need::optional, "timeline"},
+                                  {"written", Need::optional, "durable position"},
+                                  {"replayed", Need::optional, "replayed position"},
+                                  {"streaming", Need::optional, "whether it receives from its upstream"},
+                                  {"upstream", Need::optional, "member it follows"},
+                                  {"replay_paused", Need::optional, "whether replay is paused"},
+                                  {"lag_ms", Need::optional, "age of what is not replayed"},
+                                  {"standbys", Need::optional, "positions of its standbys"}});
+}
+
+}  // namespace lifeboat

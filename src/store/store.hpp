@@ -1,0 +1,76 @@
+// The one memory of Lifeboat: a hash-chained journal, and who owns which database. Implemented by SQLite (one
+// controller, one machine) and, behind the same contract, by a quorum store. No policy lives here.
+//
+// Journal: append() is durable when it returns, all events of one call or none. Events are numbered without gaps.
+//   hash(n) = SHA-256(hash(n-1) ‖ canonical JSON of {seq, at, stream, kind, body}); hash(0) is 64 zeros.
+// Ownership: terms only grow and a term is granted once, ever.
+// Cancellation: an append that was handed over is carried out; the caller that stops waiting does not know its outcome.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/data/json.hpp"
+#include "io/task.hpp"
+
+namespace lifeboat {
+
+struct NewEvent {
+  std::string stream;  // "run/R-3", "incident/INC-2", "database/main", "signals"
+  std::string kind;    // "step-started"
+  Json body;
+};
+
+struct StoredEvent {
+  uint64_t seq = 0;
+  WallTime at{};
+  std::string stream;
+  std::string kind;
+  Json body;
+  std::string hash;  // lower-case hex
+};
+
+// Who may write to a database. `holder` is empty while nobody may.
+struct OwnershipRecord {
+  uint64_t term = 0;
+  std::string holder;
+};
+
+struct EventFilter {
+  std::string stream;       // exactly this one; empty: all
+  std::string stream_prefix;  // "run/": those that begin so
+  uint64_t after = 0;       // only those with a greater number
+  size_t limit = 10'000;
+};
+
+struct ChainReport {
+  bool whole = false;
+  uint64_t events = 0;
+  uint64_t broken_at = 0;  // the first event that does not fit; 0 when whole
+  std::string head;        // hash of the last event
+  std::string reason;      // in words, when not whole
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual Task<Result<std::vector<StoredEvent>>> append(std::vector<NewEvent> events) = 0;
+  virtual Task<Result<std::vector<StoredEvent>>> read(EventFilter filter) = 0;
+  virtual Task<Result<ChainReport>> verify() = 0;
+  // The next number of a named counter ("run", "incident"), never given twice.
+  virtual Task<Result<uint64_t>> next_number(std::string counter) = 0;
+
+  virtual Task<Result<OwnershipRecord>> ownership(std::string service) = 0;
+  // Grants the next term to `holder`, if the recorded term still is `expected_term` (else: conflict). Also used with an
+  // empty holder to take the right away. Durable when it returns; the journal event is written in the same transaction.
+  virtual Task<Result<OwnershipRecord>> grant(std::string service, uint64_t expected_term, std::string holder,
+                                              NewEvent journal) = 0;
+};
+
+// Opens or creates the store in one file (WAL, synchronous=FULL). Refuses with `conflict` when another process has it
+// open, and with `invalid_input` when the file is of a newer version.
+Result<std::unique_ptr<Store>> open_sqlite_store(std::string path);
+
+}  // namespace lifeboat
