@@ -60,13 +60,15 @@ struct Release {
   std::string member;
   uint64_t term = 0;
   std::string reason;
+  bool server_failed = false;  // the server died or hung; not: it was fenced or told to stop
 };
-BOOST_DESCRIBE_STRUCT(Release, (), (service, member, term, reason))
+BOOST_DESCRIBE_STRUCT(Release, (), (service, member, term, reason, server_failed))
 constexpr auto field_docs(const Release*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"term", Need::required, "term it held"},
-                                  {"reason", Need::required, "why, for people"}});
+                                  {"reason", Need::required, "why, for people"},
+                                  {"server_failed", Need::optional, "the server died or hung"}});
 }
 
 // What one probe found.
@@ -251,19 +253,22 @@ constexpr auto field_docs(const Request*) {
 
 // postgres.lead: become (or go on as) the writable primary under `term`. The lease counts from `as_of_ns`, the agent's
 // clock in its newest report that the controller had seen. Replies {timeline, lsn, seconds} when a write is possible.
+// After an error reply the agent holds no term and its server takes no writes.
 struct Lead {
   static constexpr std::string_view kMethod = "postgres.lead";
   std::string service;
   std::string member;
   uint64_t term = 0;
   int64_t as_of_ns = 0;
+  Lsn at_least;  // for a switchover: a standby must have received this before it is promoted; 0/0: does not matter
 };
-BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns))
+BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least))
 constexpr auto field_docs(const Lead*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"term", Need::required, "term granted"},
-                                  {"as_of_ns", Need::required, "start of the lease on the agent's clock"}});
+                                  {"as_of_ns", Need::required, "start of the lease on the agent's clock"},
+                                  {"at_least", Need::optional, "position to have received before promoting"}});
 }
 
 // postgres.follow: be a standby of `upstream` (a member). Rewinds, or takes a fresh copy, when the histories have parted.

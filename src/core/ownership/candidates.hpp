@@ -1,0 +1,22 @@
+// Who can be promoted, who of them should be, and what that would set aside.
+#pragma once
+
+#include "core/ownership/state.hpp"
+
+namespace lifeboat::ownership {
+
+// Why this member cannot be promoted now; empty when it can.
+std::string why_not_candidate(const State& state, const Member& member, MonoTime now);
+
+struct Choice {
+  std::string member;              // empty: nobody
+  std::string reason;              // why this one, or why nobody, for people
+  uint64_t lost_bytes = 0;         // what it lacks of what is known to have been written
+  std::optional<Duration> lost_age;  // the same as time; nothing when it cannot be told
+};
+
+// The most advanced candidate in `to` (a region, a member, or empty for anywhere) that is not in `except`; ties go to the
+// order of the plan.
+Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now);
+
+}  // namespace lifeboat::ownership

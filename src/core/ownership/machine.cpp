@@ -1,0 +1,533 @@
+#include "core/ownership/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+namespace lifeboat::ownership {
+namespace {
+
+constexpr size_t kPositionsKept = 1200;  // two minutes at ten reports a second
+constexpr Duration kFollowBackoff{500};
+constexpr Duration kFollowBackoffMost{10'000};
+// A standby that does not stream for this long is told again whom to follow.
+constexpr Duration kStreamPatience{2'000};
+constexpr Duration kRestartPause{5'000};
+
+Error transfer_error(ErrorKind kind, std::string what, std::string hint = {}) {
+  Error error;
+  error.kind = kind;
+  error.what = std::move(what);
+  error.hint = std::move(hint);
+  return error;
+}
+
+// One call of step(): the state, the time and the commands that come of it.
+class Turn {
+ public:
+  Turn(State& state, MonoTime now) : state_(state), now_(now) {}
+  std::vector<Command> commands;
+
+  void take(const Tick&) {}
+
+  void take(const AgentConnected& input) {
+    if (Member* member = state_.find(input.member)) {
+      member->connected = true;
+      member->reported = false;
+      member->command_running = false;
+    }
+  }
+
+  void take(const AgentLost& input) {
+    if (Member* member = state_.find(input.member)) {
+      member->connected = false;
+      member->reported = false;
+      member->command_running = false;
+    }
+  }
+
+  void take(const Reported& input) {
+    Member* member = state_.find(input.report.member);
+    if (member == nullptr) return;
+    member->connected = true;
+    member->reported = true;
+    member->last_report = now_;
+    member->agent_clock_ns = input.agent_clock_ns;
+    member->report = input.report;
+    bool is_holder = member->config.name == state_.holder;
+    if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
+      remember_position(input.report.written);
+      if (!state_.confirmed) note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
+      state_.confirmed = true;
+    }
+    // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
+  }
+
+  void take(const RenewAsked& input) {
+    bool granted = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight &&
+                   state_.vacancy == Vacancy::none;
+    if (granted) state_.lease_until = std::max(state_.lease_until, now_ + state_.config.lease);
+    commands.push_back(AnswerRenew{input.member, input.term, input.sent_ns, granted});
+  }
+
+  void take(const Released& input) {
+    if (input.member != state_.holder || input.term != state_.term || state_.grant_in_flight) return;
+    if (state_.vacancy != Vacancy::none) return;
+    bool planned = state_.transfer && state_.transfer->kind == TransferKind::switchover &&
+                   state_.transfer->stage == Transfer::Stage::stepping_down;
+    Vacancy cause = planned ? Vacancy::stepped_down : input.server_failed ? Vacancy::server_died : Vacancy::lease_ended;
+    become_vacant(cause, fmt::format("{} released term {}: {}", input.member, input.term, input.reason));
+  }
+
+  void take(const GrantMade& input) {
+    assert(input.term > state_.term && "terms only grow");
+    state_.grant_in_flight = false;
+    state_.term = input.term;
+    state_.holder = input.holder;
+    state_.vacancy = Vacancy::none;
+    state_.confirmed = false;
+    state_.lease_until = now_ + state_.config.lease;
+    state_.automatic_refused.clear();
+    Member* holder = state_.find(input.holder);
+    if (holder == nullptr) return;
+    Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
+    if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
+    holder->command_running = true;
+    commands.push_back(SendLead{input.holder, input.term, holder->agent_clock_ns, at_least});
+  }
+
+  void take(const GrantFailed& input) {
+    state_.grant_in_flight = false;
+    note("grant-failed", "the right to write could not be recorded: " + input.reason);
+    if (state_.transfer) finish_transfer(transfer_error(ErrorKind::conflict, "the right to write could not be recorded: " + input.reason,
+                                                        "another controller may be at work; look at `lifeboat status`"));
+  }
+
+  void take(const CommandDone& input) {
+    Member* member = state_.find(input.member);
+    if (member == nullptr) return;
+    member->command_running = false;
+    switch (input.what) {
+      case CommandDone::What::lead: return lead_done(*member, input);
+      case CommandDone::What::follow: return follow_done(*member, input);
+      case CommandDone::What::step_down: return step_down_done(input);
+    }
+  }
+
+  void take(const TransferAsked& input) {
+    if (state_.transfer) {
+      commands.push_back(FinishTransfer{
+          input.transfer.id,
+          transfer_error(ErrorKind::conflict, fmt::format("{} is being moved already", state_.config.service),
+                         "wait until that has ended"),
+          nullptr});
+      return;
+    }
+    state_.transfer = input.transfer;
+    state_.transfer->asked = now_;
+    state_.transfer->from = state_.holder;
+    begin_transfer();
+  }
+
+  void take(const TransferGivenUp& input) {
+    bool same = state_.transfer && state_.transfer->id == input.id;
+    // What has been set in motion ends by itself; only the waiting is dropped.
+    bool harmless = same && (state_.transfer->stage == Transfer::Stage::waiting_for_vacancy ||
+                             state_.transfer->stage == Transfer::Stage::attaching);
+    if (harmless) state_.transfer.reset();
+  }
+
+  // What time alone brings about; runs after each input.
+  void look_around() {
+    if (state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until && !state_.grant_in_flight)
+      become_vacant(Vacancy::lease_ended, fmt::format("{} has not renewed its lease for {}", state_.holder,
+                                                      format_span(state_.config.lease)));
+    if (state_.transfer) push_transfer();
+    if (!state_.transfer) fill_vacancy();
+    attach_standbys();
+    if (state_.transfer && state_.transfer->stage == Transfer::Stage::attaching) check_attached();
+  }
+
+ private:
+  State& state_;
+  MonoTime now_;
+
+  void note(std::string kind, std::string text, Json data = nullptr) {
+    commands.push_back(Note{std::move(kind), std::move(text), std::move(data)});
+  }
+
+  bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
+
+  void remember_position(Lsn written) {
+    state_.positions.push_back({now_, written});
+    if (state_.positions.size() > kPositionsKept) state_.positions.pop_front();
+  }
+
+  void become_vacant(Vacancy cause, std::string reason) {
+    state_.vacancy = cause;
+    state_.vacancy_reason = reason;
+    note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
+  }
+
+  void make_grant(const std::string& member, std::string reason) {
+    assert(is_vacant(state_, now_) && "nothing is granted while somebody may still write");
+    state_.grant_in_flight = true;
+    commands.push_back(MakeGrant{state_.term, member, std::move(reason)});
+  }
+
+  void finish_transfer(std::optional<Error> error, Json result = nullptr) {
+    commands.push_back(FinishTransfer{state_.transfer->id, std::move(error), std::move(result)});
+    state_.transfer.reset();
+  }
+
+  // ---- what somebody asked for
+
+  void begin_transfer() {
+    Transfer& transfer = *state_.transfer;
+    if (transfer.kind == TransferKind::reprotect) {
+      transfer.stage = Transfer::Stage::attaching;
+      for (Member& member : state_.members) member.follow_not_before = now_, member.follow_failures = 0;
+      if (!is_writable(state_, now_))
+        finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} has no primary to follow", state_.config.service)));
+      return;
+    }
+    const Member* holder = state_.find(state_.holder);
+    bool there = holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to);
+    if (there && is_writable(state_, now_)) {
+      transfer.target = state_.holder;
+      return finish_transfer(std::nullopt, result_of(transfer, "already there"));
+    }
+    if (transfer.kind == TransferKind::switchover) begin_switchover();
+  }
+
+  void begin_switchover() {
+    Transfer& transfer = *state_.transfer;
+    if (!is_writable(state_, now_)) {
+      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} has no primary that takes writes", state_.config.service),
+                                            "a failover is what can help"));
+    }
+    Choice choice = choose(state_, transfer.to, {state_.holder}, now_);
+    const Member* target = state_.find(choice.member);
+    if (target == nullptr)
+      return finish_transfer(transfer_error(ErrorKind::refused, "nobody there can take over: " + choice.reason));
+    bool attached = target->report.streaming && target->report.upstream == state_.holder;
+    if (!attached) {
+      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} does not stream from {}", choice.member, state_.holder),
+                                            "reprotect it first"));
+    }
+    // The stop waits for the standby to have everything, so what is missing now is an outage.
+    constexpr uint64_t kCloseEnough = 16u << 20;
+    if (choice.lost_bytes > kCloseEnough) {
+      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} is {} MiB behind", choice.member, choice.lost_bytes >> 20),
+                                            "wait until it has caught up"));
+    }
+    transfer.target = choice.member;
+    transfer.stage = Transfer::Stage::stepping_down;
+    transfer.writes_stopped = now_;
+    Member* holder = state_.find(state_.holder);
+    holder->command_running = true;
+    note("switchover-begun", fmt::format("{} stops writing so that {} can take over", state_.holder, choice.member));
+    commands.push_back(SendStepDown{state_.holder, state_.term});
+  }
+
+  void push_transfer() {
+    Transfer& transfer = *state_.transfer;
+    if (transfer.kind == TransferKind::failover && transfer.stage == Transfer::Stage::waiting_for_vacancy) return push_failover();
+    // A leader that was granted and then lost its lease before it took writes: the next candidate gets a try.
+    if (transfer.stage == Transfer::Stage::leading && is_vacant(state_, now_) && !state_.grant_in_flight) {
+      transfer.failed.push_back(transfer.target);
+      retry_elsewhere(fmt::format("{} did not take over in time", transfer.target));
+    }
+  }
+
+  void push_failover() {
+    Transfer& transfer = *state_.transfer;
+    const Member* holder = state_.find(state_.holder);
+    bool there = holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to);
+    if (there && is_writable(state_, now_)) {
+      transfer.target = state_.holder;
+      return finish_transfer(std::nullopt, result_of(transfer, "already there"));
+    }
+    if (!is_vacant(state_, now_) || state_.grant_in_flight) return;
+    Choice choice = choose(state_, transfer.to, transfer.failed, now_);
+    if (choice.member.empty()) return;  // its waiter's deadline bounds this; view() says why
+    if (!transfer.accept_loss && too_much(choice)) {
+      return finish_transfer(transfer_error(
+          ErrorKind::refused,
+          fmt::format("promoting {} would set aside {}, more than {} may be without a person", choice.member,
+                      loss_in_words(choice), format_span(state_.config.loss_without_approval)),
+          "approve the loss, or wait for the old primary"));
+    }
+    transfer.target = choice.member;
+    transfer.stage = Transfer::Stage::granting;
+    make_grant(choice.member, fmt::format("failover: {}; {}", state_.vacancy_reason, choice.reason));
+  }
+
+  void retry_elsewhere(const std::string& why) {
+    Transfer& transfer = *state_.transfer;
+    note("candidate-failed", why);
+    if (transfer.kind == TransferKind::switchover) {
+      // The old primary was stopped cleanly and has everything: it goes on, and nothing is lost.
+      if (transfer.target == transfer.from) {
+        return finish_transfer(transfer_error(ErrorKind::refused, "neither the new nor the old primary could take writes: " + why));
+      }
+      transfer.target = transfer.from;
+      transfer.at_least = Lsn{};
+      transfer.stage = Transfer::Stage::granting;
+      return make_grant(transfer.from, "switchover undone: " + why);
+    }
+    transfer.stage = Transfer::Stage::waiting_for_vacancy;
+    if (transfer.kind == TransferKind::reflex) state_.transfer.reset();
+  }
+
+  Json result_of(const Transfer& transfer, std::string how) const {
+    const Member* target = state_.find(transfer.target);
+    JsonObject out;
+    out["member"] = transfer.target;
+    out["from"] = transfer.from;
+    out["term"] = state_.term;
+    out["timeline"] = target == nullptr ? 0 : target->report.timeline;
+    out["how"] = std::move(how);
+    out["seconds"] = to_seconds(now_ - transfer.asked);
+    if (transfer.kind == TransferKind::switchover && transfer.writes_stopped != MonoTime{})
+      out["write_outage_s"] = to_seconds(now_ - transfer.writes_stopped);
+    return out;
+  }
+
+  // ---- answers of agents
+
+  void lead_done(Member& member, const CommandDone& input) {
+    if (input.term != state_.term) return;
+    if (input.ok) {
+      state_.confirmed = true;
+      member.report.state = ServerState::primary;
+      member.report.term = input.term;
+      member.report.timeline = static_cast<uint32_t>(int_or(input.result, "timeline", member.report.timeline));
+      note("promoted", fmt::format("{} takes writes under term {}, timeline {}", member.config.name, input.term, member.report.timeline),
+           input.result);
+      if (leading_now()) {
+        bool undone = state_.transfer->kind == TransferKind::switchover && state_.transfer->target == state_.transfer->from;
+        if (undone) {
+          finish_transfer(transfer_error(ErrorKind::refused, fmt::format("the switchover was undone: {} goes on as primary", state_.transfer->from)));
+        } else if (state_.transfer->kind == TransferKind::reflex) {
+          state_.transfer.reset();
+        } else {
+          finish_transfer(std::nullopt, result_of(*state_.transfer, "promoted"));
+        }
+      }
+      return;
+    }
+    // A definite no: by contract the agent holds no term any more. An unknown one: the lease has to run out.
+    if (!input.unknown) become_vacant(Vacancy::server_died, fmt::format("{} could not take over: {}", member.config.name, input.error));
+    if (leading_now() && !input.unknown) {
+      state_.transfer->failed.push_back(member.config.name);
+      retry_elsewhere(fmt::format("{} could not take over: {}", member.config.name, input.error));
+    }
+  }
+
+  void step_down_done(const CommandDone& input) {
+    if (!state_.transfer || state_.transfer->stage != Transfer::Stage::stepping_down) return;
+    Transfer& transfer = *state_.transfer;
+    if (!input.ok) {
+      if (input.unknown) return finish_transfer(transfer_error(ErrorKind::unknown_outcome, "the old primary did not say whether it stopped"));
+      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} did not stop writing: {}", transfer.from, input.error)));
+    }
+    if (state_.vacancy == Vacancy::none) become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
+    if (auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"))) transfer.at_least = *lsn;
+    transfer.stage = Transfer::Stage::granting;
+    make_grant(transfer.target, fmt::format("switchover from {}", transfer.from));
+  }
+
+  void follow_done(Member& member, const CommandDone& input) {
+    if (input.ok) {
+      member.follow_failures = 0;
+      member.follow_error.clear();
+      note("standby-attached", fmt::format("{} follows {}: {}", member.config.name, state_.holder, text_or(input.result, "how", "done")),
+           input.result);
+      return;
+    }
+    member.follow_error = input.error;
+    ++member.follow_failures;
+    Duration wait = kFollowBackoff * (1 << std::min(member.follow_failures, 5));
+    member.follow_not_before = now_ + std::min(wait, kFollowBackoffMost);
+    note("standby-failed", fmt::format("{} could not follow {}: {}", member.config.name, state_.holder, input.error));
+  }
+
+  // ---- what the machine does by itself
+
+  bool too_much(const Choice& choice) const {
+    if (choice.lost_bytes == 0) return false;
+    return !choice.lost_age || *choice.lost_age > state_.config.loss_without_approval;
+  }
+  static std::string loss_in_words(const Choice& choice) {
+    return choice.lost_age ? format_span(*choice.lost_age) : fmt::format("{} bytes of unknown age", choice.lost_bytes);
+  }
+
+  void fill_vacancy() {
+    if (state_.grant_in_flight) return;
+    if (state_.term == 0 && state_.holder.empty()) return found_database();
+    if (!is_vacant(state_, now_)) return;
+    if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
+    if (reflex_failover()) return;
+    // Nobody else can or may: a server that merely crashed is started again, but not in a tight loop.
+    if (now_ - state_.last_regrant > kRestartPause) regrant_holder();
+  }
+
+  // The very first start: the cluster is created only when every member says that it has nothing.
+  void found_database() {
+    bool all_absent = std::ranges::all_of(state_.members, [](const Member& member) {
+      return member.connected && member.reported && member.report.state == ServerState::absent;
+    });
+    if (all_absent) make_grant(state_.config.first_primary, "the database is created");
+  }
+
+  // The holder is there and stopped: it has everything that was written.
+  bool regrant_holder() {
+    const Member* holder = state_.find(state_.holder);
+    bool ready = holder != nullptr && holder->connected && holder->reported && holder->report.state == ServerState::stopped &&
+                 !holder->command_running;
+    if (!ready) return false;
+    state_.last_regrant = now_;
+    make_grant(state_.holder, "the holder goes on: " + state_.vacancy_reason);
+    return true;
+  }
+
+  bool reflex_failover() {
+    if (state_.config.automatic == AutomaticFailover::none) return false;
+    const Member* holder = state_.find(state_.holder);
+    // A controller that has just started gives the holder's agent time to find it.
+    bool just_started = now_ - state_.started < 2 * state_.config.lease;
+    if (state_.vacancy == Vacancy::lease_ended && just_started) return false;
+    bool anywhere = state_.config.automatic == AutomaticFailover::any || holder == nullptr;
+    Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, {state_.holder}, now_);
+    if (choice.member.empty()) return refuse_reflex(choice.reason);
+    if (too_much(choice)) return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
+    while (!state_.automatic_failovers.empty() && now_ - state_.automatic_failovers.front() > state_.config.automatic_within)
+      state_.automatic_failovers.pop_front();
+    if (static_cast<int>(state_.automatic_failovers.size()) >= state_.config.automatic_at_most) {
+      return refuse_reflex(fmt::format("{} automatic failovers within {} are the limit", state_.config.automatic_at_most,
+                                       format_duration(state_.config.automatic_within)));
+    }
+    state_.automatic_failovers.push_back(now_);
+    Transfer transfer;
+    transfer.kind = TransferKind::reflex;
+    transfer.asked = now_;
+    transfer.from = state_.holder;
+    transfer.target = choice.member;
+    transfer.stage = Transfer::Stage::granting;
+    state_.transfer = transfer;
+    note("automatic-failover", fmt::format("{}; {}", state_.vacancy_reason, choice.reason),
+         {{"from", state_.holder}, {"to", choice.member}, {"lost_bytes", choice.lost_bytes}});
+    make_grant(choice.member, fmt::format("automatic failover: {}; {}", state_.vacancy_reason, choice.reason));
+    return true;
+  }
+
+  // Said once for each vacancy: the reason changes with every report.
+  bool refuse_reflex(const std::string& why) {
+    if (!state_.automatic_refused.empty()) return false;
+    state_.automatic_refused = why;
+    note("automatic-refused", "nothing is promoted by itself: " + why);
+    return false;
+  }
+
+  // ---- standbys
+
+  bool wants_follow(const Member& member) const {
+    if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running) return false;
+    if (now_ < member.follow_not_before) return false;
+    const MemberReport& report = member.report;
+    bool reprotecting = state_.transfer && state_.transfer->kind == TransferKind::reprotect &&
+                        (state_.transfer->to.empty() || state_.transfer->to == member.config.name);
+    switch (report.state) {
+      case ServerState::standby: return report.upstream != state_.holder || !report.streaming;
+      case ServerState::absent: return true;
+      // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
+      case ServerState::stopped: return reprotecting || stopped_by_switchover(member);
+      case ServerState::parked: return reprotecting;
+      default: return false;
+    }
+  }
+
+  bool stopped_by_switchover(const Member& member) const { return member.report.reason == "stepped down"; }
+
+  void attach_standbys() {
+    if (!is_writable(state_, now_) || !state_.confirmed) return;
+    if (state_.transfer && state_.transfer->kind != TransferKind::reprotect) return;
+    for (Member& member : state_.members) {
+      if (!wants_follow(member)) continue;
+      member.command_running = true;
+      commands.push_back(SendFollow{member.config.name, state_.holder, state_.term});
+      // A standby that is attached but does not stream is asked again only after a while.
+      member.follow_not_before = now_ + kStreamPatience;
+    }
+  }
+
+  void check_attached() {
+    const Transfer& transfer = *state_.transfer;
+    JsonObject result;
+    for (const Member& member : state_.members) {
+      if (member.config.name == state_.holder) continue;
+      if (!transfer.to.empty() && transfer.to != member.config.name && transfer.to != member.config.region) continue;
+      // With nobody named, members whose agents are away are left for later.
+      if (!member.connected && transfer.to.empty()) continue;
+      bool attached = member.connected && member.report.state == ServerState::standby && member.report.streaming &&
+                      member.report.upstream == state_.holder;
+      if (!attached) {
+        constexpr int kGiveUpAfter = 3;
+        if (member.follow_failures >= kGiveUpAfter) {
+          finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} could not be made a standby of {}: {}", member.config.name,
+                                                                         state_.holder, member.follow_error)));
+        }
+        return;
+      }
+      result[member.config.name] = "streams from " + state_.holder;
+    }
+    if (result.empty()) {
+      return finish_transfer(transfer_error(ErrorKind::unreachable, fmt::format("no other member of {} has an agent that is connected", state_.config.service),
+                                            "start the agents of the hosts that came back"));
+    }
+    finish_transfer(std::nullopt, result);
+  }
+};
+
+}  // namespace
+
+Member* State::find(std::string_view name) { return const_cast<Member*>(std::as_const(*this).find(name)); }
+
+const Member* State::find(std::string_view name) const {
+  auto found = std::ranges::find(members, name, [](const Member& member) -> std::string_view { return member.config.name; });
+  return found == members.end() ? nullptr : &*found;
+}
+
+State initial_state(Config config, uint64_t term, std::string holder, MonoTime now) {
+  State state;
+  for (const MemberConfig& member : config.members) state.members.push_back(Member{.config = member});
+  state.term = term;
+  state.holder = std::move(holder);
+  state.vacancy = term == 0 ? Vacancy::never_granted : Vacancy::none;
+  state.lease_until = now + config.lease;
+  state.started = now;
+  state.config = std::move(config);
+  return state;
+}
+
+bool is_writable(const State& state, MonoTime now) {
+  const Member* holder = state.find(state.holder);
+  return holder != nullptr && state.vacancy == Vacancy::none && now < state.lease_until && state.confirmed &&
+         holder->report.state == ServerState::primary && holder->report.term == state.term;
+}
+
+bool is_vacant(const State& state, MonoTime now) {
+  bool ended = state.vacancy != Vacancy::none || now >= state.lease_until;
+  return ended && !state.grant_in_flight;
+}
+
+std::vector<Command> step(State& state, const Input& input, MonoTime now) {
+  Turn turn(state, now);
+  std::visit([&](const auto& event) { turn.take(event); }, input);
+  turn.look_around();
+  return std::move(turn.commands);
+}
+
+}  // namespace lifeboat::ownership

@@ -1,0 +1,106 @@
+// The ownership machine: inputs are what agents say and what runs ask; outputs are commands for the rim. It reads no
+// clock and does no I/O, so the same code runs in the controller and in the simulator.
+#pragma once
+
+#include <variant>
+
+#include "core/ownership/candidates.hpp"
+#include "core/ownership/state.hpp"
+
+namespace lifeboat::ownership {
+
+// ---- inputs
+
+struct Tick {};
+struct AgentConnected {
+  std::string member;
+};
+struct AgentLost {
+  std::string member;
+};
+struct Reported {
+  int64_t agent_clock_ns = 0;
+  MemberReport report;
+};
+struct RenewAsked {
+  std::string member;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+};
+struct Released {
+  std::string member;
+  uint64_t term = 0;
+  std::string reason;
+  bool server_failed = false;  // its server died or hung; not: it fenced itself or was told to stop
+};
+struct GrantMade {  // the store's answer to MakeGrant
+  uint64_t term = 0;
+  std::string holder;
+};
+struct GrantFailed {
+  std::string reason;
+};
+struct CommandDone {  // an agent's answer to Lead, Follow or StepDown
+  enum class What { lead, follow, step_down } what = What::lead;
+  std::string member;
+  uint64_t term = 0;
+  bool ok = false;
+  bool unknown = false;  // the link was lost before the answer
+  std::string error;
+  Json result;
+};
+struct TransferAsked {
+  Transfer transfer;
+};
+struct TransferGivenUp {  // whoever waited no longer does
+  uint64_t id = 0;
+};
+
+using Input = std::variant<Tick, AgentConnected, AgentLost, Reported, RenewAsked, Released, GrantMade, GrantFailed,
+                           CommandDone, TransferAsked, TransferGivenUp>;
+
+// ---- commands
+
+struct AnswerRenew {
+  std::string member;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+  bool granted = false;
+};
+struct MakeGrant {  // make the next term durable, then come back with GrantMade
+  uint64_t expected_term = 0;
+  std::string holder;
+  std::string reason;
+};
+struct SendLead {
+  std::string member;
+  uint64_t term = 0;
+  int64_t as_of_ns = 0;
+  Lsn at_least;
+};
+struct SendFollow {
+  std::string member;
+  std::string upstream;
+  uint64_t term = 0;
+};
+struct SendStepDown {
+  std::string member;
+  uint64_t term = 0;
+};
+struct FinishTransfer {
+  uint64_t id = 0;
+  std::optional<Error> error;
+  Json result;
+};
+struct Note {  // for the journal and the timeline
+  std::string kind;
+  std::string text;
+  Json data;
+};
+
+using Command = std::variant<AnswerRenew, MakeGrant, SendLead, SendFollow, SendStepDown, FinishTransfer, Note>;
+
+// Takes one input at `now`, changes the state and says what is to be done, in this order.
+std::vector<Command> step(State& state, const Input& input, MonoTime now);
+
+}  // namespace lifeboat::ownership

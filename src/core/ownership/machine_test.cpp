@@ -1,0 +1,306 @@
+#include "core/ownership/machine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace lifeboat::ownership {
+namespace {
+
+using std::chrono::milliseconds;
+
+MonoTime at(int64_t ms) { return MonoTime{milliseconds(ms)}; }
+
+Config three_members(AutomaticFailover automatic = AutomaticFailover::same_region) {
+  Config config;
+  config.service = "main";
+  config.members = {{"east-1", "east"}, {"east-2", "east"}, {"west-1", "west"}};
+  config.first_primary = "east-1";
+  config.lease = Duration{2000};
+  config.automatic = automatic;
+  return config;
+}
+
+// A small driver: keeps the time, feeds inputs and answers grants as a store that always works.
+struct World {
+  State state;
+  MonoTime now = at(10'000);
+  std::vector<Command> last;
+
+  explicit World(Config config = three_members(), uint64_t term = 0, std::string holder = {})
+      : state(initial_state(std::move(config), term, std::move(holder), at(10'000))) {}
+
+  void feed(const Input& input) {
+    std::vector<Command> commands = step(state, input, now);
+    for (const Command& command : commands) {
+      last.push_back(command);
+      if (const auto* grant = std::get_if<MakeGrant>(&command)) feed(GrantMade{grant->expected_term + 1, grant->holder});
+    }
+  }
+  void pass(int64_t ms) {
+    now += milliseconds(ms);
+    feed(Tick{});
+  }
+  void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0, std::string upstream = {}) {
+    MemberReport report;
+    report.member = member;
+    report.state = server;
+    report.timeline = 1;
+    report.written = Lsn{written};
+    report.term = term;
+    report.upstream = upstream;
+    report.streaming = !upstream.empty();
+    feed(Reported{now.time_since_epoch().count(), report});
+  }
+  template <class T>
+  const T* find() const {
+    for (const Command& command : last) {
+      if (const auto* found = std::get_if<T>(&command)) return found;
+    }
+    return nullptr;
+  }
+  // A steady cluster: east-1 leads under term 1, the others stream from it.
+  void settle() {
+    for (const char* member : {"east-1", "east-2", "west-1"}) feed(AgentConnected{member});
+    for (const char* member : {"east-1", "east-2", "west-1"}) report(member, ServerState::absent, 0);
+    feed(CommandDone{CommandDone::What::lead, "east-1", state.term, true, false, {}, {{"timeline", 1}}});
+    report("east-1", ServerState::primary, 1000, 1);
+    for (const char* member : {"east-2", "west-1"}) {
+      feed(CommandDone{CommandDone::What::follow, member, 1, true, false, {}, JsonObject{}});
+      report(member, ServerState::standby, 1000, 0, "east-1");
+    }
+    last.clear();
+  }
+};
+
+TEST(Ownership, CreatesTheDatabaseOnlyWhenEveryMemberHasNothing) {
+  World world;
+  world.feed(AgentConnected{"east-1"});
+  world.report("east-1", ServerState::absent, 0);
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  world.feed(AgentConnected{"east-2"});
+  world.feed(AgentConnected{"west-1"});
+  world.report("east-2", ServerState::absent, 0);
+  world.report("west-1", ServerState::absent, 0);
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
+}
+
+TEST(Ownership, PromotesTheReplicaAtOnceWhenTheServerDied) {
+  World world;
+  world.settle();
+  world.feed(Released{"east-1", 1, "server died", true});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-2");
+  EXPECT_EQ(world.state.term, 2u);
+}
+
+TEST(Ownership, WaitsForTheLeaseWhenTheHolderIsSilent) {
+  World world;
+  world.settle();
+  world.pass(5'000 - 10'000 % 1);  // past the caution of a fresh start
+  world.feed(RenewAsked{"east-1", 1, 0});
+  world.last.clear();
+  world.state.lease_until = world.now + milliseconds(2000);
+  world.state.vacancy = Vacancy::none;
+  world.feed(AgentLost{"east-1"});
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  world.pass(1999);
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  world.pass(2);
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-2");
+}
+
+TEST(Ownership, NeverPromotesAcrossRegionsByItself) {
+  World world;
+  world.settle();
+  world.feed(AgentLost{"east-2"});
+  world.feed(Released{"east-1", 1, "server died", true});
+  world.feed(AgentLost{"east-1"});
+  world.pass(20'000);
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+}
+
+TEST(Ownership, RefusesARenewalOnceAnotherGrantIsUnderWay) {
+  World world;
+  world.settle();
+  world.feed(Released{"east-1", 1, "server died", true});
+  world.last.clear();
+  world.feed(RenewAsked{"east-1", 1, 0});
+  ASSERT_NE(world.find<AnswerRenew>(), nullptr);
+  EXPECT_FALSE(world.find<AnswerRenew>()->granted);
+}
+
+TEST(Ownership, FailoverToARegionWaitsForTheLeaseAndPromotesThere) {
+  World world;
+  world.settle();
+  world.feed(AgentLost{"east-1"});
+  world.feed(AgentLost{"east-2"});
+  Transfer transfer;
+  transfer.id = 7;
+  transfer.to = "west";
+  world.feed(TransferAsked{transfer});
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  world.pass(1000);
+  world.report("west-1", ServerState::standby, 990, 0, "east-1");
+  world.pass(1001);
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "west-1");
+  world.feed(CommandDone{CommandDone::What::lead, "west-1", 2, true, false, {}, {{"timeline", 2}}});
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_FALSE(world.find<FinishTransfer>()->error);
+}
+
+TEST(Ownership, SwitchoverStopsTheOldPrimaryBeforeItGrantsTheNew) {
+  World world;
+  world.settle();
+  Transfer transfer;
+  transfer.id = 8;
+  transfer.kind = TransferKind::switchover;
+  transfer.to = "west";
+  world.feed(TransferAsked{transfer});
+  ASSERT_NE(world.find<SendStepDown>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  world.feed(Released{"east-1", 1, "stepped down", false});
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/500"}}});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "west-1");
+  EXPECT_EQ(world.find<SendLead>()->at_least.value, 0x500u);
+}
+
+TEST(Ownership, UndoesASwitchoverWhoseTargetCannotLead) {
+  World world;
+  world.settle();
+  Transfer transfer;
+  transfer.id = 9;
+  transfer.kind = TransferKind::switchover;
+  transfer.to = "west";
+  world.feed(TransferAsked{transfer});
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/500"}}});
+  world.last.clear();
+  world.feed(CommandDone{CommandDone::What::lead, "west-1", 2, false, false, "has not received 0/500", {}});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
+  world.feed(CommandDone{CommandDone::What::lead, "east-1", 3, true, false, {}, {{"timeline", 1}}});
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_TRUE(world.find<FinishTransfer>()->error);
+}
+
+TEST(Ownership, NeverRewindsAFormerPrimaryUnlessAsked) {
+  World world;
+  world.settle();
+  world.feed(Released{"east-1", 1, "server died", true});
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 2, true, false, {}, {{"timeline", 2}}});
+  world.report("east-2", ServerState::primary, 1100, 2);
+  world.last.clear();
+  world.report("east-1", ServerState::stopped, 1000);
+  world.pass(200);
+  EXPECT_EQ(world.find<SendFollow>(), nullptr);
+  Transfer transfer;
+  transfer.id = 3;
+  transfer.kind = TransferKind::reprotect;
+  world.feed(RenewAsked{"east-2", 2, 0});
+  world.feed(TransferAsked{transfer});
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->member, "east-1");
+}
+
+TEST(Ownership, ARestartedControllerGivesTheHolderTimeToComeBack) {
+  World world(three_members(), 5, "east-1");
+  world.feed(AgentConnected{"east-2"});
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  world.pass(2'100);
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  world.feed(AgentConnected{"east-1"});
+  world.report("east-1", ServerState::stopped, 0);
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
+  EXPECT_EQ(world.state.term, 6u);
+}
+
+// Ring 2 in small: members that follow orders late or never, renewals that get lost, agents that come and go. Each member
+// counts its own lease from when it sent the renewal; no two may believe at once that they may write.
+TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
+  struct Node {
+    bool alive = true;
+    uint64_t term = 0;
+    MonoTime lease_until{};
+    bool leading = false;
+  };
+  for (uint32_t seed = 1; seed <= 300; ++seed) {
+    std::mt19937 random(seed);
+    World world(three_members(AutomaticFailover::any));
+    world.state.config.automatic_at_most = 1000;
+    std::map<std::string, Node> nodes{{"east-1", {}}, {"east-2", {}}, {"west-1", {}}};
+    world.settle();
+    nodes["east-1"] = {true, 1, world.now + milliseconds(2000), true};
+    int failovers = 0;
+    for (int tick = 0; tick < 600; ++tick) {
+      world.now += milliseconds(50);
+      world.last.clear();
+      world.feed(Tick{});
+      for (auto& [name, node] : nodes) {
+        if (random() % 150 == 0) {
+          node.alive = !node.alive;
+          if (node.alive) {
+            world.feed(AgentConnected{name});
+          } else {
+            node.leading = false;
+            if (random() % 2 == 0) world.feed(AgentLost{name});
+          }
+        }
+        if (node.leading && world.now >= node.lease_until - milliseconds(500)) node.leading = false;
+        if (!node.alive) continue;
+        if (random() % 4 != 0)
+          world.report(name, node.leading ? ServerState::primary : node.term == 0 ? ServerState::standby : ServerState::stopped,
+                       1000 + static_cast<uint64_t>(tick), node.leading ? node.term : 0, node.leading ? "" : world.state.holder);
+        if (node.leading && tick % 8 == 0 && random() % 5 != 0) {
+          size_t before = world.last.size();
+          world.feed(RenewAsked{name, node.term, world.now.time_since_epoch().count()});
+          for (size_t index = before; index < world.last.size(); ++index) {
+            const auto* answer = std::get_if<AnswerRenew>(&world.last[index]);
+            // The answer may get lost.
+            if (answer != nullptr && answer->granted && random() % 5 != 0) node.lease_until = world.now + milliseconds(2000);
+          }
+        }
+        if (node.leading && random() % 100 == 0) {
+          node.leading = false;
+          world.feed(Released{name, node.term, "server died", true});
+        }
+      }
+      std::vector<Command> commands = world.last;
+      for (const Command& command : commands) {
+        if (const auto* lead = std::get_if<SendLead>(&command)) {
+          Node& node = nodes[lead->member];
+          ++failovers;
+          bool heard = node.alive && random() % 4 != 0;
+          if (heard) {
+            node.term = lead->term;
+            node.leading = true;
+            node.lease_until = MonoTime{std::chrono::nanoseconds(lead->as_of_ns)} + milliseconds(2000);
+            if (world.now >= node.lease_until - milliseconds(500)) node.leading = false;
+            if (node.leading)
+              world.feed(CommandDone{CommandDone::What::lead, lead->member, lead->term, true, false, {}, {{"timeline", 1}}});
+          } else {
+            world.feed(CommandDone{CommandDone::What::lead, lead->member, lead->term, false, true, "lost", {}});
+          }
+        }
+        if (const auto* follow = std::get_if<SendFollow>(&command)) {
+          nodes[follow->member].term = 0;
+          world.feed(CommandDone{CommandDone::What::follow, follow->member, follow->term, true, false, {}, JsonObject{}});
+        }
+      }
+      int writers = 0;
+      for (auto& [name, node] : nodes) writers += node.leading && world.now < node.lease_until ? 1 : 0;
+      ASSERT_LE(writers, 1) << "seed " << seed << " tick " << tick;
+    }
+    EXPECT_GT(failovers, 0) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace lifeboat::ownership

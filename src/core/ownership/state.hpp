@@ -1,0 +1,115 @@
+// Who may write to one database: the state of the ownership machine.
+//
+// Invariants (checked by the simulation and by assertions in machine.cpp):
+//   - a grant is made only when the right of the holder before has ended: its lease ran out here, or its agent said that
+//     every process of the server is gone;
+//   - terms only grow, and the term is durable before its holder hears of it;
+//   - a renewal is never answered "granted" once a grant to somebody else has been handed to the store;
+//   - nothing is promoted that is paused, in the middle of a copy, of another system or not a candidate.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/time.hpp"
+#include "core/data/json.hpp"
+#include "core/model/services.hpp"
+#include "core/ownership/report.hpp"
+
+namespace lifeboat::ownership {
+
+struct MemberConfig {
+  std::string name;
+  std::string region;
+  bool candidate = true;
+};
+
+struct Config {
+  std::string service;
+  std::vector<MemberConfig> members;
+  std::string first_primary;
+  Duration lease{10'000};
+  AutomaticFailover automatic = AutomaticFailover::none;
+  int automatic_at_most = 2;
+  Duration automatic_within{86'400'000};
+  Duration loss_without_approval{900'000};
+};
+
+// Why nobody holds the right to write.
+enum class Vacancy {
+  none,           // somebody holds it
+  never_granted,  // a new database
+  server_died,    // the holder's agent says that its server failed and is gone
+  lease_ended,    // the holder was not heard from, or fenced itself because it heard nothing
+  stepped_down,   // a planned switchover
+};
+
+struct Member {
+  MemberConfig config;
+  bool connected = false;
+  bool reported = false;           // at least once since it connected
+  MonoTime last_report{};
+  int64_t agent_clock_ns = 0;      // of the newest report
+  MemberReport report;
+  bool command_running = false;    // Lead, Follow or StepDown was sent and is not answered
+  MonoTime follow_not_before{};    // back-off after a Follow that failed
+  int follow_failures = 0;
+  std::string follow_error;
+};
+
+enum class TransferKind { failover, switchover, reprotect, reflex };
+
+// One movement of ownership, or the making of standbys, that somebody waits for. At most one at a time.
+struct Transfer {
+  uint64_t id = 0;
+  TransferKind kind = TransferKind::failover;
+  std::string to;             // region or member; empty: any
+  bool accept_loss = false;
+  MonoTime asked{};
+  MonoTime writes_stopped{};  // switchover
+  Lsn at_least;               // switchover: the shutdown checkpoint
+  std::string from;           // holder before
+  std::string target;         // chosen candidate
+  std::vector<std::string> failed;  // candidates that were tried and could not
+  enum class Stage { waiting_for_vacancy, stepping_down, granting, leading, attaching } stage = Stage::waiting_for_vacancy;
+};
+
+struct PositionAt {
+  MonoTime at{};
+  Lsn written;
+};
+
+struct State {
+  Config config;
+  std::vector<Member> members;
+  uint64_t term = 0;
+  std::string holder;                // as recorded durably
+  Vacancy vacancy = Vacancy::none;
+  std::string vacancy_reason;
+  MonoTime lease_until{};            // the holder's right ends here at the latest
+  MonoTime started{};                // when this controller began to watch
+  bool grant_in_flight = false;      // handed to the store, not answered
+  bool confirmed = false;            // the holder has reported the present term
+  std::optional<Transfer> transfer;
+  std::deque<MonoTime> automatic_failovers;
+  std::deque<PositionAt> positions;  // of the primary, for turning bytes into time
+  std::string automatic_refused;     // why nothing was done by itself in this vacancy
+  MonoTime last_regrant{};           // when the holder was last started again
+
+  Member* find(std::string_view name);
+  const Member* find(std::string_view name) const;
+};
+
+// The state of a controller that has just started: what is durable, and the caution that the holder may have renewed
+// its lease with another controller a moment ago.
+State initial_state(Config config, uint64_t term, std::string holder, MonoTime now);
+
+// True while the holder said that it takes writes and its right has not ended.
+bool is_writable(const State& state, MonoTime now);
+// True when nobody has the right to write any more and it may be granted.
+bool is_vacant(const State& state, MonoTime now);
+
+}  // namespace lifeboat::ownership
