@@ -1,0 +1,69 @@
+#include "core/decision/decision.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lifeboat::decision {
+namespace {
+
+std::vector<std::string> proposals_of(const Decision& row) {
+  std::vector<std::string> out;
+  if (row.manual) out.push_back(row.manual->text);
+  if (row.full) out.push_back(row.full->text);
+  return out;
+}
+
+bool applies(const Scenario& scenario, const std::string& subject) {
+  return scenario.applies_to.empty() || std::ranges::find(scenario.applies_to, subject) != scenario.applies_to.end();
+}
+
+}  // namespace
+
+std::string cause_of(const RaisedNow& signal) {
+  return signal.subject.empty() ? signal.signal : signal.signal + "/" + signal.subject;
+}
+
+Decided decide(const Plan& plan, const RaisedNow& signal, const History& history, MonoTime now) {
+  Decided decided;
+  const Decision* row = plan.decision_matrix.find(signal.signal);
+  if (row == nullptr) {
+    decided.reason = fmt::format("the decision matrix has no row for {}", signal.signal);
+    return decided;
+  }
+  decided.proposals = proposals_of(*row);
+  auto propose = [&](std::string reason) {
+    decided.verdict = decided.proposals.empty() ? Verdict::nothing : Verdict::propose;
+    if (!decided.proposals.empty()) decided.scenario = decided.proposals.front();
+    decided.reason = std::move(reason);
+    return decided;
+  };
+
+  for (const ActiveRun& run : history.active) {
+    if (run.cause == cause_of(signal)) {
+      decided.reason = fmt::format("{} is under way for the same cause", run.id);
+      return decided;
+    }
+  }
+  if (!row->automatic) return propose(fmt::format("{} starts nothing by itself", signal.signal));
+  const Scenario* scenario = plan.scenarios.find(row->automatic->text);
+  if (scenario == nullptr) return propose(fmt::format("there is no scenario {}", row->automatic->text));
+  if (!applies(*scenario, signal.subject)) return propose(fmt::format("{} does not apply to {}", row->automatic->text, signal.subject));
+  if (!history.active.empty()) {
+    const ActiveRun& run = history.active.front();
+    return propose(fmt::format("{} ({}) is under way; a second run could work against it", run.id, run.scenario));
+  }
+  if (plan.safety.automatic_runs) {
+    const AutomaticLimit& limit = *plan.safety.automatic_runs;
+    auto recent = std::ranges::count_if(history.automatic_starts, [&](MonoTime at) { return now - at <= limit.within; });
+    if (recent >= limit.at_most) {
+      return propose(fmt::format("{} automatic runs within {} are the limit", limit.at_most, format_duration(limit.within)));
+    }
+  }
+  decided.verdict = Verdict::start;
+  decided.scenario = row->automatic->text;
+  decided.reason = fmt::format("the decision matrix starts {} by itself on {}", decided.scenario, cause_of(signal));
+  return decided;
+}
+
+}  // namespace lifeboat::decision

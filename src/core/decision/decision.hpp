@@ -1,0 +1,43 @@
+// What follows from a signal: the plan's decision matrix with its bounds. Pure; every answer has its reason in words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/time.hpp"
+#include "core/model/plan.hpp"
+
+namespace lifeboat::decision {
+
+struct RaisedNow {
+  std::string signal;   // name in the plan
+  std::string subject;  // the region or service it is about
+  std::string raised_by;  // "vantage points", "ownership", or a person's name
+};
+
+struct ActiveRun {
+  std::string id;
+  std::string scenario;
+  std::string cause;  // "signal/subject"
+};
+
+struct History {
+  std::vector<ActiveRun> active;
+  std::vector<MonoTime> automatic_starts;  // of this plan, newest last
+};
+
+enum class Verdict { start, propose, nothing };
+
+struct Decided {
+  Verdict verdict = Verdict::nothing;
+  std::string scenario;                // to start, or the first that is proposed
+  std::vector<std::string> proposals;  // scenarios that people may start
+  std::string reason;
+};
+
+Decided decide(const Plan& plan, const RaisedNow& signal, const History& history, MonoTime now);
+
+// The cause by which two runs are known to be for the same thing.
+std::string cause_of(const RaisedNow& signal);
+
+}  // namespace lifeboat::decision
