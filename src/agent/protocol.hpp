@@ -1,9 +1,11 @@
 // What agents and controllers say to each other: JSON messages over one WebSocket that the agent opens.
 //
-// Handshake: the agent sends `hello` with a nonce; the controller answers `challenge` with its own nonce and
-// proof = HMAC-SHA256(token, "controller" ‖ agent ‖ agent nonce ‖ controller nonce); the agent answers `proof` with
-// HMAC-SHA256(token, "agent" ‖ agent ‖ agent nonce ‖ controller nonce); the controller answers `welcome`. The token itself
-// never crosses the network, and each side knows that the other has it.
+// Handshake (nonces are at least 16 hex digits, proofs are lower-case hex, the parts of what is signed are joined by "\n"):
+//   agent      {"type":"hello","agent":HOST,"nonce":A}
+//   controller {"type":"challenge","nonce":C,"proof":HMAC-SHA256(token, "controller\nHOST\nA\nC")}
+//   agent      {"type":"proof","proof":HMAC-SHA256(token, "agent\nHOST\nA\nC")}
+//   controller {"type":"welcome"}
+// The token itself never crosses the network, and each side knows that the other has it.
 //
 // After that, either side sends messages of the kinds below at any time. A message is an object with `type`; unknown
 // types are ignored (newer peers), malformed ones end the connection.

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 
 namespace lifeboat {
 namespace {
@@ -38,7 +39,7 @@ struct Scope::State {
   asio::any_io_executor executor;
   OnFailure on_failure;
   uint64_t next = 0;
-  std::map<uint64_t, std::unique_ptr<Entry>> running;
+  std::map<uint64_t, std::shared_ptr<Entry>> running;
 };
 
 Scope::Scope(asio::any_io_executor executor, OnFailure on_failure) : state_(std::make_shared<State>()) {
@@ -47,17 +48,21 @@ Scope::Scope(asio::any_io_executor executor, OnFailure on_failure) : state_(std:
 }
 
 Scope::~Scope() {
-  for (auto& [id, entry] : state_->running) entry->signal.emit(asio::cancellation_type::terminal);
+  // Emitting may end a task and erase it, so what is running is taken down first.
+  auto all = state_->running;
+  for (auto& [id, entry] : all) entry->signal.emit(asio::cancellation_type::terminal);
 }
 
 void Scope::spawn(std::string name, Task<> task) {
   uint64_t id = state_->next++;
   auto& entry = state_->running[id];
-  entry = std::make_unique<State::Entry>();
+  entry = std::make_shared<State::Entry>();
   entry->name = std::move(name);
   auto done = [state = state_, id](std::exception_ptr problem) {
     auto found = state->running.find(id);
     std::string ended = found == state->running.end() ? "?" : found->second->name;
+    // A cancellation that was asked for outside the loop is dispatched to it and refers to the signal until then.
+    if (found != state->running.end()) asio::post(state->executor, [kept = found->second] {});
     state->running.erase(id);
     if (!problem) return;
     try {

@@ -20,6 +20,7 @@ struct DecodeProblem {
   std::string path;        // JSON Pointer to the value, or to the unknown key
   std::string message;     // what is wrong
   std::string suggestion;  // what would be right; may be empty
+  bool at_key = false;     // the key at `path` is wrong, not its value
 };
 using DecodeProblems = std::vector<DecodeProblem>;
 
@@ -32,9 +33,9 @@ class Decoder {
  public:
   DecodeProblems problems;
 
-  void complain(const std::string& path, std::string message, std::string suggestion = {}) {
+  void complain(const std::string& path, std::string message, std::string suggestion = {}, bool at_key = false) {
     // A hostile document must not make the list of complaints larger than itself.
-    if (problems.size() < 200) problems.push_back({path, std::move(message), std::move(suggestion)});
+    if (problems.size() < 200) problems.push_back({path, std::move(message), std::move(suggestion), at_key});
   }
 
   void read(const Json& from, std::string& to, const std::string& path) {
@@ -73,7 +74,12 @@ class Decoder {
   void read(const Json& from, T& to, const std::string& path) {
     if (!from.is_string()) return expected(ScalarText<T>::kName, from, path);
     auto parsed = ScalarText<T>::parse(std::string_view(from.get_string()));
-    if (!parsed) return complain(path, fmt::format("{} {}: {}", "cannot read", quoted(from), parsed.error()));
+    if constexpr (std::is_same_v<T, SecretRef>) {
+      // What stands where a secret's name belongs may be the secret itself.
+      if (!parsed) return complain(path, parsed.error());
+    } else {
+      if (!parsed) return complain(path, fmt::format("cannot read {}: {}", quoted(from), parsed.error()));
+    }
     to = std::move(*parsed);
   }
 
@@ -114,7 +120,7 @@ class Decoder {
       std::string at = path + "/" + pointer_step(key);
       if (!is_identifier(key)) {
         complain(at, fmt::format("'{}' is not a name", printable(key)),
-                 "a name has only a-z, 0-9 and '-', starts with a letter or digit and is at most 63 long");
+                 "a name has only a-z, 0-9 and '-', starts with a letter or digit and is at most 63 long", true);
       }
       read(value, to.add(std::string(key), T{}), at);
     }
@@ -180,7 +186,7 @@ class Decoder {
       if (key == also_known || std::ranges::find(known, key) != known.end()) continue;
       std::string hint = did_you_mean(key, known);
       if (hint.empty()) hint = fmt::format("known here: {}", fmt::join(known, ", "));
-      complain(path + "/" + pointer_step(key), fmt::format("unknown key '{}'", printable(key)), hint);
+      complain(path + "/" + pointer_step(key), fmt::format("unknown key '{}'", printable(key)), hint, true);
     }
   }
 };

@@ -16,7 +16,7 @@ const Observed* find(const State& state, const std::string& vantage, const std::
 bool reaches_another_region(const State& state, const VantagePoint& vantage, const std::string& region, Duration fresh,
                             MonoTime now) {
   return std::ranges::any_of(state.targets, [&](const Target& target) {
-    if (target.region == region || target.region == vantage.region) return false;
+    if (target.region.empty() || target.region == region || target.region == vantage.region) return false;
     const Observed* seen = find(state, vantage.name, target.id);
     return seen != nullptr && !seen->failing_since && now - seen->last <= fresh;
   });

@@ -50,7 +50,7 @@ constexpr auto field_docs(const Objectives*) {
   });
 }
 
-BOOST_DEFINE_ENUM_CLASS(RegionRole, primary, secondary, tertiary)
+BOOST_DEFINE_ENUM_CLASS(RegionRole, primary, secondary, tertiary, external)
 
 struct Region {
   RegionRole role = RegionRole::secondary;
@@ -60,7 +60,8 @@ struct Region {
 BOOST_DESCRIBE_STRUCT(Region, (), (role, title, components))
 constexpr auto field_docs(const Region*) {
   return std::to_array<FieldDoc>({
-      {"role", Need::required, "primary serves users, secondary takes over, tertiary keeps watch, backups and access"},
+      {"role", Need::required, "primary serves users, secondary takes over, tertiary keeps watch, backups and access, external is not ours "
+       "(users, their resolvers, mail)"},
       {"title", Need::optional, "its name for people"},
       {"components", Need::optional, "what stands there, in words, for what no service of the plan describes"},
   });

@@ -158,8 +158,8 @@ constexpr auto field_docs(const HttpService*) {
       {"instances", Need::required, "by region: where its instances run and how many"},
       {"command", Need::optional, "program and arguments that an agent starts for one instance; ${port} is its port"},
       {"environment", Need::optional,
-       "environment of an instance (names in lower case with '-', given as upper case with '_'); "
-       "${host.NAME} is a host's address, ${secret.NAME} a secret's value"},
+       "environment of an instance (names in lower case with '-', given as upper case with '_'); ${port} is its port, "
+       "${listen} the address of its host, ${host.NAME} another host's address, ${secret.NAME} a secret's value"},
   });
 }
 

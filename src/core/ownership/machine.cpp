@@ -303,7 +303,7 @@ class Turn {
       state_.confirmed = true;
       member.report.state = ServerState::primary;
       member.report.term = input.term;
-      member.report.timeline = static_cast<uint32_t>(int_or(input.result, "timeline", member.report.timeline));
+      member.report.timeline = static_cast<uint64_t>(int_or(input.result, "timeline", static_cast<int64_t>(member.report.timeline)));
       note("promoted", fmt::format("{} takes writes under term {}, timeline {}", member.config.name, input.term, member.report.timeline),
            input.result);
       if (leading_now()) {

@@ -40,7 +40,7 @@ struct MemberReport {
   uint64_t floor = 0;            // highest term it has ever seen
   int64_t lease_left_ms = 0;     // on the agent's clock
   uint64_t system_id = 0;
-  uint32_t timeline = 0;
+  uint64_t timeline = 0;
   Lsn written;                   // primary: flushed; standby: received and flushed
   Lsn replayed;                  // standby
   bool streaming = false;        // standby: receiver connected and heard from within 5 s

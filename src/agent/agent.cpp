@@ -1,0 +1,374 @@
+#include "agent/agent.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <deque>
+#include <filesystem>
+
+#include "agent/database_member.hpp"
+#include "agent/unit_group.hpp"
+#include "core/data/encode.hpp"
+#include "io/crypto.hpp"
+#include "io/file.hpp"
+#include "io/http_client.hpp"
+#include "io/secrets.hpp"
+#include "io/websocket.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr Duration kConnect{1'000};
+constexpr Duration kHandshake{3'000};
+constexpr Duration kWrite{2'000};
+constexpr Duration kSilence{3'000};
+constexpr Duration kShutdown{5'000};
+
+class Agent {
+ public:
+  Agent(asio::io_context& context, const AgentOptions& options)
+      : context_(context), options_(options), secrets_(options.secrets_dir),
+        scope_(context.get_executor(), [this](std::string_view task, std::string_view what) { say(fmt::format("{} failed: {}", task, what)); }),
+        outgoing_(context.get_executor()), report_due_(context.get_executor()) {}
+
+  Task<> run(asio::signal_set& signals) {
+    std::error_code ignored;
+    std::filesystem::create_directories(options_.data_dir, ignored);
+    // The servers' own user passes through on its way to its folders; what lies beside them is closed to it.
+    chmod(options_.data_dir.c_str(), 0711);
+    co_await recall();
+    scope_.spawn("link", keep_link());
+    scope_.spawn("reports", send_reports());
+    co_await signals.async_wait(asio::use_awaitable);
+    say("stops");
+    for (auto& [service, member] : members_) co_await member->shut_down(Deadline::after(kShutdown));
+    for (auto& [service, group] : units_) co_await group->shut_down(Deadline::after(Duration{1'000}));
+    // The last releases go out before the link is closed.
+    for (int wait = 0; wait < 20 && socket_ != nullptr && !queue_.empty(); ++wait) co_await sleep_for(Duration{10});
+    co_await scope_.stop(Duration{1'000});
+    context_.stop();
+  }
+
+ private:
+  asio::io_context& context_;
+  AgentOptions options_;
+  Secrets secrets_;
+  HttpClient http_;
+  Scope scope_;
+  Wakeup outgoing_;
+  Wakeup report_due_;
+  std::shared_ptr<WebSocket> socket_;  // null while there is no link
+  std::deque<std::string> queue_;
+  std::deque<Json> releases_;  // said while there was no link; they go first when it is back
+  wire::Configure configuration_;
+  bool configured_ = false;
+  int probe_generation_ = 0;
+  std::map<std::string, std::unique_ptr<DatabaseMember>> members_;
+  std::map<std::string, std::unique_ptr<UnitGroup>> units_;
+
+  void say(const std::string& text) { spdlog::info("{}", secrets_.redact(text)); }
+  std::string configuration_file() const { return options_.data_dir + "/configuration.json"; }
+
+  // ---- messages out
+
+  void send(Json message) {
+    if (socket_ == nullptr) {
+      if (text_or(message, "type") == wire::Release::kType) releases_.push_back(std::move(message));
+      return;
+    }
+    queue_.push_back(to_text(message));
+    outgoing_.notify();
+  }
+
+  Task<> write_messages(std::shared_ptr<WebSocket> socket) {
+    while (socket->open() && socket == socket_) {
+      if (queue_.empty()) {
+        co_await outgoing_.wait_until(boot_now() + std::chrono::seconds(1));
+        continue;
+      }
+      std::string message = std::move(queue_.front());
+      queue_.pop_front();
+      auto written = co_await socket->write(std::move(message), Deadline::after(kWrite));
+      if (!written) socket->drop();
+    }
+  }
+
+  Task<> send_reports() {
+    while (true) {
+      co_await report_due_.wait_until(boot_now() + Duration{std::max<int64_t>(20, configuration_.report_every_ms)});
+      if (socket_ == nullptr || !configured_) continue;
+      wire::Report report;
+      report.boot_ns = boot_now().time_since_epoch().count();
+      for (const auto& [service, member] : members_) report.members.add(service, member->report());
+      for (const auto& [service, group] : units_) report.units.add(service, group->up());
+      Json body = encode(report);
+      body.as_object()["type"] = wire::Report::kType;
+      send(std::move(body));
+    }
+  }
+
+  // ---- the link
+
+  Task<> keep_link() {
+    Duration pause{50};
+    for (size_t turn = 0;; ++turn) {
+      const std::string& controller = options_.controllers[turn % options_.controllers.size()];
+      MonoTime begun = boot_now();
+      auto linking = link_to(controller);
+      auto ended = co_await std::move(linking);
+      say(fmt::format("link to {}: {}", controller, ended.error().text()));
+      bool lasted = boot_now() - begun > std::chrono::seconds(5);
+      pause = lasted ? Duration{50} : std::min(pause * 2, Duration{500});
+      co_await sleep_for(pause);
+    }
+  }
+
+  Task<Result<>> link_to(std::string controller) {
+    size_t colon = controller.rfind(':');
+    if (colon == std::string::npos) co_return fail(ErrorKind::invalid_input, fmt::format("'{}' is no ADDRESS:PORT", controller));
+    auto connecting = connect_websocket(controller.substr(0, colon), std::atoi(controller.c_str() + colon + 1), "/agent", {}, Deadline::after(kConnect));
+    CO_TRY(WebSocket connected, co_await std::move(connecting));
+    auto socket = std::make_shared<WebSocket>(std::move(connected));
+    auto shaking = shake_hands(socket);
+    CO_TRY_VOID(co_await std::move(shaking));
+    say(fmt::format("linked to {}", controller));
+    socket_ = socket;
+    queue_.clear();
+    for (Json& release : releases_) queue_.push_back(to_text(release));
+    releases_.clear();
+    scope_.spawn("writer", write_messages(socket));
+    report_due_.notify();
+    auto reading = read_messages(socket);
+    auto ended = co_await std::move(reading);
+    socket_.reset();
+    socket->drop();
+    outgoing_.notify();
+    co_return ended;
+  }
+
+  Task<Result<>> shake_hands(std::shared_ptr<WebSocket> socket) {
+    Deadline deadline = Deadline::after(kHandshake);
+    CO_TRY(std::string token, secrets_.get("agent-" + options_.host));
+    std::string nonce = random_hex(16);
+    JsonObject hello{{"type", "hello"}, {"agent", options_.host}, {"nonce", nonce}};
+    CO_TRY_VOID(co_await socket->write(to_text(hello), deadline));
+    CO_TRY(std::string challenge_text, co_await socket->read(deadline));
+    CO_TRY(Json challenge, parse_json(challenge_text));
+    std::string both = options_.host + "\n" + nonce + "\n" + text_or(challenge, "nonce");
+    bool known = text_or(challenge, "type") == "challenge" && text_or(challenge, "nonce").size() >= 16 &&
+                 equal_in_constant_time(text_or(challenge, "proof"), hmac_sha256_hex(token, "controller\n" + both));
+    if (!known) co_return fail(ErrorKind::refused, "the controller does not know this agent's token", "compare the secret agent-" + options_.host + " on both sides");
+    JsonObject proof{{"type", "proof"}, {"proof", hmac_sha256_hex(token, "agent\n" + both)}};
+    CO_TRY_VOID(co_await socket->write(to_text(proof), deadline));
+    CO_TRY(std::string welcome_text, co_await socket->read(deadline));
+    CO_TRY(Json welcome, parse_json(welcome_text));
+    if (text_or(welcome, "type") != "welcome") co_return fail(ErrorKind::refused, "the controller said no");
+    co_return Result<>{};
+  }
+
+  Task<Result<>> read_messages(std::shared_ptr<WebSocket> socket) {
+    while (true) {
+      auto text = co_await socket->read(Deadline::after(kSilence));
+      if (!text) {
+        // Silence alone is no end: the socket asks the other side by itself and ends when that does not answer.
+        if (text.error().kind == ErrorKind::timed_out && socket->open()) continue;
+        co_return std::unexpected(std::move(text).error());
+      }
+      CO_TRY(Json message, parse_json(*text));
+      if (!message.is_object()) co_return fail(ErrorKind::invalid_input, "the controller sent what is no message");
+      take(std::move(message));
+    }
+  }
+
+  void take(Json message) {
+    std::string type = text_or(message, "type");
+    message.as_object().erase("type");
+    if (type == wire::Renewed::kType) {
+      auto renewed = decode<wire::Renewed>(message);
+      if (!renewed) return say("a renewal's answer does not fit");
+      auto member = members_.find(renewed->service);
+      if (member != members_.end()) member->second->renewed(*renewed);
+    } else if (type == wire::Request::kType) {
+      auto request = decode<wire::Request>(message);
+      if (!request) return say("a request does not fit");
+      scope_.spawn("request " + request->method, answer(std::move(*request)));
+    } else if (type == wire::Configure::kType) {
+      auto configuration = decode<wire::Configure>(message);
+      if (!configuration) return say("a configuration does not fit");
+      // It holds passwords: only the agent itself may read it.
+      if (auto kept = write_file_atomic(configuration_file(), to_text(message), 0600); !kept) say(kept.error().text());
+      scope_.spawn("configure", configure(std::move(*configuration)));
+    }
+  }
+
+  // ---- what it is told to do
+
+  // What was told before a restart: instances and standbys do not wait for a controller.
+  Task<> recall() {
+    auto text = read_file(configuration_file());
+    auto message = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
+    if (!message) co_return;
+    auto configuration = decode<wire::Configure>(*message);
+    if (configuration) co_await configure(std::move(*configuration));
+  }
+
+  Task<> configure(wire::Configure next) {
+    configuration_ = std::move(next);
+    for (const auto& [service, config] : configuration_.servers) {
+      if (auto found = members_.find(service); found != members_.end()) {
+        found->second->reconfigure(config);
+        continue;
+      }
+      DatabaseMember::Hooks hooks{[this](Json message) { send(std::move(message)); }, [this] { report_due_.notify(); },
+                                  [this](const std::string& line) { say(line); }};
+      auto& member = members_[service] = std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
+                                                                          options_.data_dir + "/" + service, options_.run_as, std::move(hooks));
+      auto beginning = member->begin();
+      if (auto begun = co_await std::move(beginning); !begun) say(fmt::format("{}: {}", service, begun.error().text()));
+    }
+    for (const auto& [service, config] : configuration_.units) {
+      if (units_.contains(service)) continue;
+      UnitGroup::Hooks hooks{[this] { report_due_.notify(); }, [this](const std::string& line) { say(line); }};
+      auto& group = units_[service] = std::make_unique<UnitGroup>(scope_, http_, service, config, options_.data_dir + "/" + service,
+                                                                  options_.unit_path, options_.run_as, std::move(hooks));
+      group->begin();
+    }
+    configured_ = true;
+    ++probe_generation_;
+    for (const wire::ProbeConfig& probe : configuration_.probes) scope_.spawn("probe " + probe.id, watch(probe, probe_generation_));
+    report_due_.notify();
+  }
+
+  static Task<Result<>> connect_once(asio::ip::tcp::endpoint endpoint) {
+    asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
+    auto [problem] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
+    if (problem) co_return fail(ErrorKind::unreachable, problem.message());
+    co_return Result<>{};
+  }
+
+  Task<> watch(wire::ProbeConfig probe, int generation) {
+    while (generation == probe_generation_) {
+      MonoTime begun = boot_now();
+      Deadline deadline = Deadline::after(Duration{probe.within_ms});
+      Result<> seen;
+      if (probe.kind == "tcp") {
+        boost::system::error_code bad;
+        asio::ip::tcp::endpoint endpoint(asio::ip::make_address(probe.address, bad), static_cast<uint16_t>(probe.port));
+        auto connecting = connect_once(endpoint);
+        seen = co_await within(deadline, "connect", std::move(connecting));
+      } else {
+        HttpRequest request;
+        request.url = fmt::format("http://{}:{}{}", probe.address, probe.port, probe.path);
+        if (!probe.host_header.empty()) request.headers.emplace_back("Host", probe.host_header);
+        request.fresh_connection = true;
+        auto asking = http_.send(std::move(request), deadline);
+        auto answer = co_await std::move(asking);
+        if (!answer) {
+          seen = std::unexpected(answer.error());
+        } else if (answer->status < 200 || answer->status >= 400) {
+          seen = fail(ErrorKind::refused, fmt::format("answered {}", answer->status));
+        }
+      }
+      wire::ProbeResult result{probe.id, seen.has_value(), seen ? "" : seen.error().what, to_duration(boot_now() - begun).count()};
+      Json body = encode(result);
+      body.as_object()["type"] = wire::ProbeResult::kType;
+      send(std::move(body));
+      co_await sleep_until(begun + Duration{probe.every_ms});
+    }
+  }
+
+  Task<> answer(wire::Request request) {
+    auto doing = carry_out(request);
+    auto done = co_await std::move(doing);
+    wire::Reply reply;
+    reply.id = request.id;
+    reply.ok = done.has_value();
+    if (done) {
+      reply.result = std::move(*done);
+    } else {
+      Error error = secrets_.redact(std::move(done).error());
+      reply.error_kind = to_string(error.kind);
+      reply.hint = error.hint;
+      error.hint.clear();
+      reply.error = error.text();
+      say(fmt::format("{}: {}", request.method, reply.error));
+    }
+    Json body = encode(reply);
+    body.as_object()["type"] = wire::Reply::kType;
+    body.as_object()["id"] = reply.id;
+    body.as_object()["ok"] = reply.ok;
+    send(std::move(body));
+  }
+
+  template <class Params>
+  static Result<Params> params_of(const wire::Request& request) {
+    auto params = decode<Params>(request.params);
+    if (!params) return std::unexpected(to_error(params.error(), "the parameters do not fit"));
+    return std::move(*params);
+  }
+
+  Result<DatabaseMember*> member_of(const std::string& service) {
+    auto found = members_.find(service);
+    if (found == members_.end()) return fail(ErrorKind::not_found, fmt::format("{} runs no server of '{}'", options_.host, service));
+    return found->second.get();
+  }
+
+  Task<Result<Json>> carry_out(wire::Request request) {
+    Deadline deadline = Deadline::after(Duration{std::max<int64_t>(0, request.within_ms)});
+    auto progress = [this, id = request.id](std::string text) {
+      wire::Progress line{id, std::move(text)};
+      Json body = encode(line);
+      body.as_object()["type"] = wire::Progress::kType;
+      send(std::move(body));
+    };
+    if (request.method == wire::Lead::kMethod) {
+      CO_TRY(wire::Lead order, params_of<wire::Lead>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      co_return co_await member->lead(std::move(order), deadline, progress);
+    }
+    if (request.method == wire::Follow::kMethod) {
+      CO_TRY(wire::Follow order, params_of<wire::Follow>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      co_return co_await member->follow(std::move(order), deadline, progress);
+    }
+    if (request.method == wire::StepDown::kMethod) {
+      CO_TRY(wire::StepDown order, params_of<wire::StepDown>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      co_return co_await member->step_down(std::move(order), deadline);
+    }
+    if (request.method == wire::Scale::kMethod) {
+      CO_TRY(wire::Scale order, params_of<wire::Scale>(request));
+      auto group = units_.find(order.service);
+      if (group == units_.end()) co_return fail(ErrorKind::not_found, fmt::format("{} runs no instances of '{}'", options_.host, order.service));
+      co_return co_await group->second->scale(order.count, deadline, progress);
+    }
+    co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", request.method), "it may be older than the controller");
+  }
+};
+
+}  // namespace
+
+int run_agent(const AgentOptions& options) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("agent"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
+  spdlog::flush_on(spdlog::level::info);
+  std::signal(SIGPIPE, SIG_IGN);
+  // What a guard that died leaves behind comes to the agent, which ends it.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  asio::io_context context(1);
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  auto agent = std::make_unique<Agent>(context, options);
+  Scope main_scope(context.get_executor(), [](std::string_view, std::string_view what) { spdlog::error("{}", what); });
+  main_scope.spawn("agent", agent->run(signals));
+  context.run();
+  return 0;
+}
+
+}  // namespace lifeboat

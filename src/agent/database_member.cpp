@@ -1,0 +1,455 @@
+#include "agent/database_member.hpp"
+
+#include <fmt/format.h>
+
+#include "core/data/encode.hpp"
+#include "io/file.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr Duration kLookEvery{100};
+constexpr Duration kLookWithin{400};
+// A server that answers nothing for this long is taken for hung. Bounded checks and slow disks stay below it.
+constexpr Duration kHungAfter{1'200};
+constexpr Duration kStreamSoon{5'000};
+constexpr Duration kRestartPause{500};
+
+bool is_silence(const Error& error) {
+  // A refusal is an answer: "too many clients" and "starting up" come from a server that lives.
+  return error.kind == ErrorKind::timed_out || error.kind == ErrorKind::unknown_outcome;
+}
+
+}  // namespace
+
+// One order at a time; the others hear `conflict`.
+struct DatabaseMember::Busy {
+  Busy(DatabaseMember& to, std::string what, bool hides) : member(to) {
+    member.doing_ = std::move(what);
+    member.hides_state_ = hides;
+    member.hooks_.changed();
+  }
+  ~Busy() {
+    member.doing_.clear();
+    member.hides_state_ = false;
+    member.hooks_.changed();
+  }
+  DatabaseMember& member;
+};
+
+DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service, wire::ServerConfig config,
+                               std::string folder, std::string run_as, Hooks hooks)
+    : executor_(executor), scope_(scope), service_(std::move(service)),
+      server_(executor, std::move(folder), std::move(run_as), std::move(config)), hooks_(std::move(hooks)) {
+  lease_.length = Duration{server_.config().lease_ms};
+}
+
+void DatabaseMember::log(const std::string& text) const { hooks_.log(fmt::format("{}: {}", service_, text)); }
+
+Task<Result<>> DatabaseMember::begin() {
+  if (auto text = read_file(state_file())) {
+    if (auto state = parse_json(*text)) {
+      lease_.floor = static_cast<uint64_t>(int_or(*state, "floor"));
+      upstream_ = text_or(*state, "upstream");
+    }
+  }
+  scope_.spawn("renew " + service_, renew_loop());
+  scope_.spawn("watch " + service_, watch_loop());
+  // A standby takes no writes, so it may run without anybody's leave; anything else stays stopped.
+  bool standby = server_.has_data() && server_.marked_standby() && !upstream_.empty();
+  if (!standby) co_return Result<>{};
+  CO_TRY_VOID(server_.write_settings(upstream_, true));
+  role_ = Role::standby;
+  co_return start_server(MonoTime::max());
+}
+
+void DatabaseMember::reconfigure(const wire::ServerConfig& config) { server_.reconfigure(config); }
+
+Result<> DatabaseMember::remember() {
+  JsonObject state{{"floor", lease_.floor}, {"upstream", upstream_}};
+  return write_file_atomic(state_file(), to_text(state), 0600);
+}
+
+Result<> DatabaseMember::start_server(MonoTime fence) {
+  seen_.reset();
+  silent_since_.reset();
+  hung_ = false;
+  parked_ = false;
+  stopping_ = false;
+  reason_.clear();
+  auto started = server_.start(fence, [this](Guard::Ended how, int) { server_ended(how); });
+  hooks_.changed();
+  return started;
+}
+
+void DatabaseMember::server_ended(Guard::Ended how) {
+  // The guard says this from inside its own call, so its object is let go of afterwards.
+  asio::post(executor_, [this] { server_.forget_process(); hooks_.changed(); });
+  seen_.reset();
+  bool wanted = stopping_;
+  if (reason_.empty()) reason_ = how == Guard::Ended::fenced ? "its lease ended" : how == Guard::Ended::lost ? "its guard died" : "the server died";
+  log(wanted ? "the server has ended" : "the server ended by itself: " + reason_);
+  if (lease_.term != 0 && !wanted) release(reason_, how != Guard::Ended::fenced);
+  bool standby = role_ == Role::standby;
+  role_ = Role::none;
+  if (standby && !wanted && !ended_ && doing_.empty()) scope_.spawn("restart " + service_, restart_standby());
+}
+
+Task<> DatabaseMember::restart_standby() {
+  co_await sleep_for(kRestartPause);
+  if (server_.running() || !doing_.empty() || ended_ || !server_.marked_standby()) co_return;
+  auto started = start_server(MonoTime::max());
+  role_ = started ? Role::standby : Role::none;
+  if (!started) log("the standby could not be started again: " + started.error().text());
+}
+
+void DatabaseMember::release(const std::string& reason, bool server_failed) {
+  wire::Release message{service_, server_.config().member, lease_.term, reason, server_failed};
+  drop(lease_);
+  Json body = encode(message);
+  body.as_object()["type"] = wire::Release::kType;
+  hooks_.send(std::move(body));
+  hooks_.changed();
+}
+
+void DatabaseMember::fence_now(const std::string& reason, bool server_failed) {
+  log("fences itself: " + reason);
+  reason_ = reason;
+  bool wanted_before = stopping_;
+  stopping_ = true;  // its end is ours, so server_ended() does not speak for it
+  server_.kill_now();
+  stopping_ = wanted_before;
+  if (lease_.term != 0) release(reason, server_failed);
+}
+
+Task<> DatabaseMember::renew_loop() {
+  while (!ended_) {
+    co_await sleep_for(lease_.renew_every());
+    if (lease_.term == 0) continue;
+    wire::Renew message{service_, server_.config().member, lease_.term, boot_now().time_since_epoch().count()};
+    Json body = encode(message);
+    body.as_object()["type"] = wire::Renew::kType;
+    hooks_.send(std::move(body));
+    // The guard watches the same time; this covers a grant under which no server runs yet.
+    if (!lease_.held(boot_now()) && lease_.term != 0) fence_now("its lease ended", false);
+  }
+}
+
+void DatabaseMember::renewed(const wire::Renewed& answer) {
+  if (answer.term != lease_.term || lease_.term == 0) return;
+  if (!answer.granted) return fence_now("its renewal was refused", false);
+  take_renewal(lease_, answer.term, MonoTime{std::chrono::nanoseconds(answer.sent_ns)}, boot_now());
+  server_.set_fence(lease_.fence_at());
+}
+
+Task<> DatabaseMember::watch_loop() {
+  while (!ended_) {
+    co_await sleep_for(kLookEvery);
+    if (!server_.running() || stopping_) continue;
+    auto looking = look_once();
+    co_await std::move(looking);
+    bool hung = silent_since_ && boot_now() - *silent_since_ >= kHungAfter;
+    if (!hung) continue;
+    hung_ = true;
+    hooks_.changed();
+    if (lease_.term != 0) fence_now("the server does not answer", true);
+  }
+}
+
+Task<> DatabaseMember::look_once() {
+  MonoTime begun = boot_now();
+  auto looking = server_.look(Deadline::after(kLookWithin));
+  auto seen = co_await std::move(looking);
+  auto pinging = server_.ping(Deadline::after(kLookWithin));
+  auto alive = co_await std::move(pinging);
+  bool silent = (!seen && is_silence(seen.error())) || (!alive && is_silence(alive.error()));
+  if (!silent) {
+    silent_since_.reset();
+    hung_ = false;
+  } else if (!silent_since_) {
+    silent_since_ = begun;
+  }
+  if (!seen || !server_.running()) co_return;
+  bool news = !seen_ || seen_->in_recovery != seen->in_recovery || seen_->streaming != seen->streaming || seen_->timeline != seen->timeline;
+  seen_ = std::move(*seen);
+  if (news) hooks_.changed();
+}
+
+MemberReport DatabaseMember::report() const {
+  MemberReport out;
+  out.member = server_.config().member;
+  out.term = lease_.term;
+  out.floor = lease_.floor;
+  out.reason = reason_;
+  if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - boot_now()).count());
+  if (seen_) {
+    out.system_id = seen_->system_id;
+    out.timeline = seen_->timeline;
+    out.written = seen_->written;
+    out.replayed = seen_->replayed;
+    out.streaming = seen_->streaming;
+    out.replay_paused = seen_->replay_paused;
+    out.lag_ms = seen_->lag_ms;
+    out.standbys = seen_->standbys;
+    for (const auto& [name, peer] : server_.config().members) {
+      if (peer.address == seen_->upstream_host && peer.port == seen_->upstream_port) out.upstream = name;
+    }
+  }
+  if (out.upstream.empty() && role_ == Role::standby) out.upstream = upstream_;
+  if (parked_) {
+    out.state = ServerState::parked;
+  } else if (hides_state_) {
+    out.state = ServerState::changing;
+    out.reason = doing_;
+  } else if (hung_) {
+    out.state = ServerState::hung;
+  } else if (!server_.running()) {
+    out.state = server_.has_data() ? ServerState::stopped : ServerState::absent;
+  } else if (!seen_) {
+    out.state = ServerState::starting;
+  } else {
+    out.state = seen_->in_recovery ? ServerState::standby : ServerState::primary;
+  }
+  return out;
+}
+
+// ---- lead
+
+Task<Result<Json>> DatabaseMember::lead(wire::Lead order, Deadline deadline, Progress) {
+  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  MonoTime begun = boot_now();
+  Lease next = lease_;
+  next.length = Duration{server_.config().lease_ms};
+  if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, begun)) {
+    co_return fail(ErrorKind::refused, fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
+  }
+  Busy busy(*this, "takes over", true);
+  // Durable before anything is done under it.
+  uint64_t floor_before = lease_.floor;
+  lease_.floor = next.floor;
+  if (auto kept = remember(); !kept) {
+    lease_.floor = floor_before;
+    co_return std::unexpected(std::move(kept).error().with("the term could not be kept"));
+  }
+  lease_ = next;
+  log(fmt::format("takes over under term {}", order.term));
+  auto becoming = become_writable(order, deadline);
+  auto done = co_await std::move(becoming);
+  bool held = lease_.term == order.term && lease_.held(boot_now());
+  if (done && !held) done = fail(ErrorKind::refused, "the lease ended before it took writes");
+  if (!done) {
+    // Whatever state it is in, it must not be able to write. A standby that was not promoted goes on as one.
+    bool still_standby = seen_ && seen_->in_recovery && role_ == Role::standby && done.error().kind == ErrorKind::refused;
+    if (still_standby) {
+      drop(lease_);
+      server_.set_fence(MonoTime::max());
+    } else {
+      stopping_ = true;
+      server_.kill_now();
+      stopping_ = false;
+      drop(lease_);
+    }
+    reason_ = done.error().what;
+    co_return std::unexpected(std::move(done).error());
+  }
+  role_ = Role::primary;
+  auto looking = server_.look(Deadline::after(kLookWithin));
+  if (auto seen = co_await std::move(looking)) seen_ = std::move(*seen);
+  scope_.spawn("slots " + service_, after_promotion());
+  JsonObject out;
+  out["timeline"] = seen_ ? seen_->timeline : 0;
+  out["lsn"] = ScalarText<Lsn>::format(seen_ ? seen_->written : Lsn{});
+  out["seconds"] = to_seconds(boot_now() - begun);
+  co_return Json(out);
+}
+
+Task<Result<>> DatabaseMember::become_writable(const wire::Lead& order, Deadline deadline) {
+  if (server_.running()) {
+    if (role_ == Role::primary && seen_ && !seen_->in_recovery) {
+      server_.set_fence(lease_.fence_at());
+      co_return Result<>{};
+    }
+    if (order.at_least.value != 0) {
+      auto waiting = wait_received(order.at_least, deadline.at_most(Duration{5'000}));
+      CO_TRY_VOID(co_await std::move(waiting));
+    }
+    server_.set_fence(lease_.fence_at());
+    auto promoting = server_.promote(deadline.at_most(Duration{20'000}));
+    co_return co_await std::move(promoting);
+  }
+  bool made = false;
+  if (!server_.has_data()) {
+    if (!server_.config().first_primary) co_return fail(ErrorKind::refused, "it has no data to take writes on");
+    auto creating = server_.create(deadline);
+    CO_TRY_VOID(co_await std::move(creating));
+    made = true;
+  }
+  bool standby = server_.marked_standby();
+  if (!standby) CO_TRY_VOID(server_.write_settings({}, false));
+  role_ = standby ? Role::standby : Role::primary;
+  CO_TRY_VOID(start_server(lease_.fence_at()));
+  auto waiting = server_.wait_until_answers(deadline);
+  CO_TRY_VOID(co_await std::move(waiting));
+  if (standby) {
+    auto promoting = server_.promote(deadline.at_most(Duration{20'000}));
+    CO_TRY_VOID(co_await std::move(promoting));
+  }
+  if (!made) co_return Result<>{};
+  auto furnishing = server_.furnish(deadline);
+  co_return co_await std::move(furnishing);
+}
+
+Task<Result<>> DatabaseMember::wait_received(Lsn at_least, Deadline deadline) {
+  while (true) {
+    auto looking = server_.look(Deadline::after(kLookWithin));
+    auto seen = co_await std::move(looking);
+    // The position is where the last record begins, so having it means being past it.
+    if (seen && seen->written > at_least) co_return Result<>{};
+    if (deadline.passed()) {
+      co_return fail(ErrorKind::refused, fmt::format("it has received {} and needs more than {}",
+                                                     seen ? ScalarText<Lsn>::format(seen->written) : "nothing known", ScalarText<Lsn>::format(at_least)));
+    }
+    co_await sleep_for(Duration{5});
+  }
+}
+
+Task<> DatabaseMember::after_promotion() {
+  // Promotion removes standby.signal by itself; the settings of a standby are taken out so that none is left for later.
+  if (auto written = server_.write_settings({}, false); !written) log(written.error().text());
+  auto keeping = server_.keep_slots(Deadline::after(Duration{10'000}));
+  auto kept = co_await std::move(keeping);
+  if (!kept) log("the slots of the other members could not be made: " + kept.error().text());
+}
+
+// ---- follow
+
+Task<Result<Json>> DatabaseMember::follow(wire::Follow order, Deadline deadline, Progress progress) {
+  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (order.term < lease_.floor) co_return fail(ErrorKind::refused, fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
+  if (lease_.term != 0) co_return fail(ErrorKind::refused, fmt::format("{} holds term {} itself", order.member, lease_.term));
+  if (!server_.config().members.contains(order.upstream)) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", order.upstream));
+  MonoTime begun = boot_now();
+  // A standby that is only pointed elsewhere stays what it was: a candidate.
+  Busy busy(*this, "follows " + order.upstream, !server_.running());
+  lease_.floor = order.term;
+  upstream_ = order.upstream;
+  CO_TRY_VOID(remember());
+  parked_ = false;
+  auto attaching = attach(order.upstream, deadline, std::move(progress));
+  auto how = co_await std::move(attaching);
+  if (!how) {
+    reason_ = how.error().text();
+    parked_ = !server_.running();
+    co_return std::unexpected(std::move(how).error());
+  }
+  role_ = Role::standby;
+  reason_.clear();
+  log(fmt::format("follows {}: {}", order.upstream, *how));
+  co_return Json(JsonObject{{"how", *how}, {"seconds", to_seconds(boot_now() - begun)}});
+}
+
+Task<Result<std::string>> DatabaseMember::attach(const std::string& upstream, Deadline deadline, Progress progress) {
+  if (server_.running()) {
+    CO_TRY_VOID(server_.write_settings(upstream, true));
+    server_.reload();
+    auto waiting = wait_streaming(upstream, Deadline::after(kStreamSoon));
+    if (co_await std::move(waiting)) co_return std::string("reconfigured");
+    hides_state_ = true;
+    stopping_ = true;
+    auto stopping = server_.stop(Deadline::after(Duration{10'000}));
+    if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+  } else if (server_.has_data() && (server_.marked_standby() || reason_ == "stepped down")) {
+    auto starting = start_and_stream(upstream, kStreamSoon);
+    if (co_await std::move(starting)) co_return std::string("started");
+  }
+  std::string why_not = "there is no data directory";
+  if (server_.has_data()) {
+    progress("rewinds to where the histories parted");
+    auto rewinding = server_.rewind(upstream, deadline.at_most(Duration{600'000}));
+    auto rewound = co_await std::move(rewinding);
+    if (rewound) {
+      auto starting = start_and_stream(upstream, Duration{15'000});
+      rewound = co_await std::move(starting);
+      if (rewound) co_return std::string("rewound");
+    }
+    why_not = rewound.error().text();
+    log("it could not be rewound: " + why_not);
+  }
+  progress("takes a fresh copy");
+  auto copying = server_.copy(upstream, deadline);
+  auto copied = co_await std::move(copying);
+  if (!copied) co_return std::unexpected(std::move(copied).error().with("not rewound (" + why_not + "), not copied"));
+  auto starting = start_and_stream(upstream, Duration{60'000});
+  auto streams = co_await std::move(starting);
+  if (!streams) co_return std::unexpected(std::move(streams).error());
+  co_return std::string("copied");
+}
+
+Task<Result<>> DatabaseMember::start_and_stream(const std::string& upstream, Duration patience) {
+  CO_TRY_VOID(server_.write_settings(upstream, true));
+  role_ = Role::standby;
+  CO_TRY_VOID(start_server(MonoTime::max()));
+  auto waiting = wait_streaming(upstream, Deadline::after(patience));
+  auto streams = co_await std::move(waiting);
+  if (streams) co_return streams;
+  stopping_ = true;
+  auto stopping = server_.stop(Deadline::after(Duration{10'000}));
+  if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+  co_return streams;
+}
+
+Task<Result<>> DatabaseMember::wait_streaming(const std::string& upstream, Deadline deadline) {
+  const wire::Peer peer = *server_.config().members.find(upstream);
+  std::string last = "it does not answer";
+  while (server_.running()) {
+    auto looking = server_.look(Deadline::after(kLookWithin));
+    auto seen = co_await std::move(looking);
+    bool there = seen && seen->streaming && seen->upstream_host == peer.address && seen->upstream_port == peer.port;
+    if (there) {
+      seen_ = std::move(*seen);
+      co_return Result<>{};
+    }
+    last = seen ? "it is up but receives nothing" : seen.error().what;
+    if (deadline.passed()) break;
+    co_await sleep_for(Duration{15});
+  }
+  co_return fail(ErrorKind::refused, fmt::format("it does not stream from {}: {}", upstream, server_.running() ? last : "the server ended"));
+}
+
+// ---- step down
+
+Task<Result<Json>> DatabaseMember::step_down(wire::StepDown order, Deadline deadline) {
+  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (order.term != lease_.term || lease_.term == 0)
+    co_return fail(ErrorKind::refused, fmt::format("{} holds term {}, not {}", order.member, lease_.term, order.term));
+  Busy busy(*this, "steps down", false);
+  // What is flushed now need not be flushed while nobody can write.
+  for (int round = 0; round < 2; ++round) {
+    auto checkpointing = server_.ask("CHECKPOINT", deadline);
+    CO_TRY(PgRows done, co_await std::move(checkpointing));
+  }
+  MonoTime begun = boot_now();
+  stopping_ = true;
+  auto stopping = server_.stop(deadline.at_most(Duration{20'000}));
+  auto stopped = co_await std::move(stopping);
+  reason_ = stopped ? "stepped down" : "was killed while it stepped down";
+  // Nothing of it is left either way, so the term goes back at once; the answer follows with the position.
+  release(reason_, false);
+  if (!stopped) co_return std::unexpected(std::move(stopped).error());
+  auto reading = server_.control_data(Deadline::after(Duration{5'000}));
+  CO_TRY(ControlData control, co_await std::move(reading));
+  if (!control.clean) co_return fail(ErrorKind::refused, "the server did not stop cleanly");
+  co_return Json(JsonObject{{"lsn", ScalarText<Lsn>::format(control.checkpoint)}, {"timeline", control.timeline},
+                            {"seconds", to_seconds(boot_now() - begun)}});
+}
+
+Task<> DatabaseMember::shut_down(Deadline deadline) {
+  ended_ = true;
+  stopping_ = true;
+  bool held = lease_.term != 0;
+  auto stopping = server_.stop(deadline);
+  if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+  if (held) release("the agent stops", false);
+}
+
+}  // namespace lifeboat

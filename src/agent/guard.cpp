@@ -1,0 +1,285 @@
+#include "agent/guard.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/data/json.hpp"
+#include "io/process.hpp"
+
+namespace lifeboat {
+namespace {
+
+struct Page {
+  std::atomic<int64_t> fence_at_ns{kNoFence};
+};
+
+constexpr int kLookEveryMs = 20;
+
+void say(int control, const JsonObject& message) {
+  std::string text = to_text(message);
+  ssize_t ignored = send(control, text.data(), text.size(), MSG_NOSIGNAL);
+  (void)ignored;
+}
+
+// In the child, before exec: the server dies with its guard.
+pid_t spawn_server(const JsonObject& spec, std::string& problem) {
+  std::vector<std::string> arguments;
+  for (const Json& argument : spec.at("argv").as_array()) arguments.emplace_back(argument.as_string());
+  std::string user = text_or(spec, "user"), output = text_or(spec, "output");
+  passwd* account = user.empty() || geteuid() != 0 ? nullptr : getpwnam(user.c_str());
+  if (!user.empty() && geteuid() == 0 && account == nullptr) {
+    problem = "this machine has no user '" + user + "'";
+    return -1;
+  }
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  int report[2];
+  if (pipe2(report, O_CLOEXEC) != 0) {
+    problem = std::strerror(errno);
+    return -1;
+  }
+  pid_t guard = getpid();
+  pid_t child = fork();
+  if (child == 0) {
+    setsid();
+    auto give_up = [&] {
+      int code = errno;
+      ssize_t ignored = write(report[1], &code, sizeof code);
+      (void)ignored;
+      _exit(127);
+    };
+    int in = open("/dev/null", O_RDONLY);
+    int out = open(output.empty() ? "/dev/null" : output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0640);
+    if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) give_up();
+    if (account != nullptr && (initgroups(account->pw_name, account->pw_gid) != 0 || setgid(account->pw_gid) != 0 || setuid(account->pw_uid) != 0))
+      give_up();
+    // A change of user clears the parent-death signal, so it is set after it; the guard may have died in between.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != guard) _exit(127);
+    for (int fd = 3; fd < 256; ++fd) {
+      if (fd != report[1]) close(fd);
+    }
+    execv(argv[0], argv.data());
+    give_up();
+  }
+  close(report[1]);
+  int code = 0;
+  ssize_t got = 0;
+  do got = read(report[0], &code, sizeof code);
+  while (got < 0 && errno == EINTR);
+  close(report[0]);
+  if (child < 0 || got > 0) {
+    problem = std::strerror(child < 0 ? errno : code);
+    if (child > 0) waitpid(child, nullptr, 0);
+    return -1;
+  }
+  return child;
+}
+
+// Kills and reaps until this process has no child left. As a subreaper it inherits what the server leaves behind.
+int end_everything(pid_t server) {
+  int server_status = 0;
+  while (true) {
+    for (pid_t pid : descendants_of(getpid())) kill(pid, SIGKILL);
+    int status = 0;
+    pid_t ended = waitpid(-1, &status, WNOHANG);
+    if (ended == server) server_status = status;
+    if (ended < 0 && errno == ECHILD) return server_status;
+    if (ended == 0) usleep(500);
+  }
+}
+
+}  // namespace
+
+int run_guard(int control, int page_fd) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_NAME, "lifeboat-guard");
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  void* mapped = mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+  if (mapped == MAP_FAILED) return 1;
+  auto* page = static_cast<Page*>(mapped);
+  mlockall(MCL_CURRENT);
+
+  std::string text(65'536, '\0');
+  ssize_t got = recv(control, text.data(), text.size(), 0);
+  auto spec = parse_json(std::string_view(text).substr(0, got > 0 ? static_cast<size_t>(got) : 0));
+  if (!spec || !spec->is_object()) return 1;
+  std::string problem;
+  pid_t server = spawn_server(spec->get_object(), problem);
+  if (server < 0) {
+    say(control, {{"failed", problem}});
+    return 1;
+  }
+  say(control, {{"started", server}});
+  int server_fd = static_cast<int>(syscall(SYS_pidfd_open, server, 0));
+  bool agent_here = true;
+  auto end = [&](std::string_view how) {
+    int status = end_everything(server);
+    say(control, {{"ended", how}, {"status", status}});
+    return 0;
+  };
+  while (true) {
+    pollfd watched[2] = {{server_fd, POLLIN, 0}, {control, POLLIN, 0}};
+    poll(watched, agent_here ? 2 : 1, kLookEveryMs);
+    if (watched[0].revents != 0) return end("died");
+    int64_t fence_at = page->fence_at_ns.load(std::memory_order_acquire);
+    if (boot_now().time_since_epoch().count() >= fence_at) return end("fenced");
+    if (agent_here && watched[1].revents != 0) {
+      got = recv(control, text.data(), text.size(), MSG_DONTWAIT);
+      std::string_view word = std::string_view(text).substr(0, got > 0 ? static_cast<size_t>(got) : 0);
+      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) agent_here = false;
+      if (word == "kill") return end("died");
+    }
+    if (!agent_here && fence_at == kNoFence) return end("died");
+    // Orphans of the server become children of the guard; those that ended are reaped here.
+    while (true) {
+      siginfo_t info{};
+      if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 || info.si_pid == server) break;
+      waitpid(info.si_pid, nullptr, WNOHANG);
+    }
+  }
+}
+
+struct Guard::State {
+  explicit State(asio::any_io_executor executor) : control(std::move(executor)) {}
+  ~State() {
+    if (page != nullptr) munmap(page, sizeof(Page));
+  }
+  asio::posix::stream_descriptor control;
+  Page* page = nullptr;
+  pid_t guard = -1;
+  OnEnd on_end;
+  bool ended = false;
+};
+
+namespace {
+
+// Reads the guard's last word. Plain callbacks, since this must go on while every coroutine of the agent is busy.
+template <class StatePtr>
+void listen_to(StatePtr state, std::shared_ptr<std::array<char, 4096>> buffer) {
+  state->control.async_wait(asio::posix::stream_descriptor::wait_read, [state, buffer](boost::system::error_code problem) {
+    if (problem || state->ended) return;
+    ssize_t got = recv(state->control.native_handle(), buffer->data(), buffer->size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return listen_to(state, buffer);
+    Guard::Ended how = Guard::Ended::lost;
+    int status = 0;
+    if (got > 0) {
+      auto message = parse_json(std::string_view(buffer->data(), static_cast<size_t>(got)));
+      std::string word = message ? text_or(*message, "ended") : std::string();
+      how = word == "fenced" ? Guard::Ended::fenced : word == "died" ? Guard::Ended::died : Guard::Ended::lost;
+      if (message) status = static_cast<int>(int_or(*message, "status"));
+    }
+    state->ended = true;
+    waitpid(state->guard, nullptr, got > 0 ? 0 : WNOHANG);
+    auto on_end = std::move(state->on_end);
+    on_end(how, status);
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Guard>> Guard::start(asio::any_io_executor executor, const GuardedProgram& what, OnEnd on_end,
+                                            const std::string& program) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail(ErrorKind::internal, std::strerror(errno));
+  int page_fd = memfd_create("lifeboat-fence", MFD_CLOEXEC);
+  auto state = std::make_shared<State>(executor);
+  state->control.assign(ends[0]);
+  bool mapped = page_fd >= 0 && ftruncate(page_fd, sizeof(Page)) == 0;
+  void* page = mapped ? mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0) : MAP_FAILED;
+  if (page == MAP_FAILED) {
+    close(ends[1]);
+    if (page_fd >= 0) close(page_fd);
+    return fail(ErrorKind::internal, fmt::format("the guard's page: {}", std::strerror(errno)));
+  }
+  state->page = new (page) Page();
+  std::string control_text = "3", page_text = "4";
+  std::string self = program;
+  char* argv[] = {self.data(), const_cast<char*>("guard"), control_text.data(), page_text.data(), nullptr};
+  pid_t guard = fork();
+  if (guard == 0) {
+    setsid();
+    // Both move away from 3 and 4 first: either may be one of them.
+    int control = fcntl(ends[1], F_DUPFD, 10), shared = fcntl(page_fd, F_DUPFD, 10);
+    dup2(control, 3);
+    dup2(shared, 4);
+    for (int fd = 5; fd < 1024; ++fd) close(fd);
+    execv(self.c_str(), argv);
+    _exit(127);
+  }
+  close(ends[1]);
+  close(page_fd);
+  if (guard < 0) return fail(ErrorKind::internal, fmt::format("fork: {}", std::strerror(errno)));
+  state->guard = guard;
+  JsonArray arguments;
+  for (const std::string& argument : what.argv) arguments.push_back(Json(argument));
+  JsonObject spec{{"argv", arguments}, {"user", what.user}, {"output", what.output_file}};
+  std::string text = to_text(spec);
+  // Fork and exec take milliseconds; a guard that does not answer for 5 s never will.
+  timeval patience{.tv_sec = 5, .tv_usec = 0};
+  setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  send(ends[0], text.data(), text.size(), MSG_NOSIGNAL);
+  std::array<char, 4096> answer{};
+  ssize_t got = recv(ends[0], answer.data(), answer.size(), 0);
+  auto message = parse_json(std::string_view(answer.data(), got > 0 ? static_cast<size_t>(got) : 0));
+  auto server = message ? int_or(*message, "started", -1) : -1;
+  if (server < 0) {
+    kill(guard, SIGKILL);
+    waitpid(guard, nullptr, 0);
+    return fail(ErrorKind::refused, fmt::format("{} could not be started: {}", what.argv.front(),
+                                                message ? text_or(*message, "failed") : "its guard does not answer"));
+  }
+  std::unique_ptr<Guard> out(new Guard());
+  out->state_ = state;
+  out->server_ = static_cast<pid_t>(server);
+  state->on_end = std::move(on_end);
+  listen_to(state, std::make_shared<std::array<char, 4096>>());
+  return out;
+}
+
+Guard::~Guard() {
+  if (!state_ || state_->ended) return;
+  state_->on_end = [](Ended, int) {};
+  kill_now();
+}
+
+void Guard::set_fence(MonoTime at) { state_->page->fence_at_ns.store(at.time_since_epoch().count(), std::memory_order_release); }
+void Guard::clear_fence() { state_->page->fence_at_ns.store(kNoFence, std::memory_order_release); }
+
+void Guard::signal_server(int signal_number) {
+  if (!state_->ended) kill(server_, signal_number);
+}
+
+void Guard::kill_now() {
+  if (state_->ended) return;
+  state_->ended = true;
+  send(state_->control.native_handle(), "kill", 4, MSG_NOSIGNAL);
+  // It answers when nothing of the server is left.
+  std::array<char, 4096> answer{};
+  recv(state_->control.native_handle(), answer.data(), answer.size(), 0);
+  waitpid(state_->guard, nullptr, 0);
+  boost::system::error_code ignored;
+  state_->control.close(ignored);
+  auto on_end = std::move(state_->on_end);
+  on_end(Ended::died, 0);
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,139 @@
+#include "agent/postgres_files.hpp"
+
+#include <fmt/format.h>
+
+namespace lifeboat {
+namespace {
+
+// A value in postgresql.conf or in connection info: quotes doubled or escaped.
+std::string conf_value(std::string_view text) {
+  std::string out = "'";
+  for (char c : text) {
+    if (c == '\'') out += '\'';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string info_value(std::string_view text) {
+  std::string out = "'";
+  for (char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string pass_field(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == ':' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string sql_literal(std::string_view text) {
+  bool escapes = text.find('\\') != std::string_view::npos;
+  std::string out = escapes ? "E'" : "'";
+  for (char c : text) {
+    if (c == '\'' || (escapes && c == '\\')) out += c;
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string sql_name(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string slot_name(const std::string& member) {
+  std::string out = member;
+  for (char& c : out) {
+    if (c == '-') c = '_';
+  }
+  return out;
+}
+
+std::string connection_info(const wire::ServerConfig& config, const std::string& member, const ServerPaths& paths) {
+  const wire::Peer* peer = config.members.find(member);
+  if (peer == nullptr) return {};
+  return fmt::format("host={} port={} user={} passfile={} application_name={} connect_timeout=3 gssencmode=disable",
+                     info_value(peer->address), peer->port, info_value(config.replication_user), info_value(paths.passfile),
+                     info_value(config.member));
+}
+
+std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream) {
+  std::string out = "# Written by the Lifeboat agent; changes here are overwritten. Put your own into postgresql.conf.\n";
+  auto set = [&](std::string_view name, std::string_view value) { out += fmt::format("{} = {}\n", name, conf_value(value)); };
+  set("listen_addresses", config.listen);
+  set("port", std::to_string(config.port));
+  set("unix_socket_directories", paths.socket);
+  set("cluster_name", config.member);
+  set("wal_level", "logical");
+  set("hot_standby", "on");
+  set("wal_log_hints", "on");
+  set("full_page_writes", "on");
+  set("max_wal_senders", "20");
+  set("max_replication_slots", "20");
+  set("wal_keep_size", "256MB");
+  set("max_slot_wal_keep_size", "2GB");
+  // With the default of 5 s a promotion may sleep through it (seen on 15: 5.05 s in 3 of 13 promotions).
+  set("wal_retrieve_retry_interval", "50ms");
+  set("wal_receiver_timeout", "5s");
+  set("wal_sender_timeout", "5s");
+  set("wal_receiver_status_interval", "1s");
+  set("recovery_target_timeline", "latest");
+  // Silent clients of a dead region must not hold connections for hours.
+  set("tcp_keepalives_idle", "5");
+  set("tcp_keepalives_interval", "2");
+  set("tcp_keepalives_count", "3");
+  set("logging_collector", "off");
+  set("log_line_prefix", "%m [%p] ");
+  if (!upstream.empty()) {
+    set("primary_conninfo", connection_info(config, upstream, paths));
+    set("primary_slot_name", slot_name(config.member));
+  } else {
+    set("primary_conninfo", "");
+    set("primary_slot_name", "");
+  }
+  return out;
+}
+
+std::string access_text(const wire::ServerConfig& config) {
+  return fmt::format(
+      "# Written by the Lifeboat agent. The socket lies in a folder that only the server's own user may enter.\n"
+      "local all postgres trust\n"
+      "local all all scram-sha-256\n"
+      "host replication {} all scram-sha-256\n"
+      "host all all all scram-sha-256\n",
+      sql_name(config.replication_user));
+}
+
+std::string passfile_text(const wire::ServerConfig& config) {
+  std::string out;
+  for (const auto& [name, peer] : config.members) {
+    out += fmt::format("{}:{}:*:{}:{}\n", pass_field(peer.address), peer.port, pass_field(config.replication_user),
+                       pass_field(config.replication_password));
+  }
+  return out;
+}
+
+std::string replication_role_sql(const wire::ServerConfig& config) {
+  std::string role = sql_name(config.replication_user);
+  return fmt::format(
+      "CREATE ROLE {0} WITH REPLICATION LOGIN PASSWORD {1};"
+      "GRANT pg_checkpoint, pg_monitor TO {0};"
+      "GRANT EXECUTE ON FUNCTION pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean),"
+      " pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean) TO {0};",
+      role, sql_literal(config.replication_password));
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,34 @@
+// The texts of a server's own files: settings, access rules, connection info. Pure.
+#pragma once
+
+#include <string>
+
+#include "agent/protocol.hpp"
+
+namespace lifeboat {
+
+struct ServerPaths {
+  std::string folder;    // of this service below the agent's folder; mode 0700, the server's user owns it
+  std::string data;      // the data directory
+  std::string socket;    // folder of the Unix socket
+  std::string passfile;  // passwords for replication
+  std::string log;
+};
+
+// lifeboat.conf, included at the end of postgresql.conf, so that it wins. `upstream` empty: no standby settings.
+std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream);
+// pg_hba.conf: the superuser over the socket only, everybody else with a password.
+std::string access_text(const wire::ServerConfig& config);
+// .pgpass for all members.
+std::string passfile_text(const wire::ServerConfig& config);
+// key='value' pairs for tools that connect to a member as the replication user.
+std::string connection_info(const wire::ServerConfig& config, const std::string& member, const ServerPaths& paths);
+// The name of a member's replication slot: '-' is not allowed there.
+std::string slot_name(const std::string& member);
+// SQL that creates the replication role with what pg_rewind needs (pg_rewind(1), "Notes"). The password stands in it: never log it.
+std::string replication_role_sql(const wire::ServerConfig& config);
+// An SQL literal and a libpq value, quoted.
+std::string sql_literal(std::string_view text);
+std::string sql_name(std::string_view text);
+
+}  // namespace lifeboat

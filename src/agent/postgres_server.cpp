@@ -1,0 +1,365 @@
+#include "agent/postgres_server.hpp"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+
+#include "io/file.hpp"
+#include "io/process.hpp"
+
+namespace lifeboat {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kLook =
+    "SELECT r.rec, s.system_identifier::text AS system_id,"
+    " CASE WHEN r.rec THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text"
+    "      ELSE pg_current_wal_flush_lsn()::text END AS written,"
+    " coalesce(pg_last_wal_replay_lsn(), '0/0')::text AS replayed,"
+    " CASE WHEN r.rec THEN coalesce(w.received_tli, c.timeline_id)"
+    "      ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,"
+    " coalesce(w.status = 'streaming' AND w.last_msg_receipt_time > now() - interval '5 s', false) AS streaming,"
+    " coalesce(w.sender_host, '') AS sender_host, coalesce(w.sender_port, 0) AS sender_port,"
+    " CASE WHEN r.rec THEN pg_get_wal_replay_pause_state() <> 'not paused' ELSE false END AS paused,"
+    " CASE WHEN r.rec AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()"
+    "      THEN (extract(epoch FROM now() - pg_last_xact_replay_timestamp()) * 1000)::bigint ELSE 0 END AS lag_ms"
+    " FROM (SELECT pg_is_in_recovery() AS rec) r CROSS JOIN pg_control_system() s CROSS JOIN pg_control_checkpoint() c"
+    " LEFT JOIN pg_stat_wal_receiver w ON true";
+
+constexpr std::string_view kStandbys =
+    "SELECT application_name, flush_lsn::text FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn IS NOT NULL";
+
+// Debian keeps each major version's programs apart; the newest is taken.
+std::string bin_folder() {
+  std::string best;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
+    std::string bin = entry.path().string() + "/bin";
+    if (access((bin + "/postgres").c_str(), X_OK) == 0 && (best.size() < bin.size() || best < bin)) best = bin;
+  }
+  return best;
+}
+
+uint64_t number(const std::string& text) {
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+Lsn position(const std::string& text) { return ScalarText<Lsn>::parse(text).value_or(Lsn{}); }
+
+}  // namespace
+
+PostgresServer::PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as, wire::ServerConfig config)
+    : executor_(std::move(executor)), run_as_(std::move(run_as)), config_(std::move(config)) {
+  paths_.folder = std::move(folder);
+  paths_.data = config_.data_dir.empty() ? paths_.folder + "/data" : config_.data_dir;
+  paths_.socket = paths_.folder + "/socket";
+  paths_.passfile = paths_.folder + "/pgpass";
+  paths_.log = paths_.folder + "/server.log";
+}
+
+std::string PostgresServer::tool(const std::string& name) const { return bin_folder() + "/" + name; }
+
+PgParams PostgresServer::socket_params(const std::string& database) const {
+  return {{"host", paths_.socket}, {"port", std::to_string(config_.port)}, {"dbname", database}, {"user", "postgres"}};
+}
+
+bool PostgresServer::has_data() const { return access((paths_.data + "/PG_VERSION").c_str(), F_OK) == 0; }
+bool PostgresServer::marked_standby() const { return access((paths_.data + "/standby.signal").c_str(), F_OK) == 0; }
+
+void PostgresServer::give_to_server(const std::string& path) const {
+  if (geteuid() != 0) return;
+  const passwd* account = getpwnam(run_as_.c_str());
+  if (account != nullptr && lchown(path.c_str(), account->pw_uid, account->pw_gid) != 0) return;
+}
+
+Result<> PostgresServer::make_folders() const {
+  for (const std::string& path : {paths_.folder, paths_.socket}) {
+    std::error_code problem;
+    fs::create_directories(path, problem);
+    if (problem) return fail(ErrorKind::refused, fmt::format("{}: {}", path, problem.message()));
+    give_to_server(path);
+    if (chmod(path.c_str(), 0700) != 0) return fail(ErrorKind::refused, fmt::format("{}: its mode cannot be set", path));
+  }
+  return {};
+}
+
+Result<> PostgresServer::write_owned(const std::string& path, const std::string& text) const {
+  TRY_VOID(write_file_atomic(path, text, 0600));
+  give_to_server(path);
+  return {};
+}
+
+Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv, Deadline deadline) {
+  std::string name = argv.front();
+  if (bin_folder().empty()) co_return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
+  ProcessSpec spec;
+  argv.front() = tool(name);
+  spec.argv = std::move(argv);
+  spec.user = run_as_;
+  spec.directory = paths_.folder;
+  spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}};
+  auto running = run_process(std::move(spec), deadline);
+  CO_TRY(ProcessResult result, co_await std::move(running));
+  if (result.exit_code != 0) {
+    std::string said = result.err.empty() ? result.out : result.err;
+    co_return fail(ErrorKind::refused, fmt::format("{} ended with {}: {}", name, result.exit_code, said.substr(said.size() > 600 ? said.size() - 600 : 0)));
+  }
+  co_return result.out + result.err;
+}
+
+Task<Result<>> PostgresServer::create(Deadline deadline) {
+  CO_TRY_VOID(make_folders());
+  std::error_code ignored;
+  fs::remove_all(paths_.data, ignored);
+  std::vector<std::string> argv{"initdb", "-D", paths_.data, "-U", "postgres", "--data-checksums", "--encoding=UTF8",
+                                "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256"};
+  auto making = run_tool(std::move(argv), deadline);
+  CO_TRY(std::string said, co_await std::move(making));
+  co_return write_settings({}, false);
+}
+
+Result<> PostgresServer::write_settings(const std::string& upstream, bool standby) {
+  TRY_VOID(make_folders());
+  TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
+  TRY_VOID(write_owned(paths_.data + "/lifeboat.conf", settings_text(config_, paths_, upstream)));
+  TRY_VOID(write_owned(paths_.data + "/pg_hba.conf", access_text(config_)));
+  TRY(std::string main_file, read_file(paths_.data + "/postgresql.conf"));
+  constexpr std::string_view kInclude = "include 'lifeboat.conf'";
+  if (main_file.find(kInclude) == std::string::npos)
+    TRY_VOID(write_owned(paths_.data + "/postgresql.conf", main_file + "\n" + std::string(kInclude) + "\n"));
+  std::string marker = paths_.data + "/standby.signal";
+  if (standby) return write_owned(marker, "");
+  unlink(marker.c_str());
+  return {};
+}
+
+Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
+  if (bin_folder().empty()) return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
+  TRY_VOID(make_folders());
+  // A lock file of a server that is gone would keep the new one from starting when its process number was given again.
+  unlink((paths_.data + "/postmaster.pid").c_str());
+  GuardedProgram program;
+  program.argv = {tool("postgres"), "-D", paths_.data};
+  program.user = run_as_;
+  program.output_file = paths_.log;
+  kept_.reset();
+  TRY(guard_, Guard::start(executor_, program, std::move(on_end)));
+  set_fence(fence);
+  return {};
+}
+
+void PostgresServer::set_fence(MonoTime at) {
+  if (guard_ == nullptr) return;
+  if (at == MonoTime::max()) {
+    guard_->clear_fence();
+  } else {
+    guard_->set_fence(at);
+  }
+}
+
+void PostgresServer::reload() {
+  if (guard_ != nullptr) guard_->signal_server(SIGHUP);
+}
+
+Task<Result<>> PostgresServer::ping(Deadline deadline) {
+  auto asking = pg_query_once(socket_params("postgres"), "SELECT 1", {}, deadline);
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return std::unexpected(std::move(answer).error());
+  co_return Result<>{};
+}
+
+Task<Result<PgRows>> PostgresServer::ask(std::string sql, Deadline deadline) {
+  if (!kept_ || !kept_->usable()) {
+    auto connecting = PgConnection::connect(socket_params("postgres"), deadline);
+    CO_TRY(kept_, co_await std::move(connecting));
+  }
+  // The connection is taken out while it is used, so that two callers never share it.
+  auto connection = std::move(kept_);
+  auto asking = connection->query(std::move(sql), {}, deadline);
+  auto answer = co_await std::move(asking);
+  if (connection->usable()) kept_ = std::move(connection);
+  co_return answer;
+}
+
+Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
+  auto asking = ask(std::string(kLook), deadline);
+  CO_TRY(PgRows rows, co_await std::move(asking));
+  if (rows.empty()) co_return fail(ErrorKind::internal, "the server said nothing of itself");
+  ServerLook seen;
+  seen.in_recovery = rows.text(0, "rec") == "t";
+  seen.system_id = number(rows.text(0, "system_id"));
+  seen.timeline = number(rows.text(0, "timeline"));
+  seen.written = position(rows.text(0, "written"));
+  seen.replayed = position(rows.text(0, "replayed"));
+  seen.streaming = rows.text(0, "streaming") == "t";
+  seen.upstream_host = rows.text(0, "sender_host");
+  seen.upstream_port = static_cast<int>(number(rows.text(0, "sender_port")));
+  seen.replay_paused = rows.text(0, "paused") == "t";
+  seen.lag_ms = rows.is_null(0, "lag_ms") ? -1 : static_cast<int64_t>(number(rows.text(0, "lag_ms")));
+  if (!seen.in_recovery) {
+    auto more = ask(std::string(kStandbys), deadline);
+    CO_TRY(PgRows standbys, co_await std::move(more));
+    for (size_t row = 0; row < standbys.rows.size(); ++row) {
+      std::string name = standbys.text(row, "application_name");
+      if (config_.members.contains(name) && !seen.standbys.contains(name)) seen.standbys.add(name, position(standbys.text(row, "flush_lsn")));
+    }
+  }
+  co_return seen;
+}
+
+Task<Result<>> PostgresServer::wait_until_answers(Deadline deadline) {
+  while (running()) {
+    auto pinging = ping(deadline.at_most(Duration{500}));
+    auto alive = co_await std::move(pinging);
+    if (alive) co_return Result<>{};
+    if (deadline.passed()) co_return fail(ErrorKind::timed_out, "the server did not answer in time: " + alive.error().what);
+    co_await sleep_for(Duration{10});
+  }
+  auto log = read_file(paths_.log);
+  std::string end = log ? log->substr(log->size() > 500 ? log->size() - 500 : 0) : std::string();
+  co_return fail(ErrorKind::refused, "the server ended while it started: " + end);
+}
+
+Task<Result<>> PostgresServer::furnish(Deadline deadline) {
+  auto role = ask("SELECT 1 FROM pg_roles WHERE rolname = " + sql_literal(config_.replication_user), deadline);
+  CO_TRY(PgRows there, co_await std::move(role));
+  if (there.empty()) {
+    std::string sql = replication_role_sql(config_);
+    for (size_t begin = 0; begin < sql.size();) {
+      // One statement at a time: the extended protocol takes no more. Passwords may hold ';', the SQL between them does not end there.
+      size_t end = begin;
+      bool quoted = false;
+      while (end < sql.size() && (quoted || sql[end] != ';')) quoted = sql[end++] == '\'' ? !quoted : quoted;
+      auto creating = ask(sql.substr(begin, end - begin), deadline);
+      auto created = co_await std::move(creating);
+      if (!created) co_return fail(created.error().kind, "the replication role could not be created");
+      begin = end + 1;
+    }
+  }
+  auto database = ask("SELECT 1 FROM pg_database WHERE datname = " + sql_literal(config_.database), deadline);
+  CO_TRY(PgRows exists, co_await std::move(database));
+  if (!exists.empty()) co_return Result<>{};
+  auto creating = ask("CREATE DATABASE " + sql_name(config_.database), deadline);
+  auto created = co_await std::move(creating);
+  if (!created) co_return std::unexpected(std::move(created).error());
+  co_return Result<>{};
+}
+
+Task<Result<>> PostgresServer::promote(Deadline deadline) {
+  auto asking = ask("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END", deadline);
+  auto asked = co_await std::move(asking);
+  if (!asked) co_return std::unexpected(std::move(asked).error().with("promote"));
+  while (true) {
+    auto looking = ask("SELECT pg_is_in_recovery() AS rec", deadline);
+    auto seen = co_await std::move(looking);
+    if (seen && seen->text(0, "rec") == "f") co_return Result<>{};
+    if (deadline.passed() || !running()) co_return fail(ErrorKind::unknown_outcome, "the promotion was asked for and did not end in time");
+    co_await sleep_for(Duration{3});
+  }
+}
+
+Task<Result<>> PostgresServer::keep_slots(Deadline deadline) {
+  auto listing = ask("SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'", deadline);
+  CO_TRY(PgRows slots, co_await std::move(listing));
+  std::vector<std::string> there;
+  for (size_t row = 0; row < slots.rows.size(); ++row) there.push_back(slots.text(row, "slot_name"));
+  for (const auto& [member, peer] : config_.members) {
+    std::string slot = slot_name(member);
+    bool exists = std::ranges::find(there, slot) != there.end();
+    std::string sql;
+    if (member == config_.member && exists) sql = "SELECT pg_drop_replication_slot(" + sql_literal(slot) + ")";
+    // Reserved at once, so that WAL a member has not received yet is kept from now on.
+    if (member != config_.member && !exists) sql = "SELECT pg_create_physical_replication_slot(" + sql_literal(slot) + ", true)";
+    if (sql.empty()) continue;
+    auto changing = ask(sql, deadline);
+    auto changed = co_await std::move(changing);
+    if (!changed) co_return std::unexpected(std::move(changed).error());
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> PostgresServer::stop(Deadline deadline) {
+  if (!running()) co_return Result<>{};
+  kept_.reset();
+  guard_->signal_server(SIGINT);
+  while (running() && !deadline.passed()) co_await sleep_for(Duration{3});
+  if (!running()) co_return Result<>{};
+  kill_now();
+  co_return fail(ErrorKind::timed_out, "the server did not stop in time and was killed");
+}
+
+void PostgresServer::kill_now() {
+  kept_.reset();
+  if (guard_ != nullptr) guard_->kill_now();
+}
+
+void PostgresServer::forget_process() {
+  kept_.reset();
+  guard_.reset();
+}
+
+Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
+  auto running_tool = run_tool({"pg_controldata", "-D", paths_.data}, deadline);
+  CO_TRY(std::string text, co_await std::move(running_tool));
+  auto value = [&](std::string_view name) -> std::string {
+    size_t at = text.find(name);
+    if (at == std::string::npos) return {};
+    size_t begin = text.find_first_not_of(' ', at + name.size());
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  ControlData out;
+  out.clean = value("Database cluster state:").starts_with("shut down");
+  out.checkpoint = position(value("Latest checkpoint location:"));
+  out.timeline = number(value("Latest checkpoint's TimeLineID:"));
+  co_return out;
+}
+
+Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadline) {
+  CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
+  const wire::Peer* peer = config_.members.find(source);
+  if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
+  // Up to version 15 a freshly promoted source may still show its old timeline until its next checkpoint, and pg_rewind
+  // would find nothing to do.
+  auto params = PgParams{{"host", peer->address}, {"port", std::to_string(peer->port)}, {"dbname", "postgres"},
+                         {"user", config_.replication_user}, {"password", config_.replication_password}};
+  auto checkpointing = pg_query_once(std::move(params), "CHECKPOINT", {}, deadline.at_most(Duration{60'000}));
+  auto checkpointed = co_await std::move(checkpointing);
+  if (!checkpointed) co_return std::unexpected(std::move(checkpointed).error().with("checkpoint on " + source));
+  unlink((paths_.data + "/postmaster.pid").c_str());
+  std::vector<std::string> argv{"pg_rewind", "-D", paths_.data, "--source-server=" + connection_info(config_, source, paths_) + " dbname=postgres"};
+  auto rewinding = run_tool(std::move(argv), deadline);
+  CO_TRY(std::string said, co_await std::move(rewinding));
+  // It has copied the source's own settings over ours.
+  co_return write_settings(source, true);
+}
+
+Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline) {
+  CO_TRY_VOID(make_folders());
+  CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
+  const wire::Peer* peer = config_.members.find(source);
+  if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
+  std::string fresh = paths_.data + ".new", old = paths_.data + ".old";
+  std::error_code ignored;
+  fs::remove_all(fresh, ignored);
+  std::vector<std::string> argv{"pg_basebackup", "-D", fresh, "-h", peer->address, "-p", std::to_string(peer->port), "-U",
+                                config_.replication_user, "-X", "stream", "-c", "fast", "--no-password"};
+  auto copying = run_tool(std::move(argv), deadline);
+  CO_TRY(std::string said, co_await std::move(copying));
+  fs::remove_all(old, ignored);
+  std::error_code problem;
+  if (fs::exists(paths_.data)) fs::rename(paths_.data, old, problem);
+  if (!problem) fs::rename(fresh, paths_.data, problem);
+  if (problem) co_return fail(ErrorKind::refused, fmt::format("the fresh copy could not be put in place: {}", problem.message()));
+  fs::remove_all(old, ignored);
+  co_return write_settings(source, true);
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,97 @@
+// One PostgreSQL server on this host: its files, its processes, its own answers. It does what it is told; when it may be
+// told to take writes is the business of DatabaseMember.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/guard.hpp"
+#include "agent/postgres_files.hpp"
+#include "io/postgres.hpp"
+
+namespace lifeboat {
+
+// What the server says of itself.
+struct ServerLook {
+  bool in_recovery = false;
+  uint64_t system_id = 0;
+  uint64_t timeline = 0;
+  Lsn written;
+  Lsn replayed;
+  bool streaming = false;
+  std::string upstream_host;
+  int upstream_port = 0;
+  bool replay_paused = false;
+  int64_t lag_ms = -1;
+  OrderedMap<Lsn> standbys;
+};
+
+struct ControlData {
+  bool clean = false;  // "shut down" or "shut down in recovery"
+  Lsn checkpoint;
+  uint64_t timeline = 0;
+};
+
+class PostgresServer {
+ public:
+  PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as, wire::ServerConfig config);
+
+  const wire::ServerConfig& config() const { return config_; }
+  const ServerPaths& paths() const { return paths_; }
+  void reconfigure(wire::ServerConfig config) { config_ = std::move(config); }
+
+  bool has_data() const;
+  bool marked_standby() const;  // standby.signal is there
+  bool running() const { return guard_ != nullptr; }
+
+  // Makes a new cluster with its replication role and database. It is left stopped.
+  Task<Result<>> create(Deadline deadline);
+  // Roles and database of a new cluster; the server takes writes.
+  Task<Result<>> furnish(Deadline deadline);
+
+  // Writes settings and access rules; a standby of `upstream` unless that is empty.
+  Result<> write_settings(const std::string& upstream, bool standby);
+  // Starts the process under a guard that fences at `fence` (kNoFence's MonoTime::max for none). Does not wait for answers.
+  Result<> start(MonoTime fence, Guard::OnEnd on_end);
+  void set_fence(MonoTime at);
+  void reload();
+  Task<Result<>> wait_until_answers(Deadline deadline);
+
+  // A fresh connection and one question: proof of life.
+  Task<Result<>> ping(Deadline deadline);
+  // On a connection that is kept.
+  Task<Result<ServerLook>> look(Deadline deadline);
+  Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
+
+  Task<Result<>> promote(Deadline deadline);
+  // A slot for each other member, none for itself.
+  Task<Result<>> keep_slots(Deadline deadline);
+  // Asks the server to stop at once without losing anything ("fast"); killed at the deadline.
+  Task<Result<>> stop(Deadline deadline);
+  void kill_now();
+  // Called by the owner when on_end was called.
+  void forget_process();
+
+  Task<Result<ControlData>> control_data(Deadline deadline);
+  // Turns this stopped server's data into a standby's of `source`: pg_rewind; `copy` takes a fresh one beside the old, which
+  // is deleted only when the new is whole.
+  Task<Result<>> rewind(const std::string& source, Deadline deadline);
+  Task<Result<>> copy(const std::string& source, Deadline deadline);
+
+ private:
+  asio::any_io_executor executor_;
+  std::string run_as_;
+  wire::ServerConfig config_;
+  ServerPaths paths_;
+  std::unique_ptr<Guard> guard_;
+  std::unique_ptr<PgConnection> kept_;
+
+  PgParams socket_params(const std::string& database) const;
+  std::string tool(const std::string& name) const;
+  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline);
+  Result<> make_folders() const;
+  Result<> write_owned(const std::string& path, const std::string& text) const;
+  void give_to_server(const std::string& path) const;
+};
+
+}  // namespace lifeboat

@@ -1,0 +1,211 @@
+#include "cli/daemons.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "agent/agent.hpp"
+#include "agent/guard.hpp"
+#include "cli/drill.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/lab.hpp"
+#include "controller/action_catalogue.hpp"
+#include "controller/controller.hpp"
+#include "plan/load.hpp"
+#include "statuspage/server.hpp"
+#include "witness/witness.hpp"
+
+namespace lifeboat::cli {
+namespace {
+
+// The plan for a daemon that only reads it; findings go to stderr.
+std::optional<Plan> plan_from(const std::string& file, const std::string& inventory) {
+  LoadOptions options{.inventory = inventory};
+  auto loaded = load_plan(file, built_in_actions(), options);
+  if (loaded) return std::move(loaded->plan);
+  for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
+  return std::nullopt;
+}
+
+void add_controller(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("controller", "run a controller")->group("Daemons");
+  auto options = std::make_shared<ControllerOptions>();
+  command->add_option("--plan", options->plan_file, "the plan file")->required();
+  command->add_option("--inventory", options->inventory, "addresses of hosts");
+  command->add_option("--profile", options->profile, "profile of runs that name none");
+  command->add_option("--store", options->store_file, "file of the journal")->required();
+  command->add_option("--secrets", options->secrets_dir, "folder of secrets")->required();
+  command->add_option("--host", options->host, "the plan's host it runs on")->required();
+  command->add_option("--listen", options->listen, "ADDRESS:PORT")->required();
+  command->add_flag("--drill", options->drill, "everything is a drill, and every message says so");
+  command->add_option("--crash-points", options->crash_points, "for tests: file of points at which the process kills itself")->group("");
+  command->callback([options, &exit_code] { exit_code = run_controller(*options); });
+}
+
+void add_agent(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("agent", "run the agent of this host")->group("Daemons");
+  auto options = std::make_shared<AgentOptions>();
+  command->add_option("--host", options->host, "its name in the plan")->required();
+  command->add_option("--controller", options->controllers, "ADDRESS:PORT of a controller; several are tried in turn")->required();
+  command->add_option("--data", options->data_dir, "folder for all it keeps")->required();
+  command->add_option("--secrets", options->secrets_dir, "folder with its token, agent-HOST")->required();
+  command->add_option("--unit-path", options->unit_path, "folder in which programs of instances are looked for first");
+  command->add_option("--run-as", options->run_as, "user of database servers (postgres)");
+  command->callback([options, &exit_code] { exit_code = run_agent(*options); });
+
+  auto* guard = app.add_subcommand("guard", "the process between an agent and a database server; started by agents")->group("");
+  auto ends = std::make_shared<std::pair<int, int>>();
+  guard->add_option("control", ends->first)->required();
+  guard->add_option("page", ends->second)->required();
+  guard->callback([ends, &exit_code] { exit_code = run_guard(ends->first, ends->second); });
+}
+
+struct WitnessArguments {
+  std::string plan, inventory, secrets, out, report_to, service, member;
+};
+
+void add_witness_options(CLI::App* command, WitnessArguments& arguments) {
+  command->add_option("--plan", arguments.plan, "the plan file")->required();
+  command->add_option("--inventory", arguments.inventory, "addresses of hosts");
+  command->add_option("--secrets", arguments.secrets, "folder of secrets")->required();
+  command->add_option("--out", arguments.out, "file of samples, JSON lines")->required();
+}
+
+void add_witness(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("witness", "stand where users stand and measure")->group("Daemons");
+  command->require_subcommand(1);
+  auto arguments = std::make_shared<WitnessArguments>();
+  auto* run = command->add_subcommand("run", "make the plan's journey at a fixed rate until told to end");
+  add_witness_options(run, *arguments);
+  run->add_option("--report-to", arguments->report_to, "controller that is told what users see");
+  run->callback([arguments, &exit_code] {
+    auto plan = plan_from(arguments->plan, arguments->inventory);
+    if (!plan) {
+      exit_code = kBadInput;
+      return;
+    }
+    exit_code = run_witness({std::move(*plan), arguments->secrets, arguments->out, arguments->report_to});
+  });
+  auto* direct = command->add_subcommand("direct", "ask one database server for writes until told to end");
+  add_witness_options(direct, *arguments);
+  direct->add_option("--service", arguments->service, "the postgres service")->required();
+  direct->add_option("--member", arguments->member, "the member")->required();
+  direct->callback([arguments, &exit_code] {
+    auto plan = plan_from(arguments->plan, arguments->inventory);
+    if (!plan) {
+      exit_code = kBadInput;
+      return;
+    }
+    DirectOptions options{.plan = std::move(*plan), .secrets_dir = arguments->secrets, .service = arguments->service,
+                          .member = arguments->member, .out = arguments->out};
+    exit_code = run_direct_witness(options);
+  });
+}
+
+void add_statuspage(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("statuspage", "serve the public status page")->group("Daemons");
+  struct Arguments {
+    std::string listen;
+    StatuspageOptions options;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("--listen", arguments->listen, "ADDRESS:PORT")->required();
+  command->add_option("--data", arguments->options.data_file, "file of updates")->required();
+  command->add_option("--secrets", arguments->options.secrets_folder, "folder of secrets");
+  command->add_option("--key", arguments->options.key, "secret that signs updates");
+  command->add_option("--title", arguments->options.title, "title of the page");
+  command->callback([arguments, &exit_code] {
+    size_t colon = arguments->listen.rfind(':');
+    if (colon == std::string::npos) {
+      fmt::print(stderr, "lifeboat: --listen wants ADDRESS:PORT\n");
+      exit_code = kBadInput;
+      return;
+    }
+    StatuspageOptions options = arguments->options;
+    options.listen = arguments->listen.substr(0, colon);
+    options.port = std::atoi(arguments->listen.c_str() + colon + 1);
+    std::signal(SIGPIPE, SIG_IGN);
+    asio::io_context context(1);
+    auto serve = [](StatuspageOptions what, int& code) -> Task<> { code = co_await run_statuspage(std::move(what)); };
+    Scope scope(context.get_executor(), [](std::string_view task, std::string_view what) { spdlog::error("{}: {}", task, what); });
+    scope.spawn("status page", serve(std::move(options), exit_code));
+    context.run();
+  });
+}
+
+void add_lab(CLI::App& app, int& exit_code) {
+  auto* lab = app.add_subcommand("lab", "a plan's servers, real, on this machine, with faults to put in")->group("Rehearsal");
+  lab->require_subcommand(1);
+  auto* up = lab->add_subcommand("up", "bring it up; Ctrl-C ends it");
+  auto wanted = std::make_shared<LabUpOptions>();
+  up->add_option("--plan", wanted->plan, "the plan file")->required();
+  up->add_option("--profile", wanted->profile, "profile of the controller");
+  up->add_flag("--detach", wanted->detach, "return when users are served; `lab down` ends it");
+  up->add_flag("--drill", wanted->drill, "every message says that it is a drill");
+  up->callback([wanted, &exit_code] { exit_code = run_lab_up(*wanted); });
+
+  auto which = std::make_shared<LabOptions>();
+  auto choose = [which](CLI::App* command) { command->add_option("--lab", which->lab, "number of the lab; the only one when left out"); };
+  auto* down = lab->add_subcommand("down", "end it; nothing is left behind");
+  choose(down);
+  down->callback([which, &exit_code] { exit_code = run_lab_down(*which); });
+  auto* status = lab->add_subcommand("status", "what runs where, and which faults are in");
+  choose(status);
+  status->callback([which, &exit_code] { exit_code = run_lab_status(*which); });
+  struct Fault {
+    std::string name, target;
+  };
+  auto fault = std::make_shared<Fault>();
+  for (bool heals : {false, true}) {
+    auto* command = lab->add_subcommand(heals ? "heal" : "fault", heals ? "take a fault out again" : "put a fault in");
+    command->add_option("fault", fault->name, "kill-region, cut-region, kill-server or stop-server")->required();
+    command->add_option("target", fault->target, "region or member");
+    choose(command);
+    command->callback([which, fault, heals, &exit_code] {
+      exit_code = heals ? run_lab_heal(*which, fault->name, fault->target) : run_lab_fault(*which, fault->name, fault->target);
+    });
+  }
+  auto* exec = lab->add_subcommand("exec", "run a program where the lab's users stand");
+  auto words = std::make_shared<std::vector<std::string>>();
+  choose(exec);
+  exec->add_option("program", *words, "program and arguments, after --")->required();
+  exec->callback([which, words, &exit_code] { exit_code = run_lab_exec(*which, *words); });
+  auto* sink = lab->add_subcommand("sink", "")->group("");
+  struct Sink {
+    std::string http, smtp, out;
+  };
+  auto ends = std::make_shared<Sink>();
+  sink->add_option("--http", ends->http);
+  sink->add_option("--smtp", ends->smtp);
+  sink->add_option("--out", ends->out)->required();
+  sink->callback([ends, &exit_code] { exit_code = run_lab_sink(ends->http, ends->smtp, ends->out); });
+}
+
+void add_drill(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("drill", "bring up a lab, break it, let Lifeboat recover, and judge")->group("Rehearsal");
+  auto options = std::make_shared<DrillCommand>();
+  command->add_option("scenario", options->scenario, "the scenario")->required();
+  command->add_option("--plan", options->plan, "the plan file")->required();
+  command->add_option("--fault", options->fault, "kill-region, cut-region, kill-server or stop-server")->required();
+  command->add_option("--target", options->target, "region or member; what the scenario is about when left out");
+  command->add_option("--profile", options->profile, "profile of the run");
+  command->add_option("--report", options->report, "JSON file; Markdown and HTML stand beside it");
+  command->add_flag("--keep", options->keep, "leave the lab running");
+  command->add_option("--repeat", options->repeat, "how often");
+  command->callback([options, &exit_code] { exit_code = run_drill_command(*options); });
+}
+
+}  // namespace
+
+void add_daemons(CLI::App& app, int& exit_code) {
+  add_drill(app, exit_code);
+  add_lab(app, exit_code);
+  add_controller(app, exit_code);
+  add_agent(app, exit_code);
+  add_witness(app, exit_code);
+  add_statuspage(app, exit_code);
+}
+
+}  // namespace lifeboat::cli

@@ -1,0 +1,75 @@
+#include "cli/drill.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/check.hpp"
+#include "cli/exit_codes.hpp"
+#include "lab/drill.hpp"
+#include "plan/load.hpp"
+
+namespace lifeboat::cli {
+
+namespace {
+
+std::string numbered(const std::string& file, int number, int of) {
+  if (of == 1 || file.empty()) return file;
+  std::filesystem::path path(file);
+  return (path.parent_path() / fmt::format("{}-{}{}", path.stem().string(), number, path.extension().string())).string();
+}
+
+std::string in_seconds(const Json& value) {
+  return value.is_number() ? fmt::format("{:.2f} s", value.to_number<double>()) : std::string("not reached");
+}
+
+void print_outcome(const lab::DrillOutcome& outcome) {
+  const Json& report = outcome.report;
+  const Json& rpa = member(report, "rpa");
+  const Json& objectives = member(report, "objectives");
+  fmt::print("{} under {}: {}\n", text_or(report, "scenario"), text_or(report, "fault"), outcome.passed ? "passed" : "FAILED");
+  fmt::print("  recovery time  {}, objective {:.0f} s\n", in_seconds(member(report, "rta_s")), number_or(objectives, "rto_s"));
+  fmt::print("  lost           {} of {} acknowledged writes, oldest {:.2f} s, objective {:.0f} s\n", int_or(rpa, "lost"),
+             int_or(rpa, "acknowledged"), number_or(rpa, "oldest_lost_age_s"), number_or(objectives, "rpo_s"));
+  fmt::print("  two writers    {}\n", in_seconds(member(report, "double_acknowledged_s")));
+  const Json& failback = member(report, "failback");
+  if (!member(failback, "write_outage_s").is_null()) {
+    fmt::print("  failback       writes paused {}, lost {}\n", in_seconds(member(failback, "write_outage_s")), int_or(failback, "lost"));
+  }
+  for (const auto& [name, value] : member(report, "milestones").as_object()) {
+    fmt::print("  {:<14} {}\n", std::string(name), in_seconds(value));
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run_drill_command(const DrillCommand& command) {
+  auto loaded = load_plan(command.plan, built_in_actions(), {.profile = command.profile});
+  if (!loaded) {
+    for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
+    return loaded.error().unreadable ? kBadInput : kNotWell;
+  }
+  lab::LabProgress progress = [](const std::string&, double) {};
+  if (isatty(1) != 0) {
+    progress = [](const std::string& text, double since) {
+      fmt::print("  {:6.2f} s  {}\n", since, text);
+      std::fflush(stdout);
+    };
+  }
+  int worst = kOk;
+  for (int number = 1; number <= command.repeat; ++number) {
+    lab::DrillOptions options{.scenario = command.scenario, .plan_file = command.plan, .plan = loaded->plan,
+                              .fault = command.fault, .target = command.target, .profile = command.profile,
+                              .report = numbered(command.report, number, command.repeat), .keep = command.keep};
+    auto outcome = lab::run_drill(options, progress);
+    if (!outcome) return complain(outcome.error());
+    print_outcome(*outcome);
+    if (!outcome->passed) worst = kNotWell;
+  }
+  return worst;
+}
+
+}  // namespace lifeboat::cli

@@ -1,0 +1,217 @@
+// The one binary: subcommands for people and for daemons. Only arguments are parsed here; each command is a function.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "cli/check.hpp"
+#include "cli/completion.hpp"
+#include "cli/daemons.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/explain.hpp"
+#include "cli/runs.hpp"
+#include "cli/schema.hpp"
+#include "core/base/similar.hpp"
+
+namespace lifeboat::cli {
+namespace {
+
+struct Common {
+  ClientOptions client;
+  std::string format = "text";
+};
+
+std::string from_environment(const char* name, std::string otherwise = {}) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::string(value);
+}
+
+std::string who_am_i() { return from_environment("LIFEBOAT_USER", from_environment("USER")); }
+
+void add_client_options(CLI::App* command, Common& common) {
+  command->add_option("--controller", common.client.controller, "address of a controller (LIFEBOAT_CONTROLLER)");
+  command->add_option("--token-file", common.client.token_file, "file that holds the API token (LIFEBOAT_TOKEN_FILE)");
+  command->add_option("--format", common.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+}
+
+void add_check(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("check", "find what is wrong with a plan before the day")->group("Plans");
+  auto options = std::make_shared<CheckOptions>();
+  command->add_option("plan", options->plan, "the plan file")->required();
+  command->add_option("--format", options->format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  command->add_option("--inventory", options->inventory, "addresses of hosts");
+  command->add_option("--profile", options->profile, "profile that must exist");
+  command->callback([options, &exit_code] { exit_code = run_check(*options); });
+}
+
+void add_plan_commands(CLI::App& app, Common& common, int& exit_code) {
+  add_check(app, exit_code);
+  auto* preview_command = app.add_subcommand("preview", "what each step of a scenario would do now; changes nothing")->group("Plans");
+  auto look = std::make_shared<PreviewOptions>();
+  preview_command->add_option("plan", look->plan_file, "the plan file")->required();
+  preview_command->add_option("scenario", look->scenario, "the scenario")->required();
+  preview_command->add_option("--set", look->vars, "NAME=VALUE of a variable");
+  add_client_options(preview_command, common);
+  preview_command->callback([look, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = preview(client, *look, detect_output(common.format));
+  });
+  app.add_subcommand("schema", "the plan format as JSON Schema, for editors")->group("Plans")->callback([&exit_code] { exit_code = run_schema(); });
+  auto* explain_command = app.add_subcommand("explain", "what an action does and takes; without a name, all of them")->group("Plans");
+  auto explained = std::make_shared<ExplainOptions>();
+  explain_command->add_option("action", explained->action, "name of the action");
+  explain_command->add_flag("--markdown", explained->markdown, "the whole reference as Markdown");
+  explain_command->callback([explained, &exit_code] { exit_code = run_explain(*explained); });
+}
+
+void add_run_commands(CLI::App& app, Common& common, int& exit_code) {
+  auto* run_command = app.add_subcommand("run", "start a scenario and follow it")->group("Incidents");
+  auto wanted = std::make_shared<RunOptions>();
+  wanted->by = who_am_i();
+  auto quiet = std::make_shared<bool>(false);
+  run_command->add_option("scenario", wanted->scenario, "scenario of the controller's plan")->required();
+  run_command->add_option("--by", wanted->by, "who starts it (LIFEBOAT_USER)");
+  run_command->add_option("--set", wanted->vars, "NAME=VALUE of a variable");
+  run_command->add_option("--reason", wanted->reason, "why");
+  run_command->add_flag("--no-watch", *quiet, "print the run's id and leave");
+  add_client_options(run_command, common);
+  run_command->callback([wanted, quiet, &common, &exit_code] {
+    wanted->watch = !*quiet;
+    Client client(common.client);
+    exit_code = start_run(client, *wanted, detect_output(common.format));
+  });
+
+  auto* status_command = app.add_subcommand("status", "what is, now")->group("Incidents");
+  add_client_options(status_command, common);
+  status_command->callback([&common, &exit_code] {
+    Client client(common.client);
+    exit_code = show_status(client, detect_output(common.format));
+  });
+
+  auto* watch_command = app.add_subcommand("watch", "follow a run; leaving does not stop it")->group("Incidents");
+  auto watched = std::make_shared<std::string>();
+  watch_command->add_option("run", *watched, "id of the run; the newest when left out");
+  add_client_options(watch_command, common);
+  watch_command->callback([watched, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = watch_run(client, *watched, detect_output(common.format));
+  });
+
+  struct Verb {
+    const char* name;
+    const char* text;
+    bool step;
+  };
+  static constexpr Verb kVerbs[] = {{"approve", "agree to a step that asks", true},     {"decline", "refuse a step that asks", true},
+                                    {"confirm", "say that a manual step is done", true}, {"pause", "start no further steps", false},
+                                    {"resume", "go on after a pause", false},            {"abort", "stop a run where it is", false},
+                                    {"rollback", "stop a run and take back what it did", false},
+                                    {"skip", "leave a step out, with a reason", true},   {"retry", "try a failed step again", true}};
+  for (const Verb& verb : kVerbs) {
+    auto* command = app.add_subcommand(verb.name, verb.text)->group("Incidents");
+    auto said = std::make_shared<SayOptions>();
+    said->by = who_am_i();
+    command->add_option("run", said->run, "id of the run")->required();
+    if (verb.step) command->add_option("step", said->step, "id of the step")->required();
+    command->add_option("--by", said->by, "who says so (LIFEBOAT_USER)");
+    command->add_option("--reason", said->reason, "why");
+    add_client_options(command, common);
+    command->callback([said, name = std::string(verb.name), &common, &exit_code] {
+      Client client(common.client);
+      exit_code = say(client, name, *said, detect_output(common.format));
+    });
+  }
+
+  auto* signal_command = app.add_subcommand("signal", "raise a signal that a person saw")->group("Incidents");
+  auto raised = std::make_shared<SignalOptions>();
+  raised->by = who_am_i();
+  signal_command->add_option("signal", raised->signal, "signal of the plan")->required();
+  signal_command->add_option("--subject", raised->subject, "the region or service it is about");
+  signal_command->add_option("--by", raised->by, "who saw it (LIFEBOAT_USER)");
+  signal_command->add_option("--text", raised->text, "what was seen");
+  add_client_options(signal_command, common);
+  signal_command->callback([raised, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = raise_signal(client, *raised, detect_output(common.format));
+  });
+}
+
+void add_evidence_commands(CLI::App& app, Common& common, int& exit_code) {
+  auto* report_command = app.add_subcommand("report", "the report of a run")->group("Evidence");
+  struct Wanted {
+    std::string run, format = "markdown", file;
+  };
+  auto wanted = std::make_shared<Wanted>();
+  report_command->add_option("run", wanted->run, "id of the run")->required();
+  report_command->add_option("--as", wanted->format, "markdown, html or json")->check(CLI::IsMember({"markdown", "html", "json"}));
+  report_command->add_option("--output", wanted->file, "file to write; standard output when left out");
+  add_client_options(report_command, common);
+  report_command->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = show_report(client, wanted->run, wanted->format, wanted->file);
+  });
+  auto* verify_command = app.add_subcommand("verify", "whether the journal's hash chain holds")->group("Evidence");
+  add_client_options(verify_command, common);
+  verify_command->callback([&common, &exit_code] {
+    Client client(common.client);
+    exit_code = verify_journal(client, detect_output(common.format));
+  });
+}
+
+void add_completion(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("completion", "a completion script for bash, zsh or fish")->group("Setup");
+  auto shell = std::make_shared<std::string>();
+  command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->callback([shell, &app, &exit_code] {
+    fmt::print("{}", completion_script(app, *shell));
+    exit_code = kOk;
+  });
+}
+
+// What CLI11 says of a wrong command, and the command that was meant.
+int refuse(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  fmt::print(stderr, "lifeboat: {}\n", error.what());
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+  std::string hint = argc > 1 ? did_you_mean(argv[1], known) : std::string();
+  if (!hint.empty() && !app.got_subcommand(argv[1])) fmt::print(stderr, "          {}\n", hint);
+  fmt::print(stderr, "          `lifeboat --help` lists the commands\n");
+  return kBadInput;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app("Lifeboat: disaster recovery that is checked, executed, rehearsed and proven.", "lifeboat");
+  app.set_version_flag("--version", LIFEBOAT_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(32);
+  Common common;
+  common.client.controller = from_environment("LIFEBOAT_CONTROLLER", common.client.controller);
+  common.client.token_file = from_environment("LIFEBOAT_TOKEN_FILE");
+  int exit_code = kOk;
+  add_plan_commands(app, common, exit_code);
+  add_run_commands(app, common, exit_code);
+  add_evidence_commands(app, common, exit_code);
+  add_daemons(app, exit_code);
+  add_completion(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return refuse(app, error, argc, argv);
+  }
+  return exit_code;
+}
+
+}  // namespace lifeboat::cli
+
+int main(int argc, char** argv) {
+  try {
+    return lifeboat::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lifeboat: a defect: {}\n", error.what());
+    return lifeboat::cli::kDefect;
+  }
+}

@@ -1,0 +1,58 @@
+// The controller's HTTP API. All routes stand in one table, each with the method it takes; every one of them needs the
+// bearer token but the health check. Bodies are decoded closed-world; errors are JSON {error, kind, hint}.
+//
+//   GET  /health                               200 while the process answers
+//   GET  /api/status                           databases, regions, signals, runs
+//   GET  /api/runs                             all runs, oldest first
+//   POST /api/runs                             {scenario, by, vars, reason} → {id}
+//   GET  /api/runs/ID                          state, steps, clocks, questions
+//   POST /api/runs/ID/VERB                     {step, by, reason}; approve decline confirm pause resume abort skip retry
+//   GET  /api/runs/ID/report?format=           markdown, html or json
+//   GET  /api/events?after=N&run=ID&limit=M    journal events
+//   GET  /api/journal/verify                   whether the hash chain holds
+//   POST /api/signals                          {signal, subject, by, text}
+//   POST /api/preview                          {scenario, vars, plan_hash}
+//   POST /api/witness                          {error_rate, p95_ms, rps}: what users see now
+#pragma once
+
+#include "controller/databases.hpp"
+#include "controller/executor.hpp"
+#include "controller/incidents.hpp"
+#include "controller/watch.hpp"
+#include "io/http_server.hpp"
+#include "store/store.hpp"
+
+namespace lifeboat {
+
+struct ApiParts {
+  const Plan& plan;
+  std::string plan_hash;
+  std::string profile;
+  std::string token;
+  bool drill = false;
+  Store& store;
+  World& world;
+  DatabaseKeeper& databases;
+  Watch& watch;
+  IncidentBook& incidents;
+  RunExecutor& runs;
+};
+
+class Api {
+ public:
+  explicit Api(ApiParts parts);
+  Task<HttpReply> answer(HttpIncoming request);
+
+ private:
+  ApiParts parts_;
+
+  Task<Result<Json>> route(const HttpIncoming& request, const Json& body);
+  Json status() const;
+  Json run_page(const std::string& id) const;
+  Task<Result<Json>> events(const HttpIncoming& request);
+  Task<Result<Json>> say(std::string id, std::string verb, Json body);
+  Task<Result<Json>> preview(Json body);
+  Task<HttpReply> report(const HttpIncoming& request, std::string id);
+};
+
+}  // namespace lifeboat

@@ -1,0 +1,236 @@
+#include "controller/controller.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+
+#include "actions/action.hpp"
+#include "controller/action_catalogue.hpp"
+#include "controller/agent_hub.hpp"
+#include "controller/api.hpp"
+#include "controller/configure.hpp"
+#include "controller/crash_points.hpp"
+#include "controller/databases.hpp"
+#include "controller/executor.hpp"
+#include "controller/incidents.hpp"
+#include "controller/watch.hpp"
+#include "io/crypto.hpp"
+#include "io/file.hpp"
+#include "io/http_client.hpp"
+#include "io/http_server.hpp"
+#include "io/secrets.hpp"
+#include "plan/load.hpp"
+#include "store/store.hpp"
+
+namespace lifeboat {
+namespace {
+
+// Everything a controller is made of, in the order in which it is made; taken apart the other way round.
+class Controller {
+ public:
+  Controller(asio::io_context& context, const ControllerOptions& options, LoadedPlan loaded, std::unique_ptr<Store> store)
+      : context_(context), options_(options), loaded_(std::move(loaded)), store_(std::move(store)),
+        plan_hash_(sha256_hex(loaded_.bytes)), secrets_(options.secrets_dir), crash_points_(options.crash_points),
+        scope_(context.get_executor(), [this](std::string_view task, std::string_view what) { broken(task, what); }),
+        hub_(context.get_executor(), secrets_, agent_hosts(), hub_callbacks()),
+        databases_(context.get_executor(), *store_, loaded_.plan, hub_, scope_,
+                   [this](const std::string& service, const ownership::Note& note) { on_note(service, note); }),
+        incidents_(*store_),
+        watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
+        world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, options.drill},
+        runs_(context.get_executor(), *store_, world_, executor_options()) {}
+
+  Task<> run(asio::signal_set& signals) {
+    auto begun = start();
+    auto started = co_await std::move(begun);
+    if (!started) {
+      say("cannot start: " + started.error().text());
+      exit_code_ = 2;
+    } else {
+      say(fmt::format("plan {} {}, listening on {}", loaded_.plan.plan.text, plan_hash_.substr(0, 8), options_.listen));
+      co_await signals.async_wait(asio::use_awaitable);
+      say("stops");
+    }
+    if (server_) co_await server_->stop(Duration{1'000});
+    co_await runs_.stop(Duration{2'000});
+    co_await scope_.stop(Duration{2'000});
+    context_.stop();
+  }
+
+  int exit_code() const { return exit_code_; }
+
+ private:
+  asio::io_context& context_;
+  ControllerOptions options_;
+  LoadedPlan loaded_;
+  std::unique_ptr<Store> store_;
+  std::string plan_hash_;
+  Secrets secrets_;
+  HttpClient http_;
+  CrashPoints crash_points_;
+  Scope scope_;
+  AgentHub hub_;
+  DatabaseKeeper databases_;
+  IncidentBook incidents_;
+  Watch watch_;
+  World world_;
+  RunExecutor runs_;
+  std::unique_ptr<Api> api_;
+  std::unique_ptr<HttpServer> server_;
+  int exit_code_ = 0;
+
+  void say(const std::string& text) { spdlog::info("{}", secrets_.redact(text)); }
+
+  // A background task ended by an exception: state may be wrong, so the controller ends, and its restart folds the
+  // journal again.
+  void broken(std::string_view task, std::string_view what) {
+    spdlog::error("{} failed: {}", task, secrets_.redact(std::string(what)));
+    exit_code_ = 70;
+    context_.stop();
+  }
+
+  std::vector<std::string> agent_hosts() const {
+    std::vector<std::string> hosts;
+    for (const auto& [name, host] : loaded_.plan.hosts) {
+      if (host.agent) hosts.push_back(name);
+    }
+    return hosts;
+  }
+
+  AgentHub::Callbacks hub_callbacks() {
+    AgentHub::Callbacks callbacks;
+    callbacks.connected = [this](const std::string& host) { agent_connected(host); };
+    callbacks.lost = [this](const std::string& host) {
+      say(fmt::format("agent {} is gone", host));
+      databases_.agent_lost(host);
+      watch_.agent_lost(host);
+    };
+    callbacks.said = [this](const std::string& host, const std::string& type, const Json& message) {
+      databases_.agent_said(host, type, message);
+      watch_.agent_said(host, type, message);
+    };
+    callbacks.log = [this](const std::string& text) { say(text); };
+    return callbacks;
+  }
+
+  void agent_connected(const std::string& host) {
+    say(fmt::format("agent {} is here", host));
+    auto configuration = configuration_for(loaded_.plan, host, secrets_, watch_.targets());
+    if (!configuration) {
+      say(fmt::format("agent {} cannot be told what to do: {}", host, configuration.error().text()));
+    } else {
+      Json message = encode(*configuration);
+      message.as_object()["type"] = wire::Configure::kType;
+      hub_.send(host, std::move(message));
+    }
+    databases_.agent_connected(host);
+    watch_.agent_connected(host);
+  }
+
+  void on_note(const std::string& service, const ownership::Note& note) {
+    say(fmt::format("{}: {}", service, note.text));
+    if (note.kind == "automatic-failover") watch_.database_moved_by_itself(service, note.text);
+  }
+
+  Watch::Hooks watch_hooks() {
+    Watch::Hooks hooks;
+    hooks.start_run = [this](std::string scenario, decision::RaisedNow signal, std::string reason) {
+      return start_run(std::move(scenario), std::move(signal), std::move(reason));
+    };
+    hooks.active_runs = [this] {
+      std::vector<decision::ActiveRun> active;
+      for (const std::string& id : runs_.list()) {
+        const run::RunState* state = runs_.state(id);
+        if (!state->finished()) active.push_back({id, state->opened->scenario, state->opened->cause});
+      }
+      return active;
+    };
+    return hooks;
+  }
+
+  Task<Result<std::string>> start_run(std::string scenario, decision::RaisedNow signal, std::string reason) {
+    OpenRequest wanted{.scenario = std::move(scenario),
+                       .mode = options_.drill ? run::RunMode::drill : run::RunMode::real,
+                       .by = "decision matrix",
+                       .cause = decision::cause_of(signal)};
+    say(reason);
+    co_return co_await runs_.open_run(std::move(wanted));
+  }
+
+  ExecutorOptions executor_options() {
+    ExecutorOptions out;
+    out.profile = options_.profile;
+    out.plan_hash = plan_hash_;
+    out.drill = options_.drill;
+    out.log = [this](const std::string& line) { say(line); };
+    out.loss = [this](const run::ResolvedStep& step) { return loss_of(step); };
+    out.on_event = [this](const std::string& id, const run::Event& event) { say(id + " " + run::in_words(event)); };
+    out.crash_point = [this](std::string_view step, std::string_view when) { crash_points_.pass(step, when); };
+    return out;
+  }
+
+  // What starting this step now would set aside, for the question to people.
+  std::string loss_of(const run::ResolvedStep& step) {
+    if (step.uses != "postgres.failover") return {};
+    auto loss = databases_.loss_if_failed_over(text_or(step.with, "service"), text_or(step.with, "to"));
+    if (!loss || loss->candidate.empty()) return {};
+    return fmt::format("promoting {} now sets aside {} bytes{}", loss->candidate, loss->bytes.value_or(0),
+                       loss->age ? ", " + format_span(*loss->age) : "");
+  }
+
+  Task<Result<>> start() {
+    CO_TRY(std::string token, secrets_.get("api-token"));
+    CO_TRY_VOID(co_await incidents_.start());
+    CO_TRY_VOID(co_await databases_.start());
+    // Runs first: a signal that is still there must find the run that answers it.
+    CO_TRY(Resumed resumed, co_await runs_.resume_all());
+    for (const std::string& id : resumed.runs) say(id + " goes on");
+    for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
+    CO_TRY_VOID(co_await watch_.start());
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token, options_.drill, *store_, world_, databases_, watch_, incidents_, runs_};
+    api_ = std::make_unique<Api>(std::move(parts));
+    server_ = std::make_unique<HttpServer>(
+        context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },
+        [this](std::string_view what) { say(std::string(what)); });
+    server_->on_websocket("/agent", [this](WebSocket socket, HttpIncoming) { return hub_.serve(std::move(socket)); });
+    size_t colon = options_.listen.rfind(':');
+    if (colon == std::string::npos) co_return fail(ErrorKind::invalid_input, "--listen wants ADDRESS:PORT");
+    co_return server_->listen(options_.listen.substr(0, colon), std::atoi(options_.listen.c_str() + colon + 1));
+  }
+};
+
+void print_findings(const LoadFailure& failure) {
+  for (const Finding& finding : failure.findings) fmt::print(stderr, "{}\n", one_line(finding));
+}
+
+}  // namespace
+
+int run_controller(const ControllerOptions& options) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("controller"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
+  spdlog::flush_on(spdlog::level::info);
+  LoadOptions load{.inventory = options.inventory, .profile = options.profile};
+  auto loaded = load_plan(options.plan_file, built_in_actions(), load);
+  if (!loaded) {
+    print_findings(loaded.error());
+    return 2;
+  }
+  auto store = open_sqlite_store(options.store_file);
+  if (!store) {
+    fmt::print(stderr, "lifeboat: {}\n", store.error().text());
+    return 2;
+  }
+  asio::io_context context(1);
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  std::signal(SIGPIPE, SIG_IGN);
+  auto controller = std::make_unique<Controller>(context, options, std::move(*loaded), std::move(*store));
+  Scope main_scope(context.get_executor(), [](std::string_view, std::string_view what) { spdlog::error("{}", what); });
+  main_scope.spawn("controller", controller->run(signals));
+  context.run();
+  return controller->exit_code();
+}
+
+}  // namespace lifeboat

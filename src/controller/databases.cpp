@@ -1,0 +1,312 @@
+#include "controller/databases.hpp"
+
+#include <fmt/format.h>
+
+#include "agent/protocol.hpp"
+#include "core/data/encode.hpp"
+
+namespace lifeboat {
+
+using namespace ownership;
+
+namespace {
+
+constexpr Duration kTick{25};
+// A promotion takes a tenth of a second; creating a cluster takes seconds. The lease bounds what an agent that does not
+// answer can do, so this only bounds the waiting.
+constexpr Duration kLeadPatience{30'000};
+constexpr Duration kStepDownPatience{60'000};
+// A fresh copy of a large database takes hours.
+constexpr Duration kFollowPatience{std::chrono::hours(12)};
+
+}  // namespace
+
+struct DatabaseKeeper::Database {
+  std::string service;
+  State state;
+  std::map<std::string, std::string> host_of;    // by member
+  std::map<std::string, std::string> member_on;  // by host
+};
+
+struct DatabaseKeeper::Waiter {
+  explicit Waiter(asio::any_io_executor executor) : wakeup(std::move(executor)) {}
+  Wakeup wakeup;
+  std::optional<FinishTransfer> finished;
+};
+
+DatabaseKeeper::DatabaseKeeper(asio::any_io_executor executor, Store& store, const Plan& plan, AgentHub& hub, Scope& scope,
+                               OnNote on_note)
+    : executor_(std::move(executor)), store_(store), plan_(plan), hub_(hub), scope_(scope), on_note_(std::move(on_note)) {}
+
+DatabaseKeeper::~DatabaseKeeper() = default;
+
+Task<Result<>> DatabaseKeeper::start() {
+  for (const auto& [name, service] : plan_.services) {
+    const auto* postgres = std::get_if<PostgresService>(&service);
+    if (postgres == nullptr) continue;
+    Config config;
+    config.service = name;
+    config.first_primary = postgres->primary.text;
+    config.lease = postgres->lease;
+    config.automatic = postgres->automatic;
+    config.loss_without_approval = plan_.safety.loss_without_approval.value_or(plan_.objectives.rpo);
+    if (plan_.safety.automatic_runs) {
+      config.automatic_at_most = plan_.safety.automatic_runs->at_most;
+      config.automatic_within = plan_.safety.automatic_runs->within;
+    }
+    auto database = std::make_unique<Database>();
+    database->service = name;
+    for (const auto& [member, settings] : postgres->members) {
+      config.members.push_back({member, region_of(plan_, settings.host.text), settings.candidate});
+      database->host_of[member] = settings.host.text;
+      database->member_on[settings.host.text] = member;
+    }
+    std::string service_name = name;
+    CO_TRY(OwnershipRecord record, co_await store_.ownership(service_name));
+    database->state = initial_state(std::move(config), record.term, record.holder, boot_now());
+    databases_.emplace(name, std::move(database));
+  }
+  scope_.spawn("databases", tick());
+  co_return Result<>{};
+}
+
+Task<> DatabaseKeeper::tick() {
+  while (true) {
+    co_await sleep_for(kTick);
+    for (auto& [name, database] : databases_) feed(*database, Tick{});
+  }
+}
+
+void DatabaseKeeper::agent_connected(const std::string& host) {
+  for (auto& [name, database] : databases_) {
+    if (auto found = database->member_on.find(host); found != database->member_on.end())
+      feed(*database, AgentConnected{found->second});
+  }
+}
+
+void DatabaseKeeper::agent_lost(const std::string& host) {
+  for (auto& [name, database] : databases_) {
+    if (auto found = database->member_on.find(host); found != database->member_on.end())
+      feed(*database, AgentLost{found->second});
+  }
+}
+
+void DatabaseKeeper::agent_said(const std::string& host, const std::string& type, const Json& message) {
+  // An agent speaks for the members on its own host only, whatever it writes into a message.
+  auto owned = [&](const std::string& service, const std::string& member) -> Database* {
+    auto found = databases_.find(service);
+    if (found == databases_.end()) return nullptr;
+    auto on = found->second->host_of.find(member);
+    return on != found->second->host_of.end() && on->second == host ? found->second.get() : nullptr;
+  };
+  JsonObject body = message.is_object() ? message.get_object() : JsonObject{};
+  body.erase("type");
+  if (type == wire::Report::kType) {
+    auto report = decode<wire::Report>(body);
+    if (!report) return;
+    for (const auto& [service, member] : report->members) {
+      if (Database* database = owned(service, member.member)) feed(*database, Reported{report->boot_ns, member});
+    }
+  } else if (type == wire::Renew::kType) {
+    auto renew = decode<wire::Renew>(body);
+    if (!renew) return;
+    if (Database* database = owned(renew->service, renew->member))
+      feed(*database, RenewAsked{renew->member, renew->term, renew->sent_ns});
+  } else if (type == wire::Release::kType) {
+    auto release = decode<wire::Release>(body);
+    if (!release) return;
+    if (Database* database = owned(release->service, release->member))
+      feed(*database, Released{release->member, release->term, release->reason, release->server_failed});
+  }
+}
+
+void DatabaseKeeper::feed(Database& database, const Input& input) {
+  for (const Command& command : ownership::step(database.state, input, boot_now())) carry_out(database, command);
+}
+
+void DatabaseKeeper::carry_out(Database& database, const Command& command) {
+  using What = CommandDone::What;
+  const std::string& service = database.service;
+  auto typed = [](Json body, std::string_view type) {
+    body.as_object()["type"] = type;
+    return body;
+  };
+  if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
+    wire::Renewed renewed{service, answer->term, answer->sent_ns, answer->granted};
+    hub_.send(database.host_of[answer->member], typed(encode(renewed), wire::Renewed::kType));
+  } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
+    scope_.spawn("grant " + service, make_grant(service, *grant));
+  } else if (const auto* lead = std::get_if<SendLead>(&command)) {
+    wire::Lead params{service, lead->member, lead->term, lead->as_of_ns, lead->at_least};
+    scope_.spawn("lead " + lead->member, ask_agent(service, What::lead, lead->member, lead->term,
+                                                   std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
+  } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
+    wire::Follow params{service, follow->member, follow->upstream, follow->term};
+    scope_.spawn("follow " + follow->member, ask_agent(service, What::follow, follow->member, follow->term,
+                                                       std::string(wire::Follow::kMethod), encode(params), kFollowPatience));
+  } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
+    wire::StepDown params{service, down->member, down->term};
+    scope_.spawn("step-down " + down->member, ask_agent(service, What::step_down, down->member, down->term,
+                                                        std::string(wire::StepDown::kMethod), encode(params), kStepDownPatience));
+  } else if (const auto* finish = std::get_if<FinishTransfer>(&command)) {
+    auto waiter = waiters_.find(finish->id);
+    if (waiter == waiters_.end()) return;
+    waiter->second->finished = *finish;
+    waiter->second->wakeup.notify();
+  } else if (const auto* note = std::get_if<Note>(&command)) {
+    on_note_(service, *note);
+    scope_.spawn("note " + service, write_note(service, *note));
+  }
+}
+
+Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
+  NewEvent event{"database/" + service, "granted",
+                 {{"term", grant.expected_term + 1}, {"holder", grant.holder}, {"reason", grant.reason},
+                  {"boot_ns", boot_now().time_since_epoch().count()}}};
+  auto record = co_await store_.grant(service, grant.expected_term, grant.holder, std::move(event));
+  Database& database = *databases_.at(service);
+  if (record) {
+    feed(database, GrantMade{record->term, record->holder});
+  } else {
+    feed(database, GrantFailed{record.error().text()});
+  }
+}
+
+Task<> DatabaseKeeper::ask_agent(std::string service, CommandDone::What what, std::string member, uint64_t term,
+                                 std::string method, Json params, Duration within_time) {
+  std::string host = databases_.at(service)->host_of.at(member);
+  auto answer = co_await hub_.call(host, method, std::move(params), Deadline::after(within_time), [](std::string) {});
+  CommandDone done{.what = what, .member = member, .term = term};
+  if (answer) {
+    done.ok = true;
+    done.result = std::move(*answer);
+  } else {
+    done.unknown = answer.error().kind == ErrorKind::unknown_outcome || answer.error().kind == ErrorKind::timed_out;
+    done.error = answer.error().text();
+  }
+  feed(*databases_.at(service), done);
+}
+
+Task<> DatabaseKeeper::write_note(std::string service, Note note) {
+  JsonObject body;
+  body["text"] = note.text;
+  body["boot_ns"] = boot_now().time_since_epoch().count();
+  if (!note.data.is_null()) body["data"] = note.data;
+  NewEvent event{"database/" + service, note.kind, std::move(body)};
+  std::vector<NewEvent> events{std::move(event)};
+  auto written = co_await store_.append(std::move(events));
+  if (!written) throw std::runtime_error("the journal refused an event: " + written.error().text());
+}
+
+std::vector<std::string> DatabaseKeeper::services() const {
+  std::vector<std::string> out;
+  for (const auto& [name, database] : databases_) out.push_back(name);
+  return out;
+}
+
+Result<DatabaseView> DatabaseKeeper::view(std::string service) {
+  auto found = databases_.find(service);
+  if (found == databases_.end()) return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
+  const State& state = found->second->state;
+  MonoTime now = boot_now();
+  DatabaseView view;
+  view.service = service;
+  view.term = state.term;
+  view.holder = state.vacancy == Vacancy::none ? state.holder : std::string();
+  view.writable = is_writable(state, now);
+  if (!state.positions.empty()) view.last_known_written = state.positions.back().written;
+  if (state.transfer) view.busy = fmt::format("to {}", state.transfer->target.empty() ? state.transfer->to : state.transfer->target);
+  for (const Member& member : state.members) {
+    view.members.push_back({member.config.name, member.config.region, member.connected, member.report,
+                            member.last_report == MonoTime{} ? Duration::max() : to_duration(now - member.last_report)});
+  }
+  return view;
+}
+
+Result<LossEstimate> DatabaseKeeper::loss_if_failed_over(std::string service, std::string to) {
+  auto found = databases_.find(service);
+  if (found == databases_.end()) return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
+  const State& state = found->second->state;
+  Choice choice = choose(state, to, {state.holder}, boot_now());
+  LossEstimate loss{.candidate = choice.member, .reason = choice.reason};
+  if (!choice.member.empty()) {
+    loss.bytes = choice.lost_bytes;
+    loss.age = choice.lost_age;
+  }
+  return loss;
+}
+
+Task<Result<Json>> DatabaseKeeper::failover(std::string service, std::string to, bool accept_loss, Deadline deadline,
+                                            ProgressLine progress) {
+  Transfer wanted{.kind = TransferKind::failover, .to = std::move(to), .accept_loss = accept_loss};
+  auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
+  co_return co_await std::move(work);
+}
+
+Task<Result<Json>> DatabaseKeeper::switchover(std::string service, std::string to, Deadline deadline, ProgressLine progress) {
+  Transfer wanted{.kind = TransferKind::switchover, .to = std::move(to)};
+  auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
+  co_return co_await std::move(work);
+}
+
+Task<Result<Json>> DatabaseKeeper::reprotect(std::string service, std::string member, Deadline deadline, ProgressLine progress) {
+  Transfer wanted{.kind = TransferKind::reprotect, .to = std::move(member)};
+  auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
+  co_return co_await std::move(work);
+}
+
+Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted, Deadline deadline, ProgressLine progress) {
+  auto found = databases_.find(service);
+  if (found == databases_.end()) co_return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
+  Database& database = *found->second;
+  wanted.id = next_transfer_++;
+  auto waiter = std::make_shared<Waiter>(executor_);
+  waiters_[wanted.id] = waiter;
+  // The waiter goes with this coroutine, also when it is cancelled in the middle of a wait.
+  struct Leave {
+    DatabaseKeeper* keeper;
+    Database* database;
+    uint64_t id;
+    ~Leave() {
+      keeper->waiters_.erase(id);
+      keeper->feed(*database, TransferGivenUp{id});
+    }
+  } leave{this, &database, wanted.id};
+  feed(database, TransferAsked{wanted});
+  std::string said;
+  while (!waiter->finished && !deadline.passed()) {
+    co_await waiter->wakeup.wait_until(deadline.at_most(Duration{500}).at);
+    std::string reason = waiter->finished ? said : waiting_reason(database, wanted);
+    if (reason != said) progress(said = reason);
+  }
+  if (!waiter->finished) co_return fail(ErrorKind::timed_out, fmt::format("{} was not moved in time: {}", service, waiting_reason(database, wanted)));
+  if (waiter->finished->error) co_return std::unexpected(*waiter->finished->error);
+  co_return waiter->finished->result;
+}
+
+std::string DatabaseKeeper::waiting_reason(const Database& database, const Transfer& wanted) const {
+  const State& state = database.state;
+  MonoTime now = boot_now();
+  if (!state.transfer || state.transfer->id != wanted.id) return "another movement is under way";
+  switch (state.transfer->stage) {
+    case Transfer::Stage::waiting_for_vacancy:
+      if (!is_vacant(state, now))
+        return fmt::format("{} may still write for {}", state.holder, format_span(to_duration(state.lease_until - now)));
+      return "no candidate: " + choose(state, wanted.to, state.transfer->failed, now).reason;
+    case Transfer::Stage::stepping_down: return fmt::format("{} stops writing", state.holder);
+    case Transfer::Stage::granting: return fmt::format("{} is granted the right to write", state.transfer->target);
+    case Transfer::Stage::leading: return fmt::format("{} is promoted", state.transfer->target);
+    case Transfer::Stage::attaching: {
+      std::string out;
+      for (const Member& member : state.members) {
+        if (member.config.name == state.holder || !member.connected) continue;
+        out += fmt::format("{}{} {}{}", out.empty() ? "" : ", ", member.config.name, enum_name(member.report.state),
+                           member.report.streaming ? ", streams" : "");
+      }
+      return out;
+    }
+  }
+  return {};
+}
+
+}  // namespace lifeboat

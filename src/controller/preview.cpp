@@ -1,0 +1,131 @@
+#include "controller/preview.hpp"
+
+#include <fmt/format.h>
+
+#include "core/run/graph.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr Duration kObserve{4'000};
+
+std::string approval_in_words(const Step& step) {
+  if (!step.approval) return {};
+  std::string roles;
+  for (const Identifier& role : step.approval->of) roles += (roles.empty() ? "" : ", ") + role.text;
+  return fmt::format("{} of {}", step.approval->need, roles);
+}
+
+Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadline deadline) {
+  JsonObject out{{"id", step.id.text}, {"title", step.title}, {"uses", step.uses}, {"approval", approval_in_words(step)},
+                 {"known", false}, {"holds", false}};
+  const ActionDescriptor* descriptor = find_action(step.uses);
+  if (descriptor == nullptr) {
+    out["state"] = fmt::format("this version has no action {}", step.uses);
+    co_return out;
+  }
+  if (descriptor->make == nullptr) {
+    out["known"] = true;
+    out["state"] = descriptor->kind == ActionKind::wait ? fmt::format("waits {}", text_or(with, "for"))
+                   : descriptor->kind == ActionKind::manual ? "a person does it and confirms" : "people are asked";
+    co_return out;
+  }
+  if (descriptor->kind == ActionKind::message) {
+    out["known"] = true;
+    out["state"] = "tells people; nothing waits for it";
+    co_return out;
+  }
+  auto action = descriptor->make(with);
+  if (!action) {
+    out["state"] = action.error().text();
+    co_return out;
+  }
+  ActionContext context{.world = world, .step = step.id.text, .idempotency_key = "preview/" + step.id.text,
+                        .deadline = deadline, .progress = [](std::string) {}};
+  auto observing = (*action)->observe(context);
+  auto seen = co_await within(deadline, step.id.text, std::move(observing));
+  if (!seen) {
+    out["state"] = "cannot be seen now: " + seen.error().text();
+    co_return out;
+  }
+  out["known"] = true;
+  out["holds"] = seen->holds;
+  out["state"] = seen->state;
+  out["change"] = seen->change;
+  out["data"] = seen->data;
+  co_return out;
+}
+
+// What each action usually takes, for the critical path, where no run has measured it yet.
+Duration usual(const Step& step, const Json& with) {
+  if (step.uses == "wait") return parse_duration(text_or(with, "for")).value_or(Duration{0});
+  if (step.uses.starts_with("postgres.")) return Duration{3'000};
+  if (step.uses == "traffic.ramp") {
+    auto every = parse_duration(text_or(with, "every")).value_or(Duration{1'800'000});
+    return 5 * every;
+  }
+  if (step.approval || step.uses == "approval" || step.uses == "manual") return Duration{600'000};
+  return Duration{1'000};
+}
+
+}  // namespace
+
+Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std::string profile, Vars run_vars, Deadline deadline) {
+  const Scenario* scenario = world.plan.scenarios.find(scenario_name);
+  if (scenario == nullptr) {
+    std::vector<std::string> known = world.plan.scenarios.names();
+    co_return fail(ErrorKind::not_found, fmt::format("the plan has no scenario '{}'", scenario_name), did_you_mean(scenario_name, known));
+  }
+  Vars vars = merge_vars(world.plan, scenario_name, profile, run_vars);
+  JsonArray steps, losses;
+  std::vector<run::ResolvedStep> resolved;
+  std::vector<Duration> estimates;
+  std::string earlier_phase;
+  for (const auto& [phase, list] : scenario->phases) {
+    bool counted = false;
+    for (const Step& step : list) {
+      DecodeProblems problems;
+      Json with = expand(step.with, vars, world.plan, problems);
+      Deadline mine = deadline.at_most(kObserve);
+      auto looking = preview_step(world, step, with, mine);
+      JsonObject seen = co_await std::move(looking);
+      seen["phase"] = phase;
+      if (step.uses == "postgres.failover") {
+        auto loss = world.databases.loss_if_failed_over(text_or(with, "service"), text_or(with, "to"));
+        if (loss) {
+          std::string text = loss->candidate.empty()
+                                 ? fmt::format("{}: nobody there can be promoted: {}", text_or(with, "service"), loss->reason)
+                                 : fmt::format("{}: promoting {} now would set aside {} bytes{}", text_or(with, "service"), loss->candidate,
+                                               loss->bytes.value_or(0), loss->age ? ", " + format_span(*loss->age) : "");
+          losses.push_back({{"service", text_or(with, "service")}, {"text", text}, {"candidate", loss->candidate},
+                            {"bytes", loss->bytes.value_or(0)}, {"age_ms", loss->age ? loss->age->count() : -1}});
+        }
+      }
+      steps.push_back(Json(std::move(seen)));
+      const ActionDescriptor* descriptor = find_action(step.uses);
+      run::ResolvedStep node;
+      node.id = step.id.text;
+      node.phase = phase;
+      node.uses = step.uses;
+      bool message = descriptor != nullptr && descriptor->kind == ActionKind::message;
+      node.kind = message ? run::StepKind::message : run::StepKind::doing;
+      if (step.needs) {
+        for (const Identifier& need : *step.needs) node.needs.push_back(need.text);
+      } else {
+        node.after_phase = earlier_phase;
+      }
+      counted = counted || !message;
+      resolved.push_back(std::move(node));
+      estimates.push_back(usual(step, with));
+    }
+    if (counted) earlier_phase = phase;
+  }
+  CO_TRY(run::Graph graph, run::build_graph(resolved));
+  run::CriticalPath path = run::critical_path(graph, [&](size_t index) { return estimates[index]; });
+  JsonArray critical;
+  for (size_t index : path.steps) critical.push_back(Json(graph.steps[index].id));
+  co_return Json(JsonObject{{"scenario", scenario_name}, {"steps", steps}, {"critical_path", critical},
+                            {"estimated_ms", path.length.count()}, {"losses", losses}});
+}
+
+}  // namespace lifeboat

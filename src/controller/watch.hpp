@@ -1,0 +1,88 @@
+// Watches: the controller's own probes and what agents' probes find, turned into signals by core/detection, and signals
+// into what follows by core/decision. Each signal and each decision is journalled with the observations behind it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "actions/world.hpp"
+#include "controller/configure.hpp"
+#include "controller/databases.hpp"
+#include "core/decision/decision.hpp"
+#include "core/detection/detection.hpp"
+#include "io/http_client.hpp"
+#include "store/store.hpp"
+
+namespace lifeboat {
+
+struct ActiveSignal {
+  std::string signal;
+  std::string subject;
+  WallTime since{};
+  std::string text;
+};
+
+class Watch : public Observers {
+ public:
+  struct Hooks {
+    // Starts a run; gives its id. Errors are journalled with the decision.
+    std::function<Task<Result<std::string>>(std::string scenario, decision::RaisedNow signal, std::string reason)> start_run;
+    std::function<std::vector<decision::ActiveRun>()> active_runs;
+  };
+
+  Watch(asio::any_io_executor executor, Store& store, const Plan& plan, HttpClient& http, DatabaseKeeper& databases,
+        std::string host, Scope& scope, Hooks hooks);
+
+  // Probes, signals and decisions from now on. Reads past automatic starts for the rate limit.
+  Task<Result<>> start();
+
+  const std::vector<WatchTarget>& targets() const { return targets_; }
+  void agent_connected(const std::string& host);
+  void agent_lost(const std::string& host);
+  void agent_said(const std::string& host, const std::string& type, const Json& message);
+  // A failover that the ownership machine made by itself: the database's signal, at once.
+  void database_moved_by_itself(const std::string& service, const std::string& text);
+  // A signal raised by a person or a webhook. `refused` when the plan does not have it.
+  Task<Result<Json>> raise(std::string signal, std::string subject, std::string by, std::string text);
+  void witness_saw(UserView view);
+
+  std::vector<ActiveSignal> active() const;
+
+  Result<RegionView> region(std::string name) override;
+  std::optional<UserView> users() override;
+
+ private:
+  asio::any_io_executor executor_;
+  Store& store_;
+  const Plan& plan_;
+  HttpClient& http_;
+  DatabaseKeeper& databases_;
+  std::string host_;
+  std::string vantage_;
+  Scope& scope_;
+  Hooks hooks_;
+  std::vector<WatchTarget> targets_;
+  detection::State state_;
+  std::map<std::string, ActiveSignal> active_;               // by cause
+  std::map<std::string, MonoTime> database_unwritable_;      // by service
+  std::map<std::string, std::string> last_refusal_;          // by cause
+  std::vector<MonoTime> automatic_starts_;
+  std::optional<UserView> users_;
+  MonoTime users_at_{};
+
+  Task<> probe(WatchTarget target);
+  Task<> look();
+  void judge_regions(const std::string& name, const RegionLostSignal& signal);
+  void judge_endpoint(const std::string& name, const EndpointSignal& signal);
+  void judge_database(const std::string& name, const DatabaseSignal& signal);
+  bool any_region_suspected() const;
+  detection::Window window_of(Duration for_, Duration every, Duration within, int quorum) const;
+  void hold(const decision::RaisedNow& signal, std::string text, Json observations);
+  void clear(const std::string& cause);
+  Task<Json> believe(decision::RaisedNow signal, std::string text, Json observations);
+  Task<> write(std::string kind, JsonObject body);
+};
+
+}  // namespace lifeboat

@@ -1,0 +1,86 @@
+#include "io/crypto.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <cstdlib>
+#include <vector>
+
+namespace lifeboat {
+namespace {
+
+const unsigned char* bytes_of(std::string_view data) { return reinterpret_cast<const unsigned char*>(data.data()); }
+
+}  // namespace
+
+std::string to_hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::string sha256_hex(std::string_view data) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  if (SHA256(bytes_of(data), data.size(), reinterpret_cast<unsigned char*>(digest.data())) == nullptr) std::abort();
+  return to_hex(digest);
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view data) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  unsigned int length = 0;
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(data), data.size(),
+           reinterpret_cast<unsigned char*>(digest.data()), &length) == nullptr)
+    std::abort();
+  return digest;
+}
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view data) { return to_hex(hmac_sha256(key, data)); }
+
+std::string base64_encode(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends its output with a NUL
+  int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(bytes), static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(length));
+  return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  if (text.empty()) return std::string();
+  // EVP_DecodeBlock skips blanks around the text; strict means that it may not.
+  auto allowed = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+  };
+  size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (text.size() % 4 != 0) return std::nullopt;
+  for (char c : text.substr(0, text.size() - padding)) {
+    if (!allowed(c)) return std::nullopt;
+  }
+  std::string out(text.size() / 4 * 3, '\0');
+  int length =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(text), static_cast<int>(text.size()));
+  if (length < 0) return std::nullopt;
+  out.resize(static_cast<size_t>(length) - padding);
+  return out;
+}
+
+std::string random_hex(size_t bytes) {
+  std::string out(bytes, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(bytes)) != 1) std::abort();
+  return to_hex(out);
+}
+
+bool equal_in_constant_time(std::string_view left, std::string_view right) {
+  return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,363 @@
+#include "lab/drill.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "core/base/similar.hpp"
+#include "lab/controller_link.hpp"
+#include "lab/drill_report.hpp"
+#include "lab/drill_trace.hpp"
+#include "lab/servers.hpp"
+
+namespace lifeboat::lab {
+
+namespace {
+
+constexpr Duration kCalm{3'000};
+constexpr Duration kAfter{1'000};
+constexpr Duration kStartOfRun{60'000};
+
+// The drill stands in the lab's outside world while this lives.
+class Outside {
+ public:
+  static Result<Outside> enter(const std::string& folder) {
+    Outside outside;
+    outside.own_.reset(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+    TRY_VOID(enter_outside(folder));
+    return outside;
+  }
+  Outside(Outside&&) = default;
+  ~Outside() {
+    if (own_) setns(own_.get(), CLONE_NEWNET);
+  }
+
+ private:
+  Outside() = default;
+  Fd own_;
+};
+
+class DrillRun {
+ public:
+  DrillRun(const DrillOptions& options, const Scenario& scenario, const RunningLab& lab, ControllerLink link,
+           const LabProgress& progress)
+      : options_(options), scenario_(scenario), lab_(lab), link_(std::move(link)), progress_(progress) {}
+
+  Result<DrillTrace> run() {
+    trace_.scenario = options_.scenario;
+    trace_.profile = options_.profile;
+    trace_.fault = options_.fault;
+    TRY_VOID(start_witnesses());
+    trace_.calm_since_ns = boot_ns();
+    say("witnesses are at work");
+    pause_for(kCalm);
+    TRY(JsonArray before, link_.events_after(0));
+    uint64_t last = before.empty() ? 0 : static_cast<uint64_t>(int_or(before.back(), "seq"));
+    TRY_VOID(put_fault_in());
+    TRY_VOID(watch_recovery());
+    TRY_VOID(scenario_.failback ? go_back() : heal_and_reprotect());
+    pause_for(kAfter);
+    TRY(trace_.events, link_.events_after(last));
+    TRY_VOID(stop_witnesses());
+    return std::move(trace_);
+  }
+
+ private:
+  void say(const std::string& text) {
+    double since = trace_.fault_ns == 0 ? 0 : static_cast<double>(boot_ns() - trace_.fault_ns) / 1e9;
+    progress_(text, since);
+  }
+
+  Result<void> start_witness(const std::string& region, const std::string& name, std::vector<std::string> words) {
+    JsonArray argv{Json(lifeboat_program()), Json("witness")};
+    for (std::string& word : words) argv.emplace_back(word);
+    for (const auto& [key, value] : {std::pair<std::string, std::string>{"--plan", options_.plan_file},
+                                     {"--inventory", lab_.folder() + "/inventory.json"},
+                                     {"--secrets", lab_.folder() + "/secrets"}}) {
+      argv.emplace_back(key);
+      argv.emplace_back(value);
+    }
+    TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "run"}, {"region", region}, {"name", name}, {"argv", std::move(argv)}}));
+    witnesses_.emplace_back(region, name);
+    return {};
+  }
+
+  Result<void> start_witnesses() {
+    TRY(Layout layout, lay_out(options_.plan, lab_.number(), Mode::namespaces));
+    std::string out = lab_.folder() + "/out/";
+    trace_.samples = out + "users.jsonl";
+    std::string controller = controller_host(options_.plan);
+    TRY(Json status, ask_lab(lab_.folder(), JsonObject{{"do", "status"}}));
+    TRY_VOID(start_witness(layout.outside().name, "users",
+                           {"run", "--out", trace_.samples, "--report-to", "http://" + text_or(status, "controller")}));
+    for (const auto& [service, kind] : options_.plan.services) {
+      const auto* database = std::get_if<PostgresService>(&kind);
+      if (database == nullptr) continue;
+      for (const auto& [member_name, where] : database->members) {
+        std::string name = service + "." + member_name, file = out + name + ".jsonl";
+        trace_.direct[service + "/" + member_name] = file;
+        TRY_VOID(start_witness(region_of(options_.plan, where.host.text), name,
+                               {"direct", "--service", service, "--member", member_name, "--out", file}));
+      }
+    }
+    return {};
+  }
+
+  Result<void> stop_witnesses() {
+    for (const auto& [region, name] : witnesses_) {
+      TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "signal"}, {"region", region}, {"name", name}, {"signal", SIGTERM}}));
+    }
+    return {};
+  }
+
+  Result<std::set<std::string>> known_runs() {
+    TRY(Json page, link_.get("/api/runs"));
+    std::set<std::string> ids;
+    if (!member(page, "runs").is_array()) return fail(ErrorKind::internal, "the controller sent no list of runs");
+    for (const Json& run : member(page, "runs").get_array()) ids.insert(text_or(run, "id"));
+    return ids;
+  }
+
+  Result<void> put_fault_in() {
+    TRY(before_, known_runs());
+    TRY(Json status, link_.get("/api/status"));
+    holders_before_ = holders_in(status);
+    std::string target = options_.target;
+    if (target.empty()) {
+      TRY(target, default_target(options_.plan, scenario_, options_.fault));
+    }
+    TRY(Json done, ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", options_.fault}, {"target", target}}));
+    trace_.fault_ns = int_or(done, "at_ns");
+    trace_.target = text_or(done, "target");
+    say(fmt::format("{} {}", options_.fault, trace_.target));
+    return {};
+  }
+
+  // Lifeboat starts the run; the drill waits for it.
+  Result<void> watch_recovery() {
+    int64_t deadline = deadline_in(kStartOfRun);
+    while (trace_.run_id.empty()) {
+      if (auto page = link_.get("/api/runs"); page && member(*page, "runs").is_array()) {
+        for (const Json& run : member(*page, "runs").get_array()) {
+          bool fresh = !before_.contains(text_or(run, "id"));
+          if (fresh && text_or(run, "scenario") == options_.scenario) trace_.run_id = text_or(run, "id");
+        }
+      }
+      look_at_standbys();
+      if (boot_ns() > deadline) {
+        return fail(ErrorKind::timed_out, fmt::format("no run of {} started by itself", options_.scenario),
+                    "see the controller's log in " + lab_.folder() + "/logs");
+      }
+      pause_for(Duration{50});
+    }
+    say(fmt::format("run {} of {} started", trace_.run_id, options_.scenario));
+    TRY(trace_.run, wait_for_end(trace_.run_id));
+    trace_.run_ended_ns = boot_ns();
+    say(fmt::format("run {} is {}", trace_.run_id, text_or(trace_.run, "state")));
+    return {};
+  }
+
+  // A profile makes waits short; without one the plan's own are waited out.
+  Duration patience() const {
+    return options_.profile.empty() ? options_.plan.objectives.rto * 2 : Duration{300'000};
+  }
+
+  Result<Json> wait_for_end(const std::string& id) {
+    std::set<std::string> told;
+    int64_t deadline = deadline_in(patience());
+    Json page;
+    while (boot_ns() < deadline) {
+      if (auto fresh = link_.get("/api/runs/" + id)) {
+        page = std::move(*fresh);
+        std::string state = text_or(page, "state");
+        if (state == "done" || state == "failed" || state == "aborted" || state == "rolled-back") return page;
+        tell_steps(page, told);
+        TRY_VOID(answer_questions(id, page));
+      }
+      look_at_standbys();
+      pause_for(Duration{100});
+    }
+    return fail(ErrorKind::timed_out, fmt::format("run {} did not end: {}", id, why_it_waits(page)));
+  }
+
+  static std::string why_it_waits(const Json& page) {
+    std::string text = text_or(page, "state") + " " + text_or(page, "reason");
+    if (!member(page, "steps").is_array()) return text;
+    for (const Json& step : member(page, "steps").get_array()) {
+      std::string error = text_or(step, "error");
+      if (!error.empty()) text += fmt::format("; {}: {}", text_or(step, "id"), error);
+    }
+    return text;
+  }
+
+  void tell_steps(const Json& page, std::set<std::string>& told) {
+    if (!member(page, "steps").is_array()) return;
+    for (const Json& step : member(page, "steps").get_array()) {
+      std::string line = fmt::format("{} {}", text_or(step, "id"), text_or(step, "status"));
+      bool over = text_or(step, "status") == "done" || text_or(step, "status") == "failed";
+      if (over && told.insert(line).second) say("  " + line);
+    }
+  }
+
+  // As the plan's people would, one after the other.
+  Result<void> answer_questions(const std::string& id, const Json& page) {
+    if (!member(page, "asks").is_array()) return {};
+    for (const Json& ask : member(page, "asks").get_array()) {
+      std::set<std::string> given;
+      for (const Json& person : member(ask, "given").as_array()) given.emplace(person.as_string());
+      auto need = static_cast<size_t>(int_or(ask, "need", 1));
+      for (const Json& person : member(ask, "people").as_array()) {
+        std::string name(person.as_string());
+        if (given.size() >= need || given.contains(name)) continue;
+        std::string verb = bool_or(ask, "manual") ? "confirm" : "approve";
+        JsonObject body{{"step", text_or(ask, "step")}, {"by", name}};
+        TRY_VOID(link_.post(fmt::format("/api/runs/{}/{}", id, verb), body));
+        given.insert(name);
+        say(fmt::format("{} said yes to {}", name, text_or(ask, "step")));
+      }
+    }
+    return {};
+  }
+
+  // Every database has a writable holder and a standby that streams from it.
+  static bool protected_by(const Json& status) {
+    if (!member(status, "databases").is_object()) return false;
+    for (const auto& [name, view] : member(status, "databases").get_object()) {
+      if (!bool_or(view, "writable") || !member(view, "members").is_array()) return false;
+      bool streams = false;
+      for (const Json& one : member(view, "members").get_array()) {
+        bool holder = text_or(one, "member") == text_or(view, "holder");
+        streams = streams || (!holder && bool_or(one, "connected") && bool_or(one, "streaming") &&
+                              text_or(one, "upstream") == text_or(view, "holder"));
+      }
+      if (!streams) return false;
+    }
+    return true;
+  }
+
+  static std::string holders_in(const Json& status) {
+    std::string all;
+    if (!member(status, "databases").is_object()) return all;
+    for (const auto& [name, view] : member(status, "databases").get_object()) all += text_or(view, "holder") + " ";
+    return all;
+  }
+
+  // Protection ends with the fault, which the controller does not know at once; so the first moment counts at which all
+  // is well after something was not, or after another server became the holder.
+  void look_at_standbys() {
+    auto status = link_.get("/api/status");
+    if (!status || trace_.reprotected_ns != 0) return;
+    bool whole = protected_by(*status);
+    disturbed_ = disturbed_ || !whole || holders_in(*status) != holders_before_;
+    if (whole && disturbed_) trace_.reprotected_ns = boot_ns();
+  }
+
+  Result<void> heal_fault() {
+    TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "heal"}}, Duration{30'000}));
+    trace_.healed_ns = boot_ns();
+    say(options_.fault + " is healed");
+    return {};
+  }
+
+  Result<void> go_back() {
+    TRY_VOID(heal_fault());
+    TRY_VOID(wait_for_agents());
+    trace_.failback_ns = boot_ns();
+    TRY(Json opened, link_.post("/api/runs", JsonObject{{"scenario", scenario_.failback->text}, {"by", "drill"}}));
+    trace_.failback_id = text_or(opened, "id");
+    say(fmt::format("run {} of {} started", trace_.failback_id, scenario_.failback->text));
+    TRY(trace_.failback_run, wait_for_end(trace_.failback_id));
+    trace_.failback_ended_ns = boot_ns();
+    say(fmt::format("run {} is {}", trace_.failback_id, text_or(trace_.failback_run, "state")));
+    return {};
+  }
+
+  Result<void> wait_for_agents() {
+    int64_t deadline = deadline_in(Duration{30'000});
+    while (boot_ns() < deadline) {
+      bool all = true;
+      if (auto status = link_.get("/api/status"); status && member(*status, "databases").is_object()) {
+        for (const auto& [name, view] : member(*status, "databases").get_object()) {
+          for (const Json& one : member(view, "members").as_array()) all = all && bool_or(one, "connected");
+        }
+        if (all) return {};
+      }
+      look_at_standbys();
+      pause_for(Duration{100});
+    }
+    return fail(ErrorKind::timed_out, "agents did not return after the fault was healed");
+  }
+
+  Result<void> heal_and_reprotect() {
+    TRY_VOID(heal_fault());
+    int64_t deadline = deadline_in(Duration{30'000});
+    while (trace_.reprotected_ns == 0 && boot_ns() < deadline) {
+      look_at_standbys();
+      pause_for(Duration{50});
+    }
+    return {};
+  }
+
+  const DrillOptions& options_;
+  const Scenario& scenario_;
+  const RunningLab& lab_;
+  ControllerLink link_;
+  const LabProgress& progress_;
+  DrillTrace trace_;
+  std::set<std::string> before_;
+  std::vector<std::pair<std::string, std::string>> witnesses_;
+  std::string holders_before_;
+  bool disturbed_ = false;
+};
+
+Result<DrillOutcome> drill_in(const DrillOptions& options, const Scenario& scenario, const RunningLab& lab,
+                              const LabProgress& progress) {
+  TRY(Outside outside, Outside::enter(lab.folder()));
+  TRY(Json status, ask_lab(lab.folder(), JsonObject{{"do", "status"}}));
+  std::string at = text_or(status, "controller");
+  TRY(std::string token, read_file(lab.folder() + "/secrets/api-token"));
+  size_t colon = at.rfind(':');
+  if (colon == std::string::npos) return fail(ErrorKind::invalid_input, "the plan has no host with a controller");
+  ControllerLink link(at.substr(0, colon), kControllerPort, token);
+  TRY(DrillTrace trace, DrillRun(options, scenario, lab, link, progress).run());
+  progress("looking for every acknowledged write", 0);
+  return report_of_drill(options, trace, lab.folder(), link);
+}
+
+}  // namespace
+
+Result<std::string> default_target(const Plan& plan, const Scenario& scenario, const std::string& fault) {
+  if (fault == "kill-server" || fault == "stop-server") return std::string();
+  for (const std::string& subject : scenario.applies_to) {
+    if (plan.regions.contains(subject)) return subject;
+  }
+  const Json* from = scenario.vars.find("from");
+  if (from != nullptr && from->is_string() && plan.regions.contains(std::string_view(from->get_string()))) {
+    return std::string(from->get_string());
+  }
+  return fail(ErrorKind::invalid_input, "the scenario names no region that the fault could hit", "name it by --target");
+}
+
+Result<DrillOutcome> run_drill(const DrillOptions& given, const LabProgress& progress) {
+  DrillOptions options = given;
+  options.plan_file = std::filesystem::absolute(options.plan_file).string();
+  const Scenario* scenario = options.plan.scenarios.find(options.scenario);
+  if (scenario == nullptr) {
+    return fail(ErrorKind::not_found, "no scenario is named '" + options.scenario + "'",
+                did_you_mean(options.scenario, options.plan.scenarios.names()));
+  }
+  if (!options.plan.journey) return fail(ErrorKind::invalid_input, "the plan has no journey, so nothing can be measured");
+  if (options.profile.empty() && options.plan.profiles.contains("compressed")) options.profile = "compressed";
+  LabOptions lab{.plan_file = options.plan_file, .plan = options.plan, .profile = options.profile, .drill = true};
+  TRY(RunningLab running, start_lab(std::move(lab), progress));
+  auto outcome = drill_in(options, *scenario, running, progress);
+  if (options.keep) running.detach();
+  return outcome;
+}
+
+}  // namespace lifeboat::lab

@@ -1,0 +1,34 @@
+// A drill: a lab, a fault, a scenario that Lifeboat runs by itself, and the way back, judged by witnesses who stand where users
+// stand. Nothing here helps the recovery along: the drill only breaks, heals, answers questions as the plan's people would,
+// and writes down what it saw.
+#pragma once
+
+#include <string>
+
+#include "lab/lab.hpp"
+
+namespace lifeboat::lab {
+
+struct DrillOptions {
+  std::string scenario;
+  std::string plan_file;
+  Plan plan;
+  std::string fault;
+  std::string target;   // region or member; what the scenario is about when left out
+  std::string profile;  // "compressed" when left out and the plan has it
+  std::string report;   // JSON file; Markdown and HTML stand beside it. Empty: not written
+  bool keep = false;    // leave the lab running
+};
+
+struct DrillOutcome {
+  Json report;          // the keys of the report file
+  bool passed = false;  // objectives met and the data whole
+};
+
+// Takes as long as the scenario, its waits and the failback. The lab is gone when it returns, unless it is kept.
+Result<DrillOutcome> run_drill(const DrillOptions& options, const LabProgress& progress);
+
+// What a fault hits when nobody says: the region that the scenario is about. Empty for faults of a server: who may write.
+Result<std::string> default_target(const Plan& plan, const Scenario& scenario, const std::string& fault);
+
+}  // namespace lifeboat::lab

@@ -1,0 +1,141 @@
+#include "lab/secrets.hpp"
+
+#include <sys/random.h>
+
+#include <cstdlib>
+#include <type_traits>
+#include <variant>
+
+#include "core/data/encode.hpp"
+
+namespace lifeboat::lab {
+
+namespace {
+
+using Uses = std::map<std::string, SecretUse>;
+
+// Looks into everything that a plan can hold; a new kind of channel or service needs no change here.
+struct Collector {
+  Uses& uses;
+
+  template <class T>
+  void look(const T& value, SecretUse use) {
+    if constexpr (std::is_same_v<T, SecretRef>) {
+      // What is told more of stays: a secret named twice may be a plain one in the second place.
+      auto [at, fresh] = uses.try_emplace(value.name, use);
+      if (!fresh && use != SecretUse::password) at->second = use;
+    } else if constexpr (Described<T>) {
+      boost::mp11::mp_for_each<MembersOf<T>>([&](auto d) {
+        std::string_view name = d.name;
+        SecretUse member_use = name == "webhook" || name == "url" ? SecretUse::webhook : SecretUse::password;
+        if constexpr (std::is_same_v<T, DnsService>) {
+          if (name == "key") member_use = SecretUse::dns_key;
+        }
+        look(value.*d.pointer, member_use);
+      });
+    }
+  }
+  template <class T>
+  void look(const std::optional<T>& value, SecretUse use) {
+    if (value) look(*value, use);
+  }
+  template <class T>
+  void look(const std::vector<T>& list, SecretUse use) {
+    for (const T& element : list) look(element, use);
+  }
+  template <class T>
+  void look(const OrderedMap<T>& map, SecretUse use) {
+    for (const auto& [name, value] : map) look(value, use);
+  }
+  template <class... Ts>
+  void look(const std::variant<Ts...>& choice, SecretUse use) {
+    std::visit([&](const auto& value) { look(value, use); }, choice);
+  }
+};
+
+constexpr std::string_view kMark = "${secret.";
+
+std::string random_bytes(size_t count) {
+  std::string bytes(count, '\0');
+  size_t have = 0;
+  while (have < count) {
+    ssize_t got = getrandom(bytes.data() + have, count - have, 0);
+    if (got < 0) std::abort();  // never fails for a valid buffer; without it no secret is one
+    have += static_cast<size_t>(got);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Uses secrets_of(const Plan& plan) {
+  Uses uses;
+  Collector{uses}.look(plan, SecretUse::password);
+  std::string text = to_text(encode(plan));
+  for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at + 1)) {
+    size_t begin = at + kMark.size(), end = text.find('}', at);
+    if (end == std::string::npos) break;
+    std::string name = text.substr(begin, end - begin);
+    if (is_identifier(name)) uses.try_emplace(std::move(name), SecretUse::password);
+  }
+  return uses;
+}
+
+SecretValues make_secrets(const Plan& plan, const std::string& sink) {
+  SecretValues values;
+  for (const auto& [name, use] : secrets_of(plan)) {
+    values[name] = use == SecretUse::webhook ? sink + "/" + name
+                   : use == SecretUse::dns_key ? random_base64(32)
+                                               : random_hex(20);
+  }
+  values["api-token"] = random_hex(32);
+  for (const auto& [name, host] : plan.hosts) {
+    if (host.agent) values["agent-" + name] = random_hex(32);
+  }
+  return values;
+}
+
+Result<void> write_secrets(const std::string& folder, const SecretValues& values) {
+  TRY_VOID(make_dirs(folder, 0700));
+  for (const auto& [name, value] : values) TRY_VOID(write_file(folder + "/" + name, value, 0600));
+  return {};
+}
+
+Result<std::string> expand_secrets(std::string_view text, const SecretValues& values) {
+  std::string out;
+  while (true) {
+    size_t at = text.find(kMark);
+    size_t end = at == std::string_view::npos ? at : text.find('}', at);
+    if (end == std::string_view::npos) return out + std::string(text);
+    std::string name(text.substr(at + kMark.size(), end - at - kMark.size()));
+    auto found = values.find(name);
+    if (found == values.end()) return fail(ErrorKind::not_found, "no secret is named '" + name + "'");
+    out += text.substr(0, at);
+    out += found->second;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string random_hex(size_t bytes) {
+  std::string out;
+  for (char c : random_bytes(bytes)) {
+    auto byte = static_cast<unsigned char>(c);
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 15];
+  }
+  return out;
+}
+
+std::string random_base64(size_t count) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes = random_bytes(count), out;
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    uint32_t group = 0;
+    size_t have = std::min<size_t>(3, bytes.size() - at);
+    for (size_t i = 0; i < 3; ++i) group = group << 8 | (i < have ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+    for (size_t i = 0; i < 4; ++i) out += i <= have ? kLetters[(group >> (18 - 6 * i)) & 63] : '=';
+  }
+  return out;
+}
+
+}  // namespace lifeboat::lab

@@ -1,0 +1,41 @@
+// From a plan to the programs that its hosts run, with their configuration files: Knot DNS, Unbound, HAProxy, Redis,
+// Lifeboat's agents, controller and status page, and sinks for mail and chat. Databases are not here: agents create
+// them on the controller's orders, as they would anywhere.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lab/layout.hpp"
+#include "lab/machine.hpp"
+#include "lab/secrets.hpp"
+
+namespace lifeboat::lab {
+
+inline constexpr int kControllerPort = 7400;
+
+struct ServerOptions {
+  std::string folder;     // the lab's
+  std::string plan_file;  // absolute
+  std::string profile;    // may be empty
+  bool drill = false;     // the controller says in every message that it is a drill
+  bool daemons = true;    // false: no agents, controller and status page (tests of the lab alone)
+};
+
+struct HostDaemon {
+  std::string host;
+  Daemon daemon;
+};
+
+// Writes the configuration below FOLDER/hosts and names the programs, in the order in which they are started.
+// A program that is not installed is an error that names its package.
+Result<std::vector<HostDaemon>> make_servers(const Plan& placed, const Layout& layout, const SecretValues& secrets,
+                                             const ServerOptions& options);
+
+// Where webhooks go: http://ADDRESS:PORT on a host of the outside world; empty when there is no such host.
+std::string sink_address(const Plan& placed, const Layout& layout);
+// host of the first controller; empty when the plan has none.
+std::string controller_host(const Plan& plan);
+
+}  // namespace lifeboat::lab

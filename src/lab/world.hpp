@@ -1,0 +1,55 @@
+// A lab that stands: the plan with the lab's addresses, its network, its hosts and what runs on them. Held by the keeper
+// alone; everything else talks to it through the control socket.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lab/layout.hpp"
+#include "lab/machine.hpp"
+#include "lab/network.hpp"
+#include "lab/secrets.hpp"
+#include "lab/servers.hpp"
+
+namespace lifeboat::lab {
+
+struct ActiveFault {
+  std::string name;
+  std::string target;
+  std::vector<pid_t> stopped;  // processes that were sent SIGSTOP
+};
+
+struct LabWorld {
+  Plan plan;
+  Layout layout;
+  ServerOptions options;
+  SecretValues secrets;
+  Network network;
+  // Hosts by name. Each region also has an observer, "observer.REGION", which faults of hosts do not touch.
+  std::map<std::string, std::unique_ptr<Machine>> machines;
+  std::vector<HostDaemon> daemons;
+  std::vector<ActiveFault> faults;
+
+  Machine* machine(const std::string& name) const;
+  std::string secret(const std::string& name) const;
+};
+
+std::string observer_of(const std::string& region);
+
+using Progress = std::function<void(const std::string&)>;
+
+// Builds the network, writes inventory, secrets and configuration, boots the hosts and starts what they run.
+Result<void> start_world(LabWorld& world);
+// Starts everything that belongs on a host that is up.
+Result<void> start_daemons(LabWorld& world, const std::string& host);
+// Returns when everything that listens, of all hosts or one, accepts connections. A program that ended is an error.
+Result<void> wait_for_ports(LabWorld& world, const std::string& host, Duration within);
+// The postmaster of a member of a database, by the keeper's process numbers.
+Result<pid_t> postmaster_of(const LabWorld& world, const std::string& service, const std::string& member);
+// The controller's GET /api/status.
+Result<Json> controller_status(const LabWorld& world);
+
+}  // namespace lifeboat::lab

@@ -1,0 +1,171 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "plan/load.hpp"
+#include "plan/rules/rule.hpp"
+#include "plan/test_support.hpp"
+
+namespace lifeboat {
+namespace {
+
+Findings judge_text(const std::string& text, Date today = {2024, 2, 1}) {
+  ActionCatalogue actions = lenient_actions();
+  auto loaded = load_plan_text(text, "p.yaml", actions);
+  if (!loaded) {
+    ADD_FAILURE() << lines_of(loaded.error().findings) << text;
+    return {};
+  }
+  return judge({loaded->plan, actions, today}, loaded->positions, "p.yaml");
+}
+
+// A plan in which no rule finds anything, in parts that tests replace.
+using Parts = std::map<std::string, std::string>;
+Parts calm() {
+  return {
+      {"document", "{version: \"1\", owner: me, review_by: 2024-03}"},
+      {"objectives", "{rto: 1h, rpo: 15m, availability: 99%}"},
+      {"regions", "{east: {role: primary}, west: {role: secondary}, north: {role: tertiary}}"},
+      {"hosts",
+       "{db-e: {region: east, agent: true}, db-w: {region: west, agent: true}, "
+       "watch: {region: north, controller: true}}"},
+      {"services",
+       "{database: {kind: postgres, members: {e: {host: db-e}, w: {host: db-w}}, primary: e, backups: "
+       "{repository_host: watch, schedule: [full weekly, wal continuous]}}, "
+       "page: {kind: statuspage, host: watch}, entry: {kind: dns, name: a.test, zone: a.test, server: watch, "
+       "ttl: 30s, targets: {east: db-e}}, web: {kind: http, command: [web], instances: {east: {host: db-e}}}}"},
+      {"signals", "{gone: {kind: region-lost, for: 5s, every: 1s, within: 1s}}"},
+      {"decision_matrix", "{gone: {automatic: move}}"},
+      {"safety", "{automatic_runs: {at_most: 1, within: 24h}}"},
+      {"people",
+       "{contacts: {ana: {phone: \"+1-555-555-0101\", verified: 2024-01-10}, bo: {email: bo@a.test, verified: "
+       "2024-01-10}}, "
+       "roles: {boss: {primary: ana, backup: bo}}}"},
+      {"communications", "{stakeholders: {all: {contacts: [ana], at: [immediate]}}}"},
+      {"scenarios",
+       "{move: {title: Move, estimated_rto: 30m, phases: {go: [{id: a, uses: postgres.failover, with: {}}]}}}"},
+      {"drills", "[{name: d, title: d, run: move, every: monthly, faults: [kill-region]}]"},
+      {"maintenance", "[{task: look, every: weekly}]"},
+  };
+}
+
+std::string text_of(const Parts& parts) {
+  std::string out = "plan: p\n";
+  for (const auto& [key, value] : parts) out += key + ": " + value + "\n";
+  return out;
+}
+
+struct Case {
+  std::string rule;
+  std::string part;
+  std::string value;      // replaces the part; or
+  std::string from = {};  // replaces this text in the part by `value`
+};
+
+void PrintTo(const Case& entry, std::ostream* out) { *out << entry.rule << ": " << entry.value; }
+
+class Rules : public testing::TestWithParam<Case> {};
+
+TEST_P(Rules, FindWhatTheyLookFor) {
+  const Case& entry = GetParam();
+  Parts parts = calm();
+  std::string& part = parts[entry.part];
+  if (entry.from.empty()) {
+    part = entry.value;
+  } else {
+    ASSERT_NE(part.find(entry.from), std::string::npos);
+    part.replace(part.find(entry.from), entry.from.size(), entry.value);
+  }
+  Findings findings = judge_text(text_of(parts));
+  auto found = std::ranges::find(findings, entry.rule, &Finding::rule);
+  ASSERT_NE(found, findings.end()) << lines_of(findings);
+  EXPECT_GT(found->at.line, 1);
+  EXPECT_FALSE(found->message.empty());
+  EXPECT_FALSE(found->suggestion.empty());
+}
+
+const Case kCases[] = {
+    {"rto-exceeds-plan", "scenarios", "2h", "30m"},
+    {"review-overdue", "document", "2024-01", "2024-03"},
+    {"review-overdue", "document", "{version: \"1\", owner: me}"},
+    {"rpo-and-backups", "services", "full daily", "wal continuous"},
+    {"rpo-and-backups", "services", "{database: {kind: postgres, members: {e: {host: db-e}}, primary: e}}"},
+    {"signal-without-decision", "signals", "{gone: {kind: region-lost}, other: {kind: raised}}"},
+    {"not-runnable", "scenarios", "terraform.apply", "postgres.failover"},
+    {"backup-beside-primary", "services", "repository_host: db-e", "repository_host: watch"},
+    {"backup-beside-primary", "services", "schedule", "repository_host: watch, schedule"},
+    {"watch-in-primary-region", "hosts", "region: east, controller", "region: north, controller"},
+    {"watch-in-primary-region", "hosts", "region: north", "region: north, controller: true"},
+    {"contact-not-verified", "people", "verified: 2023-01-10", "verified: 2024-01-10"},
+    {"contact-not-verified", "people", "", ", verified: 2024-01-10"},
+    {"contact-unreachable", "people", "", "phone: \"+1-555-555-0101\", "},
+    {"contact-unreachable", "people", "555-0101", "555-555-0101"},
+    {"role-without-backup", "people", "", ", backup: bo"},
+    {"role-without-backup", "people", "backup: ana", "backup: bo"},
+    {"stakeholder-without-contacts", "communications", "", "contacts: [ana], "},
+    {"member-without-agent", "hosts", "region: west", "region: west, agent: true"},
+    {"lease-and-probes", "signals", "1s", "5s"},
+    {"lease-and-probes", "objectives", "rto: 20s", "rto: 1h"},
+    {"single-vantage", "signals", "quorum: 1, for: 5s", "for: 5s"},
+    {"single-vantage", "hosts", "region: north", "region: north, controller: true"},
+    {"command-cannot-work", "scenarios", "{id: a, uses: shell, with: {argv: [pg_wal_replay, -D, /data]}}",
+     "{id: a, uses: postgres.failover, with: {}}"},
+    {"command-cannot-work", "scenarios", "{id: a, uses: shell, with: {argv: [pg_restore, \"s3://b/c\"]}}",
+     "{id: a, uses: postgres.failover, with: {}}"},
+    {"command-cannot-work", "scenarios", "{id: a, uses: shell, with: {argv: [aws, rds, promote-read-replica]}}",
+     "{id: a, uses: postgres.failover, with: {}}"},
+    {"dns-ttl-long", "services", "ttl: 1h", "ttl: 30s"},
+    {"calendar-unknown", "drills", "montly", "monthly"},
+    {"calendar-unknown", "drills", "kill-regoin", "kill-region"},
+    {"calendar-unknown", "maintenance", "sometimes", "weekly"},
+    {"automatic-without-limit", "safety", "{}"},
+    {"automatic-without-drill", "drills", "[]"},
+    {"availability-out-of-reach", "objectives", "99.999%", "99%"},
+};
+INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kCases));
+
+TEST(RuleSet, FindsNothingInACalmPlan) { EXPECT_EQ(lines_of(judge_text(text_of(calm()))), ""); }
+
+TEST(RuleSet, HasACaseForEachRule) {
+  std::set<std::string_view> tried, known;
+  for (const Case& entry : kCases) tried.insert(entry.rule);
+  for (const Rule& rule : all_rules()) known.insert(rule.name);
+  EXPECT_EQ(tried, known);
+}
+
+TEST(RuleSet, FindsWhatTheReferenceDocumentContradicts) {
+  std::string text = source_file("examples/dating-profile-optimizer/plan.yaml");
+  Findings findings = judge_text(text, {2026, 1, 1});
+  auto count = [&](std::string_view rule) { return std::ranges::count(findings, rule, &Finding::rule); };
+  EXPECT_EQ(count("rto-exceeds-plan"), 3);
+  EXPECT_EQ(count("review-overdue"), 1);
+  EXPECT_EQ(count("rpo-and-backups"), 1);
+  EXPECT_EQ(count("command-cannot-work"), 2);
+  EXPECT_FALSE(has_errors(findings)) << lines_of(findings);
+}
+
+TEST(RuleSet, SaysWhichScenariosCanBeRun) {
+  ActionCatalogue actions = lenient_actions();
+  auto loaded = load_plan_text(source_file("examples/dating-profile-optimizer/plan.yaml"), "p.yaml", actions);
+  ASSERT_TRUE(loaded) << lines_of(loaded.error().findings);
+  std::map<std::string, bool> today;
+  for (const Runnable& entry : runnable_scenarios(loaded->plan, actions)) {
+    today[entry.scenario] = entry.today;
+    EXPECT_EQ(entry.today, entry.reasons.empty());
+  }
+  std::map<std::string, bool> expected{
+      {"region-failover", true}, {"failback", true},          {"database-failover", true},
+      {"api-failover", true},    {"traffic-return", true},    {"database-recovery", false},
+      {"clean-redeploy", false}, {"complete-rebuild", false}, {"ransomware", false}};
+  EXPECT_EQ(today, expected);
+}
+
+TEST(RuleSet, RefusesAnAutomaticStartOfWhatCannotRun) {
+  Parts parts = calm();
+  std::string& part = parts["scenarios"];
+  part.replace(part.find("postgres.failover"), 17, "terraform.apply");
+  EXPECT_TRUE(has_errors(judge_text(text_of(parts))));
+}
+
+}  // namespace
+}  // namespace lifeboat

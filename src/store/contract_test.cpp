@@ -1,0 +1,198 @@
+// What every store must do, whatever it is made of. Another store joins by a line in kStores.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <set>
+
+#include "store/chain.hpp"
+#include "store/store.hpp"
+
+namespace lifeboat {
+namespace {
+
+struct StoreKind {
+  const char* name;
+  std::function<Result<std::unique_ptr<Store>>(const std::string& folder)> open;
+};
+
+const StoreKind kSqlite{"sqlite", [](const std::string& folder) { return open_sqlite_store(folder + "/journal.db"); }};
+const std::vector<StoreKind> kStores{kSqlite};
+
+class StoreContract : public ::testing::TestWithParam<StoreKind> {
+ protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "lifeboat-store-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    reopen();
+  }
+  void TearDown() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  void reopen() {
+    store_.reset();
+    auto opened = GetParam().open(folder_);
+    ASSERT_TRUE(opened) << opened.error().text();
+    store_ = std::move(*opened);
+  }
+
+  // Runs one task to its end.
+  template <class T>
+  T wait(Task<T> task) {
+    std::optional<T> out;
+    std::exception_ptr problem;
+    asio::co_spawn(context_, std::move(task), [&](std::exception_ptr thrown, T value) {
+      problem = thrown;
+      out.emplace(std::move(value));
+    });
+    context_.restart();
+    context_.run();
+    if (problem) std::rethrow_exception(problem);
+    return std::move(*out);
+  }
+  Result<std::vector<StoredEvent>> append(std::vector<NewEvent> events) {
+    return wait(store_->append(std::move(events)));
+  }
+  std::vector<StoredEvent> read(EventFilter filter = {}) { return *wait(store_->read(std::move(filter))); }
+
+  asio::io_context context_;
+  std::unique_ptr<Store> store_;
+  std::string folder_;
+};
+
+NewEvent event(std::string stream, std::string kind, int number = 0) {
+  return {std::move(stream), std::move(kind), JsonObject{{"z", number}, {"a", JsonArray{1.5, "ü\n\"", nullptr, true}}}};
+}
+
+TEST_P(StoreContract, NumbersEventsWithoutGapsAndGivesThemBackAsTheyWere) {
+  auto first = append({event("run/R-1", "a", 1), event("run/R-1", "b", 2)});
+  ASSERT_TRUE(first) << first.error().text();
+  ASSERT_TRUE(append({event("signals", "c", 3)}));
+  auto all = read();
+  ASSERT_EQ(all.size(), 3u);
+  for (size_t index = 0; index < all.size(); ++index) {
+    EXPECT_EQ(all[index].seq, index + 1);
+    EXPECT_EQ(int_or(all[index].body, "z"), static_cast<int64_t>(index + 1));
+  }
+  EXPECT_EQ(all[0].hash, first->front().hash);
+  EXPECT_EQ(all[0].at, first->front().at);
+  EXPECT_EQ(to_canonical_text(all[0].body), to_canonical_text(event("", "", 1).body));
+}
+
+TEST_P(StoreContract, FiltersByStreamPrefixNumberAndLimit) {
+  ASSERT_TRUE(append({event("run/R-1", "a"), event("run/R-10", "b"), event("run", "c"), event("signals", "d"),
+                      event("run/R-1", "e")}));
+  auto kinds = [&](EventFilter filter) {
+    std::string out;
+    for (const StoredEvent& one : read(std::move(filter))) out += one.kind;
+    return out;
+  };
+  EXPECT_EQ(kinds({.stream = "run/R-1"}), "ae");
+  EXPECT_EQ(kinds({.stream_prefix = "run/"}), "abe");
+  EXPECT_EQ(kinds({.after = 3}), "de");
+  EXPECT_EQ(kinds({.after = 1, .limit = 2}), "bc");
+  EXPECT_EQ(kinds({.stream = "none"}), "");
+}
+
+TEST_P(StoreContract, KeepsEverythingAcrossAReopen) {
+  ASSERT_TRUE(append({event("a", "b")}));
+  ASSERT_EQ(*wait(store_->next_number("run")), 1u);
+  ASSERT_TRUE(wait(store_->grant("database", 0, "east-1", event("database/database", "granted"))));
+  reopen();
+  ASSERT_TRUE(append({event("a", "c")}));
+  EXPECT_EQ(read().size(), 3u);
+  EXPECT_EQ(*wait(store_->next_number("run")), 2u);
+  EXPECT_EQ(wait(store_->ownership("database"))->holder, "east-1");
+  EXPECT_TRUE(wait(store_->verify())->whole);
+}
+
+TEST_P(StoreContract, ChainsEachEventToTheOneBefore) {
+  ASSERT_TRUE(append({event("a", "b"), event("a", "c")}));
+  auto all = read();
+  std::string expected = chain_root();
+  for (const StoredEvent& one : all) {
+    expected = chain_hash(expected, one.seq, one.at, one.stream, one.kind, to_canonical_text(one.body));
+    EXPECT_EQ(one.hash, expected);
+  }
+  auto report = *wait(store_->verify());
+  EXPECT_TRUE(report.whole);
+  EXPECT_EQ(report.events, 2u);
+  EXPECT_EQ(report.head, expected);
+}
+
+TEST_P(StoreContract, AnEmptyJournalIsWhole) {
+  auto report = *wait(store_->verify());
+  EXPECT_TRUE(report.whole) << report.reason;
+  EXPECT_EQ(report.events, 0u);
+  EXPECT_TRUE(append({}));
+  EXPECT_TRUE(read().empty());
+}
+
+TEST_P(StoreContract, RefusesEventsWithoutStreamOrKindAndKeepsNoneOfTheirCall) {
+  EXPECT_EQ(append({event("a", "b"), event("", "c")}).error().kind, ErrorKind::invalid_input);
+  EXPECT_TRUE(read().empty());
+}
+
+TEST_P(StoreContract, GivesEachNumberOnceAlsoToManyAtOnce) {
+  std::set<uint64_t> numbers;
+  size_t given = 0;
+  for (int index = 0; index < 50; ++index) {
+    asio::co_spawn(context_, store_->next_number(index % 2 == 0 ? "run" : "incident"),
+                   [&, index](std::exception_ptr, Result<uint64_t> number) {
+                     ASSERT_TRUE(number);
+                     ++given;
+                     if (index % 2 == 0) numbers.insert(*number);
+                   });
+  }
+  context_.restart();
+  context_.run();
+  EXPECT_EQ(given, 50u);
+  EXPECT_EQ(numbers.size(), 25u);
+  EXPECT_EQ(*numbers.rbegin(), 25u);
+}
+
+TEST_P(StoreContract, GrantsEachTermOnceAndWritesItIntoTheJournalWithIt) {
+  EXPECT_EQ(wait(store_->ownership("database"))->term, 0u);
+  auto first = wait(store_->grant("database", 0, "east-1", event("database/database", "granted")));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->term, 1u);
+  auto late = wait(store_->grant("database", 0, "west-1", event("database/database", "granted")));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, ErrorKind::conflict);
+  EXPECT_EQ(read().size(), 1u);
+  auto taken = wait(store_->grant("database", 1, "", event("database/database", "taken")));
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->term, 2u);
+  EXPECT_EQ(wait(store_->ownership("database"))->holder, "");
+  EXPECT_EQ(wait(store_->ownership("other"))->term, 0u);
+}
+
+TEST_P(StoreContract, OfManyWhoWantTheSameTermOneGetsItAndTheOthersLoseNothingElse) {
+  int won = 0;
+  int refused = 0;
+  int appended = 0;
+  for (int index = 0; index < 20; ++index) {
+    asio::co_spawn(context_,
+                   store_->grant("database", 0, "m" + std::to_string(index), event("database/database", "granted")),
+                   [&](std::exception_ptr, Result<OwnershipRecord> got) { ++(got ? won : refused); });
+    asio::co_spawn(context_, store_->append({event("other", "x")}),
+                   [&](std::exception_ptr, Result<std::vector<StoredEvent>> got) { appended += got ? 1 : 0; });
+  }
+  context_.restart();
+  context_.run();
+  EXPECT_EQ(won, 1);
+  EXPECT_EQ(refused, 19);
+  EXPECT_EQ(appended, 20);
+  EXPECT_EQ(read().size(), 21u);
+  EXPECT_TRUE(wait(store_->verify())->whole);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::ValuesIn(kStores),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace lifeboat

@@ -1,0 +1,278 @@
+#include "witness/witness.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <set>
+
+#include "io/crypto.hpp"
+#include "io/postgres.hpp"
+#include "io/secrets.hpp"
+#include "witness/user.hpp"
+
+namespace lifeboat {
+namespace {
+
+// What a user waits before giving up.
+constexpr Duration kPatience{1'500};
+constexpr size_t kInFlight = 400;
+constexpr Duration kLiveWindow{3'000};
+
+// Appends whole lines and hands each to the kernel at once, so that a killed witness loses at most the newest.
+class Lines {
+ public:
+  explicit Lines(const std::string& path) : file_(std::fopen(path.c_str(), "ae")) {}
+  ~Lines() {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  bool usable() const { return file_ != nullptr; }
+  void add(const Json& line) {
+    std::string text = to_text(line) + "\n";
+    std::fwrite(text.data(), 1, text.size(), file_);
+    std::fflush(file_);
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+void report_failure(std::string_view task, std::string_view what) { fmt::print(stderr, "witness: {}: {}\n", task, what); }
+
+// Runs `work` until a signal to end.
+int until_told(asio::io_context& context, Scope& scope, std::string name, Task<> work) {
+  std::signal(SIGPIPE, SIG_IGN);
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  auto stop = [](asio::signal_set& set, Scope& all, asio::io_context& loop) -> Task<> {
+    co_await set.async_wait(asio::use_awaitable);
+    co_await all.stop(Duration{500});
+    loop.stop();
+  };
+  Scope outer(context.get_executor(), report_failure);
+  scope.spawn(std::move(name), std::move(work));
+  outer.spawn("signals", stop(signals, scope, context));
+  context.run();
+  return 0;
+}
+
+Result<std::string> token_of(const Plan& plan, const std::string& secrets_dir) {
+  if (!plan.journey->token) return std::string();
+  Secrets secrets(secrets_dir);
+  return secrets.get(*plan.journey->token);
+}
+
+class Witness {
+ public:
+  Witness(asio::io_context& context, const WitnessOptions& options, std::string token, std::string api_token)
+      : options_(options), path_(options.plan, http_, std::move(token)), api_token_(std::move(api_token)), lines_(options.out),
+        scope_(context.get_executor(), report_failure) {}
+
+  bool usable() const { return lines_.usable(); }
+  Scope& scope() { return scope_; }
+
+  Task<> walk() {
+    const Journey& journey = *options_.plan.journey;
+    auto step = std::chrono::nanoseconds(static_cast<int64_t>(1e9 / std::max(0.1, journey.rate)));
+    MonoTime next = boot_now();
+    if (!options_.report_to.empty()) scope_.spawn("report", report_live());
+    for (uint64_t number = 1;; ++number) {
+      // Open loop: what is slow shows as slow and holds nothing up. A world that answers nothing must not eat all memory.
+      if (scope_.size() < kInFlight) scope_.spawn("journey", travel(number));
+      next += step;
+      // A witness that was itself held up goes on from now; it does not fire what it missed at once.
+      if (boot_now() - next > std::chrono::seconds(1)) next = boot_now();
+      co_await sleep_until(next);
+    }
+  }
+
+ private:
+  WitnessOptions options_;
+  HttpClient http_;
+  UsersPath path_;
+  std::string api_token_;
+  Lines lines_;
+  Scope scope_;
+  std::string run_ = random_hex(4);
+  std::deque<measure::Sample> recent_;
+
+  Task<> travel(uint64_t number) {
+    const Journey& journey = *options_.plan.journey;
+    measure::Sample sample;
+    sample.write = number % 2 == 0 && !journey.write.empty();
+    std::string id = std::to_string(number);
+    if (sample.write) sample.key = fmt::format("w-{}-{}", run_, number);
+    std::string body = sample.write ? fill_in(journey.write_body, id, sample.key) : std::string();
+    sample.sent = boot_now();
+    auto asking = path_.ask(sample.write ? "POST" : "GET", fill_in(sample.write ? journey.write : journey.read, id, sample.key),
+                            std::move(body), Deadline::after(kPatience), true);
+    auto answer = co_await std::move(asking);
+    sample.done = boot_now();
+    sample.status = answer ? answer->status : 0;
+    sample.ok = answer && answer->status >= 200 && answer->status < 300;
+    if (!answer) sample.error = answer.error().what.substr(0, 200);
+    lines_.add(measure::encode_sample(sample));
+    recent_.push_back(std::move(sample));
+    while (!recent_.empty() && boot_now() - recent_.front().done > kLiveWindow) recent_.pop_front();
+  }
+
+  // Best effort: a controller that is gone is none of the witness's business.
+  Task<> report_live() {
+    while (true) {
+      co_await sleep_for(Duration{1'000});
+      std::vector<measure::Sample> window(recent_.begin(), recent_.end());
+      MonoTime now = boot_now();
+      auto latency = measure::latency_of(window, now - kLiveWindow - kPatience, now);
+      auto failed = std::ranges::count_if(window, [](const measure::Sample& sample) { return !sample.ok; });
+      JsonObject seen{{"error_rate", window.empty() ? 0.0 : static_cast<double>(failed) / static_cast<double>(window.size())},
+                      {"p95_ms", latency.p95_ms},
+                      {"rps", static_cast<double>(window.size()) / to_seconds(kLiveWindow)}};
+      HttpRequest request;
+      request.method = "POST";
+      request.url = options_.report_to + "/api/witness";
+      request.bearer = api_token_;
+      request.headers.emplace_back("Content-Type", "application/json");
+      request.body = to_text(seen);
+      auto telling = http_.send(std::move(request), Deadline::after(Duration{800}));
+      auto ignored = co_await std::move(telling);
+    }
+  }
+};
+
+Task<> look_for(UsersPath& path, const Journey& journey, std::vector<std::string>& left, Verified& out, Deadline deadline) {
+  while (!left.empty()) {
+    std::string key = std::move(left.back());
+    left.pop_back();
+    bool settled = false;
+    while (!settled && !deadline.passed()) {
+      auto asking = path.ask("GET", fill_in(journey.verify, key, key), {}, Deadline::after(Duration{2'000}), false);
+      auto answer = co_await std::move(asking);
+      settled = answer && (answer->status == 200 || answer->status == 404);
+      if (settled && answer->status == 200) ++out.present;
+      if (settled && answer->status == 404) out.missing.push_back(key);
+      if (!settled) co_await sleep_for(Duration{100});
+    }
+    if (!settled) out.unknown.push_back(key);
+  }
+}
+
+class DirectWitness {
+ public:
+  DirectWitness(const DirectOptions& options, PgParams params) : options_(options), params_(std::move(params)), lines_(options.out) {}
+  bool usable() const { return lines_.usable(); }
+
+  Task<> ask_for_ever() {
+    MonoTime next = boot_now();
+    while (true) {
+      co_await sleep_until(next);
+      next = std::max(next + options_.every, boot_now());
+      auto asking = ask_once();
+      bool answered = co_await std::move(asking);
+      if (!answered) {
+        connection_.reset();
+        next = boot_now() + Duration{40};
+      }
+    }
+  }
+
+ private:
+  DirectOptions options_;
+  PgParams params_;
+  Lines lines_;
+  std::unique_ptr<PgConnection> connection_;
+  bool table_ = false;
+
+  Task<bool> ask_once() {
+    Deadline deadline = Deadline::after(Duration{300});
+    if (!connection_ || !connection_->usable()) {
+      auto connecting = PgConnection::connect(params_, deadline);
+      auto connected = co_await std::move(connecting);
+      if (!connected) co_return false;
+      connection_ = std::move(*connected);
+    }
+    std::string member_name = options_.member;
+    if (!table_) {
+      auto making = connection_->query("CREATE TABLE IF NOT EXISTS lifeboat_witness (member text, at timestamptz DEFAULT clock_timestamp())", {}, deadline);
+      table_ = (co_await std::move(making)).has_value();
+      // A standby says that it is read-only; the table comes by replication.
+      if (!table_) co_return connection_->usable();
+    }
+    measure::Ack ack;
+    ack.sent = boot_now();
+    std::vector<std::string> values{member_name};
+    auto writing = connection_->query("INSERT INTO lifeboat_witness (member) VALUES ($1)", std::move(values), deadline);
+    auto written = co_await std::move(writing);
+    ack.done = boot_now();
+    if (written) lines_.add(measure::encode_ack(ack));
+    co_return written.has_value() || connection_->usable();
+  }
+};
+
+}  // namespace
+
+int run_witness(const WitnessOptions& options) {
+  if (!options.plan.journey) {
+    fmt::print(stderr, "lifeboat: the plan has no journey, so there is nothing a witness could do\n");
+    return 2;
+  }
+  auto token = token_of(options.plan, options.secrets_dir);
+  if (!token) {
+    fmt::print(stderr, "lifeboat: {}\n", token.error().text());
+    return 2;
+  }
+  Secrets secrets(options.secrets_dir);
+  asio::io_context context(1);
+  Witness witness(context, options, *token, secrets.get("api-token").value_or(""));
+  if (!witness.usable()) {
+    fmt::print(stderr, "lifeboat: {} cannot be written\n", options.out);
+    return 2;
+  }
+  return until_told(context, witness.scope(), "walk", witness.walk());
+}
+
+Result<Verified> verify_writes(const VerifyOptions& options) {
+  if (!options.plan.journey) return fail(ErrorKind::invalid_input, "the plan has no journey");
+  TRY(std::string token, token_of(options.plan, options.secrets_dir));
+  asio::io_context context(1);
+  HttpClient http;
+  UsersPath path(options.plan, http, token);
+  Verified out;
+  std::vector<std::string> left = options.keys;
+  Scope scope(context.get_executor(), report_failure);
+  constexpr int kAtOnce = 16;
+  for (int worker = 0; worker < kAtOnce; ++worker)
+    scope.spawn("verify", look_for(path, *options.plan.journey, left, out, Deadline::after(options.patience)));
+  context.run();
+  return out;
+}
+
+int run_direct_witness(const DirectOptions& options) {
+  const auto* service = service_as<PostgresService>(options.plan, options.service);
+  const PostgresMember* where = service == nullptr ? nullptr : service->members.find(options.member);
+  if (where == nullptr) {
+    fmt::print(stderr, "lifeboat: the plan has no database member {}/{}\n", options.service, options.member);
+    return 2;
+  }
+  Secrets secrets(options.secrets_dir);
+  PgParams params{{"host", address_of(options.plan, where->host.text)}, {"port", std::to_string(where->port)},
+                  {"dbname", service->database}, {"user", service->user}};
+  if (service->password) {
+    auto password = secrets.get(*service->password);
+    if (!password) {
+      fmt::print(stderr, "lifeboat: {}\n", password.error().text());
+      return 2;
+    }
+    params["password"] = *password;
+  }
+  asio::io_context context(1);
+  DirectWitness witness(options, std::move(params));
+  if (!witness.usable()) {
+    fmt::print(stderr, "lifeboat: {} cannot be written\n", options.out);
+    return 2;
+  }
+  Scope scope(context.get_executor(), report_failure);
+  return until_told(context, scope, "direct", witness.ask_for_ever());
+}
+
+}  // namespace lifeboat
