@@ -1,136 +1,118 @@
 #include "database.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <cstring>
-#include <thread>
+#include <cstdio>
 
 namespace example {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
-int left_ms(Clock::time_point until) {
-  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
-  return static_cast<int>(std::max<long>(0, left));
-}
-
-bool wait_for(PGconn* connection, short what, Clock::time_point until) {
-  pollfd watched{PQsocket(connection), what, 0};
-  return poll(&watched, 1, left_ms(until)) > 0;
-}
-
-// Reads results to the end; false when time is up or the connection is gone.
-bool finish(PGconn* connection, Clock::time_point until, std::vector<PGresult*>& results) {
-  while (true) {
-    while (PQisBusy(connection) != 0) {
-      if (!wait_for(connection, POLLIN, until) || PQconsumeInput(connection) == 0) return false;
-    }
-    PGresult* result = PQgetResult(connection);
-    if (result == nullptr) return true;
-    results.push_back(result);
-  }
-}
+constexpr int kMostConnections = 8;
+// A password check costs both sides some milliseconds of work; all waiting requests at once would starve the server.
+constexpr int kMostConnecting = 2;
+constexpr auto kConnectWithin = 400ms;
+// A server that hangs or is cut off is given up after this, so that the rest of a request's time is another one's.
+constexpr auto kStatementWithin = 1000ms;
 
 }  // namespace
 
-Database::Database(const std::string& url) {
-  // "postgresql://USER@a:1,b:2/NAME?options" becomes one address for each host.
-  size_t at = url.rfind('@'), slash = url.find('/', at);
-  std::string before = url.substr(0, at + 1), hosts = url.substr(at + 1, slash - at - 1), after = url.substr(slash);
-  if (size_t question = after.find('?'); question != std::string::npos) after.erase(question);
-  while (!hosts.empty()) {
-    size_t comma = std::min(hosts.find(','), hosts.size());
-    servers_.push_back(before + hosts.substr(0, comma) + after + "?target_session_attrs=read-write&gssencmode=disable&tcp_user_timeout=1000");
-    hosts.erase(0, std::min(comma + 1, hosts.size()));
+Database::Database(const std::string& url)
+    : servers_(servers_of(url)), scouts_(servers_, [this](size_t server, bool takes_writes) { heard(server, takes_writes); }) {}
+
+void Database::heard(size_t server, bool takes_writes) {
+  std::lock_guard lock(mutex_);
+  if (takes_writes && !writable_) {
+    writable_ = server;
+    changed_.notify_all();
+  } else if (!takes_writes && writable_ == server) {
+    lost_writable();
   }
 }
 
-Database::Connection Database::take() {
-  std::lock_guard lock(mutex_);
-  if (idle_.empty()) return nullptr;
-  Connection connection = std::move(idle_.back());
-  idle_.pop_back();
-  return connection;
-}
-
-void Database::give_back(Connection connection) {
-  std::lock_guard lock(mutex_);
-  if (idle_.size() < 8) idle_.push_back(std::move(connection));
-}
-
-void Database::forget_idle() {
-  std::lock_guard lock(mutex_);
+// With the mutex held.
+void Database::lost_writable() {
+  writable_.reset();
+  ++generation_;
   idle_.clear();
+  open_ = 0;
+  connecting_ = 0;
+  scouts_.hurry();
 }
 
-Database::Connection Database::connect(Until until) {
+std::optional<Database::Lease> Database::take(Until until) {
+  std::unique_lock lock(mutex_);
   while (Clock::now() < until) {
-    // All at once: a dead one that swallows packets must not cost the living one's time.
-    struct Try {
-      Connection connection;
-      PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    };
-    std::vector<Try> tries;
-    for (const std::string& server : servers_) tries.push_back({Connection(PQconnectStart(server.c_str()))});
-    auto round = std::min(until, Clock::now() + std::chrono::milliseconds(400));
-    while (Clock::now() < round) {
-      std::vector<pollfd> watched;
-      for (Try& one : tries) {
-        if (PQstatus(one.connection.get()) == CONNECTION_BAD) one.next = PGRES_POLLING_FAILED;
-        if (one.next == PGRES_POLLING_OK) return std::move(one.connection);
-        bool waits = one.next == PGRES_POLLING_READING || one.next == PGRES_POLLING_WRITING;
-        if (waits) watched.push_back({PQsocket(one.connection.get()), static_cast<short>(one.next == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0});
-      }
-      if (watched.empty()) break;
-      poll(watched.data(), watched.size(), left_ms(round));
-      for (Try& one : tries) {
-        for (const pollfd& ready : watched) {
-          bool mine = ready.revents != 0 && one.next != PGRES_POLLING_FAILED && ready.fd == PQsocket(one.connection.get());
-          if (mine) {
-            one.next = PQconnectPoll(one.connection.get());
-            break;
-          }
-        }
-      }
+    if (writable_ && !idle_.empty()) {
+      Lease lease{std::move(idle_.back()), generation_};
+      idle_.pop_back();
+      return lease;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    if (!writable_ || open_ >= kMostConnections || connecting_ >= kMostConnecting) {
+      changed_.wait_until(lock, until);
+      continue;
+    }
+    size_t server = *writable_;
+    uint64_t generation = generation_;
+    ++open_;
+    ++connecting_;
+    lock.unlock();
+    Connection connection = connect(servers_[server], std::min(until, Clock::now() + kConnectWithin));
+    lock.lock();
+    if (generation == generation_) --connecting_;
+    if (connection && generation == generation_) {
+      changed_.notify_one();
+      return Lease{std::move(connection), generation};
+    }
+    if (generation != generation_) continue;
+    --open_;
+    scouts_.hurry();
+    changed_.wait_until(lock, std::min(until, Clock::now() + 20ms));
   }
-  return nullptr;
+  return std::nullopt;
+}
+
+void Database::give_back(Lease lease) {
+  std::lock_guard lock(mutex_);
+  if (lease.generation != generation_) return;
+  idle_.push_back(std::move(lease.connection));
+  changed_.notify_one();
+}
+
+void Database::drop(Lease lease, bool server_is_lost) {
+  std::lock_guard lock(mutex_);
+  if (lease.generation != generation_) return;
+  --open_;
+  if (server_is_lost) {
+    lost_writable();
+  } else {
+    scouts_.hurry();
+  }
+  changed_.notify_one();
 }
 
 std::optional<Rows> Database::query(const std::string& sql, const std::vector<std::string>& params, std::chrono::milliseconds within) {
-  auto until = Clock::now() + within;
-  std::vector<const char*> values;
-  for (const std::string& param : params) values.push_back(param.c_str());
+  Until until = Clock::now() + within;
   while (Clock::now() < until) {
-    Connection connection = take();
-    if (!connection) connection = connect(until);
-    if (!connection) return std::nullopt;
-    // A server that is hung or cut off is given up after a second, so that the rest of the time is another one's.
-    auto statement_until = std::min(until, Clock::now() + std::chrono::milliseconds(1000));
-    std::vector<PGresult*> results;
-    PQsetnonblocking(connection.get(), 1);
-    bool whole = PQsendQueryParams(connection.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0) == 1 &&
-                 PQflush(connection.get()) == 0 && finish(connection.get(), statement_until, results);
-    Rows out;
-    bool good = whole;
-    for (PGresult* result : results) {
-      ExecStatusType status = PQresultStatus(result);
-      good = good && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK);
-      for (int row = 0; status == PGRES_TUPLES_OK && row < PQntuples(result); ++row) {
-        auto& cells = out.rows.emplace_back();
-        for (int column = 0; column < PQnfields(result); ++column) cells.emplace_back(PQgetvalue(result, row, column));
-      }
-      PQclear(result);
+    std::optional<Lease> lease = take(until);
+    if (!lease) return std::nullopt;
+    Outcome outcome = carry_out(lease->connection.get(), sql, params, std::min<Until>(until, Clock::now() + kStatementWithin));
+    switch (outcome.ended) {
+      case Ended::well:
+        give_back(std::move(*lease));
+        return std::move(outcome.rows);
+      case Ended::wrong:
+        std::fprintf(stderr, "a statement failed: %s", outcome.problem.c_str());
+        give_back(std::move(*lease));
+        return std::nullopt;
+      case Ended::lost:
+        drop(std::move(*lease), true);
+        break;
+      case Ended::late:
+        // It may only be slow; its scout tells whether it is gone.
+        drop(std::move(*lease), false);
+        break;
     }
-    if (good) {
-      give_back(std::move(connection));
-      return out;
-    }
-    // Gone, hung, or a standby by now: so are the others of the pool.
-    forget_idle();
   }
   return std::nullopt;
 }

@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <charconv>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +26,7 @@ constexpr size_t kLargestBody = 64 * 1024;
 constexpr int kMostConnections = 512;
 std::atomic<int> connections{0};
 
-// Reads until `text` holds `wanted` bytes or the end of the head; false when the other side went away.
+// Reads what there is, at least a byte; false when the other side went away.
 bool read_more(int socket, std::string& text) {
   char buffer[4096];
   ssize_t got = recv(socket, buffer, sizeof buffer, 0);
@@ -44,6 +47,7 @@ bool read_request(int socket, std::string& pending, Request& request) {
   if (space == std::string_view::npos || second == std::string_view::npos) return false;
   request.method = first.substr(0, space);
   request.path = first.substr(space + 1, second - space - 1);
+  if (size_t question = request.path.find('?'); question != std::string::npos) request.path.erase(question);
   head.remove_prefix(std::min(line_end + 2, head.size()));
   while (!head.empty()) {
     size_t next = std::min(head.find("\r\n"), head.size());
@@ -80,6 +84,19 @@ bool send_all(int socket, const std::string& text) {
   return true;
 }
 
+const char* reason(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 503: return "Service Unavailable";
+    default: return "Error";
+  }
+}
+
 void serve_connection(int socket, const Handler& handler) {
   int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -91,9 +108,9 @@ void serve_connection(int socket, const Handler& handler) {
     if (!read_request(socket, pending, request)) break;
     Response response = handler(request);
     bool last = request.headers["connection"] == "close";
-    std::string text = "HTTP/1.1 " + std::to_string(response.status) + (response.status < 400 ? " OK" : " No") +
+    std::string text = "HTTP/1.1 " + std::to_string(response.status) + " " + reason(response.status) +
                        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(response.body.size()) +
-                       (last ? "\r\nConnection: close" : "") + "\r\n\r\n" + response.body;
+                       (last ? "\r\nConnection: close" : "") + "\r\n\r\n" + (request.method == "HEAD" ? "" : response.body);
     if (!send_all(socket, text) || last) break;
   }
   close(socket);
@@ -121,7 +138,11 @@ int serve(const std::string& address, int port, const Handler& handler) {
   }
   while (true) {
     int client = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (client < 0) continue;
+    if (client < 0) {
+      // Out of files, most likely: some connection ends soon.
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      continue;
+    }
     if (connections >= kMostConnections) {
       close(client);
       continue;
@@ -134,6 +155,13 @@ int serve(const std::string& address, int port, const Handler& handler) {
 std::string environment(const char* name, const std::string& otherwise) {
   const char* value = std::getenv(name);
   return value == nullptr ? otherwise : std::string(value);
+}
+
+std::string required(const char* name) {
+  std::string value = environment(name);
+  if (!value.empty()) return value;
+  std::fprintf(stderr, "the environment variable %s is not set\n", name);
+  std::exit(2);
 }
 
 std::string json_text(const std::string& text) {
@@ -159,8 +187,12 @@ std::string json_member(const std::string& body, const std::string& name) {
   if (begin == std::string::npos) return {};
   std::string out;
   for (size_t index = begin + 1; index < body.size() && body[index] != '"'; ++index) {
-    if (body[index] == '\\' && index + 1 < body.size()) ++index;
-    out += body[index];
+    if (body[index] != '\\' || index + 1 >= body.size()) {
+      out += body[index];
+      continue;
+    }
+    char escaped = body[++index];
+    out += escaped == 'n' ? '\n' : escaped == 't' ? '\t' : escaped;
   }
   return out;
 }

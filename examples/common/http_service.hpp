@@ -27,6 +27,8 @@ int serve(const std::string& address, int port, const Handler& handler);
 
 // The value of a variable of the environment, or `otherwise`.
 std::string environment(const char* name, const std::string& otherwise = {});
+// The value of a variable without which the program cannot work: ends it with a message when it is missing.
+std::string required(const char* name);
 // A text as a JSON string, quotes included.
 std::string json_text(const std::string& text);
 // The text member of a flat JSON object; empty when it is absent. Enough for bodies such as {"key":"a","user":"b"}.

@@ -1,6 +1,4 @@
--- Run once by the superuser, connected to the platform's database.
-CREATE ROLE dating LOGIN PASSWORD '${secret.db-password}';
-GRANT CREATE, USAGE ON SCHEMA public TO dating;
+-- Run once by the superuser, connected to the database; the role that owns the tables exists already.
 
 CREATE TABLE users (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,5 +1,3 @@
--- Run once by the superuser, connected to the notebook's database.
-CREATE ROLE notes LOGIN PASSWORD '${secret.notes-password}';
-GRANT CREATE, USAGE ON SCHEMA public TO notes;
-CREATE TABLE notes (key text PRIMARY KEY, written_at timestamptz NOT NULL DEFAULT now());
+-- Run once by the superuser, connected to the database; the role that owns the tables exists already.
+CREATE TABLE notes (key text PRIMARY KEY, text text NOT NULL DEFAULT '', written_at timestamptz NOT NULL DEFAULT now());
 ALTER TABLE notes OWNER TO notes;

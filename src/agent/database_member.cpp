@@ -14,6 +14,7 @@ constexpr Duration kLookWithin{400};
 constexpr Duration kHungAfter{1'200};
 constexpr Duration kStreamSoon{5'000};
 constexpr Duration kRestartPause{500};
+constexpr Duration kGiveWay{600};
 
 bool is_silence(const Error& error) {
   // A refusal is an answer: "too many clients" and "starting up" come from a server that lives.
@@ -47,6 +48,7 @@ DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std
 void DatabaseMember::log(const std::string& text) const { hooks_.log(fmt::format("{}: {}", service_, text)); }
 
 Task<Result<>> DatabaseMember::begin() {
+  CO_TRY_VOID(server_.make_folders());
   if (auto text = read_file(state_file())) {
     if (auto state = parse_json(*text)) {
       lease_.floor = static_cast<uint64_t>(int_or(*state, "floor"));
@@ -216,6 +218,10 @@ MemberReport DatabaseMember::report() const {
 // ---- lead
 
 Task<Result<Json>> DatabaseMember::lead(wire::Lead order, Deadline deadline, Progress) {
+  // A standby that only waits for its upstream gives way: whoever orders this knows that the upstream is gone.
+  lead_waits_ = true;
+  for (Deadline patience = Deadline::after(kGiveWay); !doing_.empty() && !hides_state_ && !patience.passed();) co_await sleep_for(Duration{3});
+  lead_waits_ = false;
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   MonoTime begun = boot_now();
   Lease next = lease_;
@@ -353,7 +359,12 @@ Task<Result<std::string>> DatabaseMember::attach(const std::string& upstream, De
     CO_TRY_VOID(server_.write_settings(upstream, true));
     server_.reload();
     auto waiting = wait_streaming(upstream, Deadline::after(kStreamSoon));
-    if (co_await std::move(waiting)) co_return std::string("reconfigured");
+    auto streams = co_await std::move(waiting);
+    if (streams) co_return std::string("reconfigured");
+    if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+    // Without its upstream nothing would be won by stopping it, and a candidate lost.
+    auto asking = upstream_takes_writes(upstream);
+    CO_TRY_VOID(co_await std::move(asking));
     hides_state_ = true;
     stopping_ = true;
     auto stopping = server_.stop(Deadline::after(Duration{10'000}));
@@ -362,6 +373,8 @@ Task<Result<std::string>> DatabaseMember::attach(const std::string& upstream, De
     auto starting = start_and_stream(upstream, kStreamSoon);
     if (co_await std::move(starting)) co_return std::string("started");
   }
+  auto asking = upstream_takes_writes(upstream);
+  CO_TRY_VOID(co_await std::move(asking));
   std::string why_not = "there is no data directory";
   if (server_.has_data()) {
     progress("rewinds to where the histories parted");
@@ -383,6 +396,17 @@ Task<Result<std::string>> DatabaseMember::attach(const std::string& upstream, De
   auto streams = co_await std::move(starting);
   if (!streams) co_return std::unexpected(std::move(streams).error());
   co_return std::string("copied");
+}
+
+Task<Result<>> DatabaseMember::upstream_takes_writes(const std::string& upstream) {
+  const wire::Peer peer = *server_.config().members.find(upstream);
+  PgParams params{{"host", peer.address}, {"port", std::to_string(peer.port)}, {"dbname", "postgres"},
+                  {"user", server_.config().replication_user}, {"password", server_.config().replication_password}};
+  auto asking = pg_query_once(std::move(params), "SELECT pg_is_in_recovery() AS rec", {}, Deadline::after(Duration{3'000}));
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return std::unexpected(std::move(answer).error().with(upstream + " does not answer"));
+  if (answer->text(0, "rec") != "f") co_return fail(ErrorKind::refused, fmt::format("{} takes no writes", upstream));
+  co_return Result<>{};
 }
 
 Task<Result<>> DatabaseMember::start_and_stream(const std::string& upstream, Duration patience) {
@@ -410,7 +434,7 @@ Task<Result<>> DatabaseMember::wait_streaming(const std::string& upstream, Deadl
       co_return Result<>{};
     }
     last = seen ? "it is up but receives nothing" : seen.error().what;
-    if (deadline.passed()) break;
+    if (deadline.passed() || lead_waits_) break;
     co_await sleep_for(Duration{15});
   }
   co_return fail(ErrorKind::refused, fmt::format("it does not stream from {}: {}", upstream, server_.running() ? last : "the server ended"));

@@ -60,6 +60,7 @@ class DatabaseMember {
   bool stopping_ = false;      // its end is wanted
   bool hung_ = false;
   bool ended_ = false;         // this member is shut down
+  bool lead_waits_ = false;    // an order to lead came while a standby waits for its upstream
   std::optional<ServerLook> seen_;
   std::optional<MonoTime> silent_since_;
 
@@ -81,6 +82,7 @@ class DatabaseMember {
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const std::string& upstream, Deadline deadline);
   Task<Result<>> start_and_stream(const std::string& upstream, Duration patience);
+  Task<Result<>> upstream_takes_writes(const std::string& upstream);
   Task<Result<std::string>> attach(const std::string& upstream, Deadline deadline, Progress progress);
 };
 

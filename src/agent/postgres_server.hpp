@@ -44,6 +44,8 @@ class PostgresServer {
   bool marked_standby() const;  // standby.signal is there
   bool running() const { return guard_ != nullptr; }
 
+  // Folders for the server and its socket, which only its own user may enter.
+  Result<> make_folders() const;
   // Makes a new cluster with its replication role and database. It is left stopped.
   Task<Result<>> create(Deadline deadline);
   // Roles and database of a new cluster; the server takes writes.
@@ -89,7 +91,6 @@ class PostgresServer {
   PgParams socket_params(const std::string& database) const;
   std::string tool(const std::string& name) const;
   Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline);
-  Result<> make_folders() const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };

@@ -178,7 +178,7 @@ constexpr auto field_docs(const ServerConfig*) {
 // A group of instances that the agent keeps running.
 struct UnitConfig {
   std::vector<std::string> command;  // ${port} is replaced for each instance
-  OrderedMap<std::string> environment;
+  std::vector<std::string> environment;  // NAME=VALUE; ${port} is replaced here too
   std::string health;  // path asked at http://listen:port
   std::string listen;
   int64_t port = 8080;

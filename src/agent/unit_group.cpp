@@ -70,10 +70,10 @@ Result<pid_t> UnitGroup::start_one(int64_t number) {
   std::string program = find_program(spec.argv.front(), program_folders_);
   if (program.empty()) return fail(ErrorKind::unsupported, fmt::format("the program '{}' is not on this host", spec.argv.front()));
   spec.argv.front() = program;
-  for (const auto& [name, text] : config_.environment) {
-    std::string value = text;
-    replace_port(value, port);
-    spec.environment[name] = std::move(value);
+  for (std::string entry : config_.environment) {
+    replace_port(entry, port);
+    size_t equals = std::min(entry.find('='), entry.size());
+    spec.environment[entry.substr(0, equals)] = entry.substr(std::min(equals + 1, entry.size()));
   }
   spec.output_file = fmt::format("{}/{}.log", folder_, number);
   return start_process(spec);

@@ -50,7 +50,7 @@ int run_lab_up(const LabUpOptions& options) {
     return loaded.error().unreadable ? 2 : 1;
   }
   lab::LabOptions lab{.plan_file = options.plan, .plan = std::move(loaded->plan), .profile = options.profile,
-                      .drill = options.drill, .detach = options.detach, .daemons = !options.servers_only};
+                      .drill = options.drill, .daemons = !options.servers_only};
   if (options.loopback || geteuid() != 0) {
     lab.mode = lab::Mode::loopback;
     for (const lab::FaultKind& kind : lab::fault_kinds()) {

@@ -67,7 +67,7 @@ Result<wire::UnitConfig> unit_on(const Plan& plan, const std::string& service_na
     if (missing) return std::unexpected(std::move(*missing).with(fmt::format("environment of {}", service_name)));
     if (!unknown.empty())
       return fail(ErrorKind::invalid_input, fmt::format("environment of {}: ${{{}}} is not known", service_name, unknown.front()));
-    config.environment.add(environment_name(name), std::move(value));
+    config.environment.push_back(environment_name(name) + "=" + value);
   }
   return config;
 }

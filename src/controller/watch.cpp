@@ -73,6 +73,10 @@ Task<Result<>> Watch::start() {
     // Journal times are wall times; the limit counts hours, so the difference to boot time does not matter here.
     if (event.kind == "automatic-start") automatic_starts_.push_back(boot_now() - (wall - event.at));
   }
+  for (const std::string& service : databases_.services()) {
+    auto view = databases_.view(service);
+    if (view && view->term > 0) served_.insert(service);
+  }
   std::string own_region = region_of(plan_, host_);
   for (const WatchTarget& target : targets_) {
     if (target.target.region != own_region) scope_.spawn("probe " + target.target.id, probe(target));
@@ -174,10 +178,12 @@ void Watch::judge_database(const std::string& name, const DatabaseSignal& signal
   const std::string& service = signal.service.text;
   auto view = databases_.view(service);
   decision::RaisedNow raised{name, service, "ownership"};
-  bool founded = view && view->term > 0;
-  if (!founded || view->writable || !view->busy.empty()) {
+  if (view && view->writable) served_.insert(service);
+  // A database that is only being created has not failed.
+  bool quiet = !view || !served_.contains(service) || view->writable || !view->busy.empty();
+  if (quiet) {
     database_unwritable_.erase(service);
-    if (founded && view->writable) clear(decision::cause_of(raised));
+    if (view && view->writable) clear(decision::cause_of(raised));
     return;
   }
   auto [since, fresh] = database_unwritable_.emplace(service, boot_now());

@@ -67,7 +67,7 @@ class Watch : public Observers {
   detection::State state_;
   std::map<std::string, ActiveSignal> active_;               // by cause
   std::map<std::string, MonoTime> database_unwritable_;      // by service
-  std::map<std::string, std::string> last_refusal_;          // by cause
+  std::set<std::string> served_;                             // databases that took writes at some time
   std::vector<MonoTime> automatic_starts_;
   std::optional<UserView> users_;
   MonoTime users_at_{};

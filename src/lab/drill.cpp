@@ -326,7 +326,7 @@ Result<DrillOutcome> drill_in(const DrillOptions& options, const Scenario& scena
   ControllerLink link(at.substr(0, colon), kControllerPort, token);
   TRY(DrillTrace trace, DrillRun(options, scenario, lab, link, progress).run());
   progress("looking for every acknowledged write", 0);
-  return report_of_drill(options, trace, lab.folder(), link);
+  return report_of_drill(options, trace, lab.folder(), lab.number(), link);
 }
 
 }  // namespace

@@ -1,66 +1,122 @@
 #include "lab/drill_report.hpp"
 
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 
+#include "core/data/decode.hpp"
 #include "lab/drill_measure.hpp"
-#include "lab/wire.hpp"
+#include "report/report.hpp"
+#include "witness/witness.hpp"
 
 namespace lifeboat::lab {
 
 namespace {
 
-// Rounded to milliseconds: more digits than that say nothing.
-double seconds(int64_t ns) { return static_cast<double>((ns + 500'000) / 1'000'000) / 1000.0; }
-Json seconds_after(int64_t at_ns, int64_t from_ns) { return at_ns == 0 ? Json(nullptr) : Json(seconds(at_ns - from_ns)); }
+using DirectAcks = std::map<std::string, std::map<std::string, std::vector<measure::Ack>>>;  // by service and member
 
-// Asks, where users stand, for every write that was acknowledged. Gives the keys of those that are not there.
-Result<std::vector<std::string>> missing_writes(const DrillOptions& options, const DrillTrace& trace,
-                                                const std::string& folder) {
-  std::string out = folder + "/out/verified.json";
-  TRY_VOID(run_program({lifeboat_program(), "witness", "verify", "--plan", options.plan_file, "--inventory",
-                        folder + "/inventory.json", "--secrets", folder + "/secrets", "--samples", trace.samples, "--out", out},
-                       {}, Duration{120'000}));
-  TRY(std::string text, read_file(out));
-  TRY(Json verified, parse_json(text));
-  const Json& keys = member(verified, "lost_keys");
-  if (!keys.is_array()) return fail(ErrorKind::internal, "the witness did not say which writes are missing");
+MonoTime moment(int64_t ns) { return MonoTime(std::chrono::nanoseconds(ns)); }
+
+// Whole milliseconds: more digits than that say nothing.
+double in_seconds(Duration span) { return static_cast<double>(span.count()) / 1000.0; }
+
+std::optional<Duration> after(MonoTime at, MonoTime fault) {
+  if (at == MonoTime{}) return std::nullopt;
+  return to_duration(at - fault);
+}
+
+Json or_null(const std::optional<Duration>& span) { return span ? Json(in_seconds(*span)) : Json(nullptr); }
+double or_never(const std::optional<Duration>& span) { return span ? in_seconds(*span) : -1; }
+
+// Asks, where users stand, for every write that was acknowledged. In a process of its own: its threads stay in the lab's
+// network, and the next drill's must start in another.
+Result<std::vector<std::string>> missing_writes(const DrillOptions& options, const std::vector<measure::Sample>& users,
+                                                const std::string& folder, int number) {
+  Mode mode = geteuid() == 0 ? Mode::namespaces : Mode::loopback;
+  TRY(Layout layout, lay_out(options.plan, number, mode));
+  VerifyOptions wanted{.plan = with_addresses(options.plan, layout), .secrets_dir = folder + "/secrets"};
+  for (const measure::Sample& sample : users) {
+    if (sample.ok && sample.write) wanted.keys.push_back(sample.key);
+  }
+  TRY(SocketPair pair, socket_pair());
+  pid_t pid = fork();
+  if (pid < 0) return std::unexpected(os_error("cannot look for writes"));
+  if (pid == 0) {
+    auto verified = verify_writes(wanted);
+    JsonObject answer;
+    if (!verified) {
+      answer["error"] = verified.error().text();
+    } else if (!verified->unknown.empty()) {
+      answer["error"] = fmt::format("of {} writes nobody knows whether they are there", verified->unknown.size());
+    } else {
+      answer["missing"] = JsonArray(verified->missing.begin(), verified->missing.end());
+    }
+    JsonLines link(std::move(pair.there));
+    _exit(link.send(answer) ? 0 : 1);
+  }
+  pair.there.reset();
+  JsonLines link(std::move(pair.here));
+  auto answer = link.receive(deadline_in(wanted.patience + Duration{30'000}));
+  if (!answer) kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  if (!answer) return fail(ErrorKind::timed_out, "the acknowledged writes were not looked for in time");
+  if (std::string problem = text_or(*answer, "error"); !problem.empty()) return fail(ErrorKind::unknown_outcome, problem);
   std::vector<std::string> missing;
-  for (const Json& key : keys.get_array()) missing.emplace_back(key.as_string());
+  for (const Json& key : member(*answer, "missing").as_array()) missing.emplace_back(key.as_string());
   return missing;
 }
 
-// Every server of a database, its witness's samples.
-Result<std::vector<std::vector<Samples>>> read_direct(const DrillTrace& trace) {
-  std::map<std::string, std::vector<Samples>> by_service;
+// What the witness at each server of each database wrote down.
+Result<DirectAcks> read_direct(const DrillTrace& trace) {
+  DirectAcks all;
   for (const auto& [name, file] : trace.direct) {
+    size_t slash = name.find('/');
     TRY(std::string text, read_file(file));
-    by_service[name.substr(0, name.find('/'))].push_back(read_samples(text));
+    auto acks = measure::read_acks(text);
+    if (!acks) return std::unexpected(std::move(acks.error()).with(file));
+    all[name.substr(0, slash)][name.substr(slash + 1)] = std::move(*acks);
   }
-  std::vector<std::vector<Samples>> all;
-  for (auto& [service, members] : by_service) all.push_back(std::move(members));
   return all;
 }
 
-struct Outage {
-  Gap gap;
-  bool ended = false;
+struct Figures {
+  Decided decided;
+  MonoTime writable{};  // all databases
+  measure::Recovery recovery;
+  measure::Loss loss;
+  Duration double_acknowledged{};
+  std::optional<Duration> switch_gap;
+  measure::Loss failback_loss;
 };
 
-// The worse of reads and writes.
-std::optional<Outage> outage_of(const Samples& users, int64_t from_ns, int64_t to_ns) {
-  std::optional<Outage> worst;
-  for (bool writes : {false, true}) {
-    auto gap = longest_gap(users, writes, from_ns, to_ns);
-    if (!gap) continue;
-    bool ended = gap->to_ns != 0;
-    bool longer = !worst || (worst->ended && (!ended || gap->to_ns - gap->from_ns > worst->gap.to_ns - worst->gap.from_ns));
-    if (longer) worst = Outage{*gap, ended};
+Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const DirectAcks& direct,
+                const std::vector<std::string>& missing) {
+  Figures out;
+  MonoTime fault = moment(trace.fault_ns);
+  // Users are judged until the fault is healed: what the way back does to them is counted there.
+  MonoTime until = moment(trace.healed_ns != 0 ? trace.healed_ns : trace.run_ended_ns);
+  MonoTime back = trace.failback_ns != 0 ? moment(trace.failback_ns) : MonoTime::max();
+  out.decided = decided_in(trace.events, fault, trace.run_id);
+  bool all_writable = true;
+  for (const auto& [service, members] : direct) {
+    std::vector<std::vector<measure::Ack>> lists;
+    for (const auto& [name, acks] : members) lists.push_back(acks);
+    MonoTime writable = writable_again(lists, fault);
+    all_writable = all_writable && writable != MonoTime{};
+    out.writable = std::max(out.writable, writable);
+    out.double_acknowledged += measure::double_acknowledged(members).time;
   }
-  return worst;
+  if (!all_writable) out.writable = {};
+  out.recovery = measure::measure_recovery(users, fault, until);
+  out.loss = measure::measure_loss(users, missing, MonoTime{}, back, fault);
+  if (trace.failback_ns != 0) {
+    out.switch_gap = measure::longest_write_gap(users, back, moment(trace.failback_ended_ns));
+    out.failback_loss = measure::measure_loss(users, missing, back, MonoTime::max(), back);
+  }
+  return out;
 }
 
 JsonArray steps_of(const Json& run, double offset_s) {
@@ -77,97 +133,91 @@ JsonArray steps_of(const Json& run, double offset_s) {
   return steps;
 }
 
-struct Figures {
-  std::optional<Outage> outage;
-  Decided decided;
-  int64_t writable_ns = 0;
-  int64_t all_served_ns = 0;
-  int64_t acknowledged = 0;
-  Lost lost;
-  double oldest_lost_age_s = 0;
-  int64_t double_ns = 0;
-  std::optional<Gap> switch_gap;  // of writes, during the failback
-  Lost failback_lost;
+struct Verdict {
+  bool met = false;     // objectives
+  bool passed = false;  // and the data whole, and the way back done
 };
 
-Figures compute(const DrillTrace& trace, const Samples& users, const std::vector<std::vector<Samples>>& databases,
-                const std::vector<std::string>& missing) {
-  Figures out;
-  constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
-  int64_t failback = trace.failback_ns == 0 ? kForever : trace.failback_ns;
-  int64_t until = trace.healed_ns == 0 ? trace.run_ended_ns : trace.healed_ns;
-  out.outage = outage_of(users, trace.fault_ns, until);
-  out.decided = decided_in(trace.events, trace.fault_ns, trace.run_id);
-  for (const auto& members : databases) {
-    out.writable_ns = std::max(out.writable_ns, writable_again_ns(members, trace.fault_ns));
-    out.double_ns += double_acknowledged_ns(members);
-  }
-  out.all_served_ns = all_served_ns(users, trace.fault_ns, until);
-  out.acknowledged = std::ranges::count_if(users, [](const Sample& one) { return one.ok && one.write; });
-  out.lost = lost_between(users, missing, 0, failback);
-  if (out.lost.lost > 0) {
-    int64_t last_good = out.outage ? std::max(out.outage->gap.from_ns, trace.fault_ns) : trace.fault_ns;
-    out.oldest_lost_age_s = seconds(std::max<int64_t>(0, last_good - out.lost.oldest_ns));
-  }
-  if (trace.failback_ns != 0) {
-    out.switch_gap = longest_gap(users, true, trace.failback_ns, trace.failback_ended_ns);
-    out.failback_lost = lost_between(users, missing, failback, kForever);
-  }
+Verdict judge(const DrillOptions& options, const DrillTrace& trace, const Figures& figures) {
+  const Objectives& objectives = options.plan.objectives;
+  Verdict out;
+  out.met = figures.recovery.recovered && figures.recovery.rta <= objectives.rto &&
+            figures.loss.oldest_age.value_or(Duration{0}) <= objectives.rpo && text_or(trace.run, "state") == "done";
+  bool back = trace.failback_ns == 0 || text_or(trace.failback_run, "state") == "done";
+  out.passed = out.met && back && figures.failback_loss.lost == 0 && figures.double_acknowledged == Duration{0};
   return out;
 }
 
-Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool* passed) {
-  int64_t fault = trace.fault_ns;
-  bool served = figures.outage && figures.outage->ended;
-  double rta = served ? seconds(figures.outage->gap.to_ns - figures.outage->gap.from_ns) : 0;
-  double rto = to_seconds(options.plan.objectives.rto), rpo = to_seconds(options.plan.objectives.rpo);
-  bool met = served && rta <= rto && figures.oldest_lost_age_s <= rpo && text_or(trace.run, "state") == "done";
-  JsonObject milestones{{"detected", seconds_after(figures.decided.detected_ns, fault)},
-                        {"decided", seconds_after(figures.decided.decided_ns, fault)},
-                        {"writable", seconds_after(figures.writable_ns, fault)},
-                        {"first_served", served ? Json(std::max(0.0, seconds(figures.outage->gap.to_ns - fault))) : Json(nullptr)},
-                        {"all_served", seconds_after(figures.all_served_ns, fault)},
-                        {"reprotected", seconds_after(trace.reprotected_ns, fault)}};
-  JsonObject failback{{"write_outage_s", nullptr}, {"lost", figures.failback_lost.lost}};
-  bool back = trace.failback_ns == 0;
-  if (figures.switch_gap && figures.switch_gap->to_ns != 0) {
-    failback["write_outage_s"] = seconds(figures.switch_gap->to_ns - figures.switch_gap->from_ns);
-    back = text_or(trace.failback_run, "state") == "done";
-  }
-  *passed = met && back && figures.failback_lost.lost == 0 && figures.double_ns == 0;
-  double offset = figures.decided.opened_ns == 0 ? 0 : seconds(figures.decided.opened_ns - fault);
+Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met) {
+  MonoTime fault = moment(trace.fault_ns);
+  JsonObject milestones{{"detected", or_null(after(figures.decided.detected, fault))},
+                        {"decided", or_null(after(figures.decided.decided, fault))},
+                        {"writable", or_null(after(figures.writable, fault))},
+                        {"first_served", or_null(figures.recovery.first_served)},
+                        {"all_served", or_null(figures.recovery.all_served)},
+                        {"reprotected", or_null(after(moment(trace.reprotected_ns), fault))}};
+  JsonObject rpa{{"acknowledged", figures.loss.acknowledged + figures.failback_loss.acknowledged}, {"lost", figures.loss.lost},
+                 {"oldest_lost_age_s", in_seconds(figures.loss.oldest_age.value_or(Duration{0}))}};
+  JsonObject objectives{{"rto_s", in_seconds(options.plan.objectives.rto)}, {"rpo_s", in_seconds(options.plan.objectives.rpo)},
+                        {"met", met}};
+  double offset = or_never(after(figures.decided.opened, fault));
   return JsonObject{{"scenario", trace.scenario}, {"fault", trace.fault}, {"profile", trace.profile},
-                    {"milestones", std::move(milestones)}, {"rta_s", served ? Json(rta) : Json(nullptr)},
-                    {"rpa", JsonObject{{"acknowledged", figures.acknowledged}, {"lost", figures.lost.lost},
-                                       {"oldest_lost_age_s", figures.oldest_lost_age_s}}},
-                    {"double_acknowledged_s", seconds(figures.double_ns)},
-                    {"objectives", JsonObject{{"rto_s", rto}, {"rpo_s", rpo}, {"met", met}}},
-                    {"failback", std::move(failback)}, {"steps", steps_of(trace.run, offset)}};
+                    {"milestones", std::move(milestones)},
+                    {"rta_s", figures.recovery.recovered ? Json(in_seconds(figures.recovery.rta)) : Json(nullptr)},
+                    {"rpa", std::move(rpa)}, {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
+                    {"objectives", std::move(objectives)},
+                    {"failback", JsonObject{{"write_outage_s", or_null(figures.switch_gap)}, {"lost", figures.failback_loss.lost}}},
+                    {"steps", steps_of(trace.run, std::max(0.0, offset))}};
 }
 
-// The run's own pages, as the controller renders them, beside the JSON.
-Result<void> write_pages(const DrillTrace& trace, const std::string& file, const ControllerLink& link) {
-  std::filesystem::path path(file);
-  for (auto [format, extension] : {std::pair{"markdown", ".md"}, {"html", ".html"}}) {
-    TRY(std::string page, link.text(fmt::format("/api/runs/{}/report?format={}", trace.run_id, format)));
-    TRY_VOID(write_file(path.replace_extension(extension).string(), page, 0644));
+// The run's pages: what the controller's journal tells, with what the witnesses measured.
+Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met,
+                         const ControllerLink& link) {
+  TRY(Json journal, link.get(fmt::format("/api/runs/{}/report?format=json", trace.run_id)));
+  auto decoded = decode<RunReport>(journal);
+  if (!decoded) return std::unexpected(to_error(decoded.error(), "the controller's report of " + trace.run_id));
+  RunReport& page = *decoded;
+  MonoTime fault = moment(trace.fault_ns);
+  page.fault = trace.fault + " " + trace.target;
+  page.profile = trace.profile;
+  page.mode = "drill";
+  page.measured = true;
+  page.milestones.detected = or_never(after(figures.decided.detected, fault));
+  page.milestones.decided = or_never(after(figures.decided.decided, fault));
+  page.milestones.writable = or_never(after(figures.writable, fault));
+  page.milestones.first_served = or_never(figures.recovery.first_served);
+  page.milestones.tenth_served = or_never(figures.recovery.tenth_served);
+  page.milestones.all_served = or_never(figures.recovery.all_served);
+  page.milestones.reprotected = or_never(after(moment(trace.reprotected_ns), fault));
+  page.rta_s = figures.recovery.recovered ? in_seconds(figures.recovery.rta) : -1;
+  page.rpa = {.acknowledged = static_cast<int64_t>(figures.loss.acknowledged + figures.failback_loss.acknowledged),
+              .lost = static_cast<int64_t>(figures.loss.lost),
+              .oldest_lost_age_s = in_seconds(figures.loss.oldest_age.value_or(Duration{0}))};
+  page.double_acknowledged_s = in_seconds(figures.double_acknowledged);
+  page.objectives = {.rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
+  if (figures.switch_gap) {
+    page.failback = FailbackResult{.write_outage_s = in_seconds(*figures.switch_gap),
+                                   .lost = static_cast<int64_t>(figures.failback_loss.lost)};
   }
-  return {};
+  std::filesystem::path path(options.report);
+  TRY_VOID(write_file(path.replace_extension(".md").string(), report_markdown(page), 0644));
+  return write_file(path.replace_extension(".html").string(), report_html(page), 0644);
 }
 
 }  // namespace
 
-Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTrace& trace, const std::string& folder,
+Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTrace& trace, const std::string& folder, int number,
                                      const ControllerLink& link) {
   TRY(std::string text, read_file(trace.samples));
-  Samples users = read_samples(text);
-  TRY(auto databases, read_direct(trace));
-  TRY(std::vector<std::string> missing, missing_writes(options, trace, folder));
-  DrillOutcome outcome;
-  outcome.report = to_report(options, trace, compute(trace, users, databases, missing), &outcome.passed);
+  TRY(std::vector<measure::Sample> users, measure::read_samples(text));
+  TRY(DirectAcks direct, read_direct(trace));
+  TRY(std::vector<std::string> missing, missing_writes(options, users, folder, number));
+  Figures figures = compute(trace, users, direct, missing);
+  Verdict verdict = judge(options, trace, figures);
+  DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed};
   if (options.report.empty()) return outcome;
   TRY_VOID(write_file(options.report, to_pretty_text(outcome.report) + "\n", 0644));
-  TRY_VOID(write_pages(trace, options.report, link));
+  TRY_VOID(write_pages(options, trace, figures, verdict.met, link));
   return outcome;
 }
 

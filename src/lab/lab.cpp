@@ -69,14 +69,15 @@ void own_mounts(JsonLines& progress, const KeeperJob& job) {
 
 // The guard: stands outside the PID namespace whose first process is the keeper, and ends it when told to.
 // `held`: ends that others watch to see this process end.
-[[noreturn]] void become_guard(KeeperJob job, bool detach, std::array<Fd, 2> held) {
+[[noreturn]] void become_guard(KeeperJob job, std::array<Fd, 2> held) {
   prctl(PR_SET_NAME, "lab-guard");
   setsid();
-  if (!detach) prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // Whoever starts a lab takes it along, until it says (SIGUSR1) that the lab is to live on.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   to_log(job.folder);
   sigset_t watched;
   sigemptyset(&watched);
-  for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&watched, number);
+  for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&watched, number);
   sigprocmask(SIG_SETMASK, &watched, nullptr);
   if (job.mode == Mode::namespaces && unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID) != 0) {
     give_up(job.progress, "cannot make namespaces");
@@ -99,6 +100,11 @@ void own_mounts(JsonLines& progress, const KeeperJob& job) {
     if (read(signals.get(), &info, sizeof info) != sizeof info) continue;
     int status = 0;
     if (waitpid(keeper, &status, WNOHANG) == keeper) _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    if (info.ssi_signo == SIGUSR1) {
+      prctl(PR_SET_PDEATHSIG, 0);
+      if (write(held[1].get(), "d", 1) != 1) dprintf(2, "nobody waits for the lab to be left alone\n");
+      continue;
+    }
     if (info.ssi_signo != SIGCHLD) kill(keeper, namespaces ? SIGKILL : SIGTERM);
   }
 }
@@ -138,7 +144,11 @@ void RunningLab::stop() {
   guard_ = janitor_ = -1;
 }
 
-void RunningLab::detach() { guard_ = janitor_ = -1; }
+void RunningLab::detach() {
+  pollfd wait{guard_fd_.get(), POLLIN, 0};
+  if (guard_ > 0 && kill(guard_, SIGUSR1) == 0) poll(&wait, 1, 5000);
+  guard_ = janitor_ = -1;
+}
 
 Result<RunningLab> start_lab(LabOptions options, const LabProgress& progress) {
   TRY(StateDir dir, claim_state_dir());
@@ -161,7 +171,7 @@ Result<RunningLab> start_lab(LabOptions options, const LabProgress& progress) {
     living.here.reset();
     job.progress = JsonLines(std::move(talk.there));
     job.guardian = std::move(guarding.here);
-    become_guard(std::move(job), options.detach, {std::move(guarding.there), std::move(living.there)});
+    become_guard(std::move(job), {std::move(guarding.there), std::move(living.there)});
   }
   lab.guard_ = guard;
   talk.there.reset();

@@ -22,7 +22,6 @@ struct LabOptions {
   Plan plan;             // loaded and checked, without an inventory
   std::string profile;   // handed to the controller; may be empty
   bool drill = false;    // the controller marks every message as a drill
-  bool detach = false;   // the lab outlives this process; else it ends with it
   bool daemons = true;   // false: only third-party servers, no Lifeboat (tests of the lab)
   std::optional<Mode> mode;  // what the rights allow when left out
   Duration ready_within{30'000};
@@ -31,7 +30,7 @@ struct LabOptions {
 // Text and seconds since the start.
 using LabProgress = std::function<void(const std::string&, double)>;
 
-// A lab that this process started. Unless detached it is ended and cleaned up by the destructor.
+// A lab that this process started. Unless detached it ends with this object, or with this process however that ends.
 class RunningLab {
  public:
   RunningLab() = default;

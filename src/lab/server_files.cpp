@@ -42,7 +42,7 @@ std::string knot_config(const DnsService& dns, const std::string& folder, const 
       "  - target: stderr\n"
       "    any: info\n"
       "database:\n"
-      "    storage: {0}/db\n",
+      "    storage: {0}\n",
       folder, listen, dns.port);
   if (!key.empty()) {
     text += fmt::format(

@@ -37,20 +37,30 @@ Task<Result<std::string>> UsersPath::resolve(Deadline deadline) {
   co_return addresses_[turn_++ % addresses_.size()];
 }
 
-Task<Result<HttpResponse>> UsersPath::ask(std::string method, std::string path, std::string body, Deadline deadline, bool fresh) {
-  if (name_.empty()) co_return fail(ErrorKind::invalid_input, "the journey's entry is no dns service");
+Task<Asked> UsersPath::ask(std::string method, std::string path, std::string body, Deadline deadline, bool fresh) {
+  Asked out;
+  if (name_.empty()) {
+    out.answer = fail(ErrorKind::invalid_input, "the journey's entry is no dns service");
+    co_return out;
+  }
   auto resolving = resolve(deadline);
-  CO_TRY(std::string address, co_await std::move(resolving));
+  auto address = co_await std::move(resolving);
+  if (!address) {
+    out.answer = std::unexpected(std::move(address).error());
+    co_return out;
+  }
+  out.address = *address;
   HttpRequest request;
   request.method = std::move(method);
   request.url = fmt::format("http://{}:{}{}", name_, port_, path);
-  request.connect_to = fmt::format("{}:{}", address, port_);
+  request.connect_to = fmt::format("{}:{}", out.address, port_);
   request.fresh_connection = fresh;
   request.bearer = token_;
   if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
   request.body = std::move(body);
   auto sending = http_.send(std::move(request), deadline);
-  co_return co_await std::move(sending);
+  out.answer = co_await std::move(sending);
+  co_return out;
 }
 
 }  // namespace lifeboat

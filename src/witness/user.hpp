@@ -1,7 +1,8 @@
 // One user's way to the service: the plan's name resolved as a user's machine would, then one HTTP request.
 #pragma once
 
-#include <map>
+#include <string>
+#include <vector>
 
 #include "core/model/plan.hpp"
 #include "io/http_client.hpp"
@@ -9,13 +10,19 @@
 
 namespace lifeboat {
 
+struct Asked {
+  Result<HttpResponse> answer;
+  std::string address;  // where the name led; empty when it could not be resolved
+};
+
 class UsersPath {
  public:
   // `token` is sent as bearer; may be empty.
   UsersPath(const Plan& plan, HttpClient& http, std::string token);
 
-  // One request to the entry's name. Errors of resolving are errors of the request.
-  Task<Result<HttpResponse>> ask(std::string method, std::string path, std::string body, Deadline deadline, bool fresh);
+  // One request to the entry's name, on a new connection if `fresh`. Errors of resolving are errors of the request; a
+  // request that is cut by the deadline is `unknown_outcome` once it was sent.
+  Task<Asked> ask(std::string method, std::string path, std::string body, Deadline deadline, bool fresh);
 
  private:
   const Plan& plan_;

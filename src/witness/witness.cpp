@@ -9,6 +9,7 @@
 #include <set>
 
 #include "io/crypto.hpp"
+#include "io/file.hpp"
 #include "io/postgres.hpp"
 #include "io/secrets.hpp"
 #include "witness/user.hpp"
@@ -41,18 +42,24 @@ class Lines {
 
 void report_failure(std::string_view task, std::string_view what) { fmt::print(stderr, "witness: {}: {}\n", task, what); }
 
+// At a signal: begin nothing more, let what is under way come to its end, stop.
+Task<> end_at_signal(asio::signal_set& signals, Scope& scope, std::string name, asio::io_context& context) {
+  co_await signals.async_wait(asio::use_awaitable);
+  scope.cancel(name);
+  scope.cancel("report");
+  Deadline deadline = Deadline::after(kPatience);
+  while (scope.size() > 0 && !deadline.passed()) co_await sleep_for(Duration{10});
+  co_await scope.stop(Duration{500});
+  context.stop();
+}
+
 // Runs `work` until a signal to end.
 int until_told(asio::io_context& context, Scope& scope, std::string name, Task<> work) {
   std::signal(SIGPIPE, SIG_IGN);
   asio::signal_set signals(context, SIGTERM, SIGINT);
-  auto stop = [](asio::signal_set& set, Scope& all, asio::io_context& loop) -> Task<> {
-    co_await set.async_wait(asio::use_awaitable);
-    co_await all.stop(Duration{500});
-    loop.stop();
-  };
   Scope outer(context.get_executor(), report_failure);
-  scope.spawn(std::move(name), std::move(work));
-  outer.spawn("signals", stop(signals, scope, context));
+  scope.spawn(name, std::move(work));
+  outer.spawn("signals", end_at_signal(signals, scope, name, context));
   context.run();
   return 0;
 }
@@ -78,8 +85,13 @@ class Witness {
     MonoTime next = boot_now();
     if (!options_.report_to.empty()) scope_.spawn("report", report_live());
     for (uint64_t number = 1;; ++number) {
-      // Open loop: what is slow shows as slow and holds nothing up. A world that answers nothing must not eat all memory.
-      if (scope_.size() < kInFlight) scope_.spawn("journey", travel(number));
+      // Open loop: what is slow shows as slow and holds nothing up. A world that answers nothing must not eat all memory;
+      // who is turned away for that is a user without an answer.
+      if (scope_.size() < kInFlight) {
+        scope_.spawn("journey", travel(number));
+      } else {
+        turn_away(number);
+      }
       next += step;
       // A witness that was itself held up goes on from now; it does not fire what it missed at once.
       if (boot_now() - next > std::chrono::seconds(1)) next = boot_now();
@@ -97,24 +109,40 @@ class Witness {
   std::string run_ = random_hex(4);
   std::deque<measure::Sample> recent_;
 
-  Task<> travel(uint64_t number) {
-    const Journey& journey = *options_.plan.journey;
+  measure::Sample begin(uint64_t number) const {
     measure::Sample sample;
-    sample.write = number % 2 == 0 && !journey.write.empty();
-    std::string id = std::to_string(number);
+    sample.write = number % 2 == 0 && !options_.plan.journey->write.empty();
     if (sample.write) sample.key = fmt::format("w-{}-{}", run_, number);
-    std::string body = sample.write ? fill_in(journey.write_body, id, sample.key) : std::string();
     sample.sent = boot_now();
-    auto asking = path_.ask(sample.write ? "POST" : "GET", fill_in(sample.write ? journey.write : journey.read, id, sample.key),
-                            std::move(body), Deadline::after(kPatience), true);
-    auto answer = co_await std::move(asking);
+    return sample;
+  }
+
+  void end(measure::Sample sample) {
     sample.done = boot_now();
-    sample.status = answer ? answer->status : 0;
-    sample.ok = answer && answer->status >= 200 && answer->status < 300;
-    if (!answer) sample.error = answer.error().what.substr(0, 200);
     lines_.add(measure::encode_sample(sample));
     recent_.push_back(std::move(sample));
     while (!recent_.empty() && boot_now() - recent_.front().done > kLiveWindow) recent_.pop_front();
+  }
+
+  void turn_away(uint64_t number) {
+    measure::Sample sample = begin(number);
+    sample.error = "not sent: too many journeys wait for their answer";
+    end(std::move(sample));
+  }
+
+  Task<> travel(uint64_t number) {
+    const Journey& journey = *options_.plan.journey;
+    std::string id = std::to_string(number);
+    measure::Sample sample = begin(number);
+    std::string body = sample.write ? fill_in(journey.write_body, id, sample.key) : std::string();
+    auto asking = path_.ask(sample.write ? "POST" : "GET", fill_in(sample.write ? journey.write : journey.read, id, sample.key),
+                            std::move(body), Deadline::after(kPatience), true);
+    Asked asked = co_await std::move(asking);
+    sample.address = asked.address;
+    sample.status = asked.answer ? asked.answer->status : 0;
+    sample.ok = asked.answer && asked.answer->status >= 200 && asked.answer->status < 300;
+    if (!asked.answer) sample.error = asked.answer.error().what.substr(0, 200);
+    end(std::move(sample));
   }
 
   // Best effort: a controller that is gone is none of the witness's business.
@@ -147,10 +175,11 @@ Task<> look_for(UsersPath& path, const Journey& journey, std::vector<std::string
     bool settled = false;
     while (!settled && !deadline.passed()) {
       auto asking = path.ask("GET", fill_in(journey.verify, key, key), {}, Deadline::after(Duration{2'000}), false);
-      auto answer = co_await std::move(asking);
-      settled = answer && (answer->status == 200 || answer->status == 404);
-      if (settled && answer->status == 200) ++out.present;
-      if (settled && answer->status == 404) out.missing.push_back(key);
+      Asked asked = co_await std::move(asking);
+      int status = asked.answer ? asked.answer->status : 0;
+      settled = status == 200 || status == 404;
+      if (status == 200) ++out.present;
+      if (status == 404) out.missing.push_back(key);
       if (!settled) co_await sleep_for(Duration{100});
     }
     if (!settled) out.unknown.push_back(key);
@@ -245,6 +274,39 @@ Result<Verified> verify_writes(const VerifyOptions& options) {
     scope.spawn("verify", look_for(path, *options.plan.journey, left, out, Deadline::after(options.patience)));
   context.run();
   return out;
+}
+
+int run_verify(const VerifyCommand& command) {
+  auto complain = [](const Error& error) {
+    fmt::print(stderr, "lifeboat: {}\n", error.text());
+    return 2;
+  };
+  constexpr size_t kLargestFile = size_t{1} << 30;
+  auto text = read_file(command.samples, kLargestFile);
+  if (!text) return complain(text.error());
+  auto samples = measure::read_samples(*text);
+  if (!samples) return complain(std::move(samples).error().with(command.samples));
+  std::set<std::string> keys;
+  for (const measure::Sample& sample : *samples) {
+    bool within = (!command.from || sample.done >= *command.from) && (!command.to || sample.done < *command.to);
+    if (sample.write && sample.ok && within) keys.insert(sample.key);
+  }
+  VerifyOptions options{.plan = command.plan, .secrets_dir = command.secrets_dir, .keys = {keys.begin(), keys.end()}};
+  auto verified = verify_writes(options);
+  if (!verified) return complain(verified.error());
+  auto list = [](std::vector<std::string>& of) {
+    std::ranges::sort(of);
+    return JsonArray(of.begin(), of.end());
+  };
+  JsonObject found{{"acknowledged", keys.size()}, {"present", verified->present}, {"missing", list(verified->missing)},
+                   {"unknown", list(verified->unknown)}};
+  std::string answer = to_pretty_text(found) + "\n";
+  if (command.out.empty()) {
+    fmt::print("{}", answer);
+    return 0;
+  }
+  auto written = write_file_atomic(command.out, answer);
+  return written ? 0 : complain(written.error());
 }
 
 int run_direct_witness(const DirectOptions& options) {

@@ -5,6 +5,7 @@
 // Output: JSON lines of core/measure's samples, each written when its answer came or its time was up.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct WitnessOptions {
   std::string out;        // JSON lines are appended
   std::string report_to;  // controller's URL: told what users see, once a second; may be empty
 };
-// Until SIGTERM or SIGINT. Gives the exit code.
+// Until SIGTERM or SIGINT; journeys that are under way then get their answer or their time. Gives the exit code.
 int run_witness(const WitnessOptions& options);
 
 struct VerifyOptions {
@@ -35,6 +36,18 @@ struct Verified {
 };
 // Looks for each write by the users' own path. Several at once; asks again where the answer was neither yes nor no.
 Result<Verified> verify_writes(const VerifyOptions& options);
+
+struct VerifyCommand {
+  Plan plan;
+  std::string secrets_dir;
+  std::string samples;            // file that run_witness wrote
+  std::optional<MonoTime> from;   // only writes acknowledged from here …
+  std::optional<MonoTime> to;     // … to before here
+  std::string out;                // file for the answer; empty: standard output
+};
+// Reads the samples, looks for every acknowledged write and writes {"acknowledged", "present", "missing", "unknown"}:
+// two numbers and two lists of keys. Gives the exit code: 0 when it could look, whatever it found; 2 when it could not.
+int run_verify(const VerifyCommand& command);
 
 struct DirectOptions {
   Plan plan;

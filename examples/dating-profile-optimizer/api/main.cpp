@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 class Api {
  public:
-  Api() : database_(environment("DATABASE_URL")), cache_(environment("REDIS_NODES")), token_(environment("API_TOKEN")) {}
+  Api() : database_(required("DATABASE_URL")), cache_(environment("REDIS_NODES")), token_(required("API_TOKEN")) {}
 
   Response answer(const Request& request) {
     if (request.path == "/health") return health();

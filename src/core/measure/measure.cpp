@@ -3,156 +3,197 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace lifeboat::measure {
 namespace {
 
-constexpr Duration kOneRun{200};
+constexpr Duration kOneStretch{200};
 constexpr Duration kSteady{2'000};
+constexpr Duration kWindow{1'000};
 
-MonoTime at(const Json& object, std::string_view key) { return MonoTime{std::chrono::nanoseconds(int_or(object, key))}; }
+MonoTime at(const Json& object, std::string_view key) {
+  return MonoTime{std::chrono::nanoseconds(int_or(object, key))};
+}
+int64_t count_of(MonoTime time) { return time.time_since_epoch().count(); }
 
 template <class T, class Read>
 Result<std::vector<T>> read_lines(std::string_view text, Read read) {
   std::vector<T> out;
-  size_t number = 0;
-  while (!text.empty()) {
+  for (size_t number = 1; !text.empty(); ++number) {
     size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    // A last line without its end was cut off by the end of the witness: it says nothing for certain.
     if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
-    ++number;
-    auto parsed = parse_json(line);
+    auto parsed = parse_json(text.substr(0, end));
     if (!parsed) return std::unexpected(std::move(parsed).error().with(fmt::format("line {}", number)));
+    bool fits = member(*parsed, "sent_ns").is_int64() && member(*parsed, "done_ns").is_int64();
+    if (!fits) return fail(ErrorKind::invalid_input, fmt::format("line {}: no times of a witness", number));
     out.push_back(read(*parsed));
+    text.remove_prefix(end + 1);
   }
   return out;
 }
 
-// Good answers of one kind, by the time they came.
-std::vector<MonoTime> good_answers(const std::vector<Sample>& samples, bool write) {
-  std::vector<MonoTime> out;
+// Times without a good answer of one kind, in their order, the time after the last one included.
+std::vector<Gap> gaps_of(const std::vector<Sample>& samples, bool write, MonoTime begin, MonoTime end) {
+  std::vector<const Sample*> of_kind;
   for (const Sample& sample : samples) {
-    if (sample.ok && sample.write == write) out.push_back(sample.done);
+    if (sample.write == write && sample.done < end) of_kind.push_back(&sample);
   }
-  std::ranges::sort(out);
+  std::ranges::sort(of_kind, {}, &Sample::done);
+  std::vector<Gap> out;
+  MonoTime last_good = begin;
+  bool failed = false, seen = false;
+  for (const Sample* sample : of_kind) {
+    if (!sample->ok) {
+      failed = true;
+      continue;
+    }
+    // Where nothing failed, the time before somebody asked was idle.
+    MonoTime from = failed ? last_good : std::max(last_good, sample->sent);
+    if (seen || failed) out.push_back({from, sample->done, false});
+    last_good = sample->done;
+    failed = false;
+    seen = true;
+  }
+  if (failed) out.push_back({last_good, end, true});
   return out;
 }
 
-bool any_of_kind(const std::vector<Sample>& samples, bool write) {
-  return std::ranges::any_of(samples, [&](const Sample& sample) { return sample.write == write; });
+struct Longest {
+  std::optional<Gap> gap;
+  bool open = false;  // the last of all gaps has no end
+};
+// The longest gap that touches [from, to].
+Longest longest_gap(const std::vector<Sample>& samples, bool write, MonoTime from, MonoTime to) {
+  Longest out;
+  MonoTime first = from;
+  for (const Sample& sample : samples) first = std::min(first, sample.sent);
+  for (const Gap& gap : gaps_of(samples, write, first, to)) {
+    if (gap.to <= from) continue;
+    out.open = out.open || gap.open;
+    if (!out.gap || gap.length() > out.gap->length()) out.gap = gap;
+  }
+  return out;
 }
 
-// The longest gap that ends after `fault` and begins before `until`; `open` when nothing good came after its beginning.
-struct Longest {
-  Gap gap;
-  bool open = false;
-};
-std::optional<Longest> longest_gap(const std::vector<MonoTime>& good, MonoTime fault, MonoTime until) {
-  std::optional<Longest> best;
-  auto offer = [&](MonoTime from, MonoTime to, bool open) {
-    Gap gap{from, to};
-    if (!best || gap.length() > best->gap.length()) best = Longest{gap, open};
-  };
-  for (size_t index = 0; index + 1 < good.size(); ++index) {
-    if (good[index + 1] > fault && good[index] < until) offer(good[index], std::min(good[index + 1], until), good[index + 1] > until);
+// From the first failure on, the first stretch without another.
+void find_all_served(const std::vector<const Sample*>& after, MonoTime fault, Recovery& out) {
+  auto failure = std::ranges::find_if(after, [](const Sample* sample) { return !sample->ok; });
+  if (failure == after.end()) {
+    if (!after.empty()) out.all_served = out.first_served.value_or(Duration{0});
+    return;
   }
-  MonoTime last = good.empty() ? fault : good.back();
-  if (last < until) offer(last, until, true);
-  return best;
+  while (failure != after.end()) {
+    auto next = std::find_if(failure + 1, after.end(), [](const Sample* sample) { return !sample->ok; });
+    const Sample* first = nullptr;
+    for (auto good = failure + 1; good != next; ++good) {
+      if (first == nullptr || (*good)->done < first->done) first = *good;
+    }
+    bool steady = first != nullptr && (next == after.end() || (*next)->sent - first->done >= kSteady);
+    if (steady) {
+      out.all_served = to_duration(first->done - fault);
+      out.failed_later = static_cast<size_t>(std::count_if(next, after.end(), [](const Sample* sample) { return !sample->ok; }));
+      return;
+    }
+    failure = next;
+  }
+}
+
+// Windows of one second that begin with a good journey, from the first failure on.
+void find_tenth_served(const std::vector<const Sample*>& after, MonoTime fault, Recovery& out) {
+  bool had_failure = false;
+  for (size_t index = 0; index < after.size(); ++index) {
+    had_failure = had_failure || !after[index]->ok;
+    if (!had_failure || !after[index]->ok) continue;
+    size_t all = 0, good = 0;
+    for (size_t other = index; other < after.size() && after[other]->sent - after[index]->sent < kWindow; ++other) {
+      ++all;
+      good += after[other]->ok ? 1 : 0;
+    }
+    if (good * 10 >= all) {
+      out.tenth_served = to_duration(after[index]->done - fault);
+      return;
+    }
+  }
+  if (!had_failure) out.tenth_served = out.first_served;
+}
+
+struct Stretch {
+  MonoTime from, to;
+};
+
+std::vector<Stretch> stretches_of(std::vector<Ack> acks) {
+  std::ranges::sort(acks, {}, &Ack::done);
+  std::vector<Stretch> out;
+  for (const Ack& ack : acks) {
+    if (!out.empty() && ack.done - out.back().to <= kOneStretch) {
+      out.back().to = ack.done;
+    } else {
+      out.push_back({ack.done, ack.done});
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
 Json encode_sample(const Sample& sample) {
-  JsonObject out{{"sent", sample.sent.time_since_epoch().count()}, {"done", sample.done.time_since_epoch().count()}, {"write", sample.write}};
+  JsonObject out{{"kind", sample.write ? "write" : "read"}, {"sent_ns", count_of(sample.sent)}, {"done_ns", count_of(sample.done)},
+                 {"ok", sample.ok}, {"status", sample.status}};
   if (!sample.key.empty()) out["key"] = sample.key;
-  out["ok"] = sample.ok;
-  out["status"] = sample.status;
   if (!sample.error.empty()) out["error"] = sample.error;
+  if (!sample.address.empty()) out["address"] = sample.address;
   return out;
 }
 
 Result<std::vector<Sample>> read_samples(std::string_view json_lines) {
   return read_lines<Sample>(json_lines, [](const Json& line) {
-    return Sample{at(line, "sent"), at(line, "done"), bool_or(line, "write"), text_or(line, "key"), bool_or(line, "ok"),
-                  static_cast<int>(int_or(line, "status")), text_or(line, "error")};
+    return Sample{.sent = at(line, "sent_ns"), .done = at(line, "done_ns"), .write = text_or(line, "kind") == "write",
+                  .key = text_or(line, "key"), .ok = bool_or(line, "ok"), .status = static_cast<int>(int_or(line, "status")),
+                  .error = text_or(line, "error"), .address = text_or(line, "address")};
   });
 }
 
 Json encode_ack(const Ack& ack) {
-  return {{"sent", ack.sent.time_since_epoch().count()}, {"done", ack.done.time_since_epoch().count()}};
+  return {{"sent_ns", count_of(ack.sent)}, {"done_ns", count_of(ack.done)}, {"ok", true}};
 }
 
 Result<std::vector<Ack>> read_acks(std::string_view json_lines) {
-  return read_lines<Ack>(json_lines, [](const Json& line) { return Ack{at(line, "sent"), at(line, "done")}; });
+  return read_lines<Ack>(json_lines, [](const Json& line) { return Ack{at(line, "sent_ns"), at(line, "done_ns")}; });
 }
 
 Recovery measure_recovery(const std::vector<Sample>& samples, MonoTime fault, MonoTime until) {
   Recovery out;
-  std::optional<Longest> longest;
+  std::optional<Gap> longest;
   bool open = false;
   for (bool write : {false, true}) {
-    if (!any_of_kind(samples, write)) continue;
-    auto gap = longest_gap(good_answers(samples, write), fault, until);
-    if (!gap) continue;
-    // A tail without answers shorter than the steady time is only the end of the watching.
-    bool tail = gap->open && gap->gap.length() < kSteady;
-    open = open || (gap->open && !tail);
-    if (!tail && (!longest || gap->gap.length() > longest->gap.length())) longest = gap;
+    auto [gap, has_no_end] = longest_gap(samples, write, fault, until);
+    open = open || has_no_end;
+    if (gap && (!longest || gap->length() > longest->length())) longest = gap;
   }
-  out.recovered = !open && longest.has_value();
   if (longest) {
-    out.rta = longest->gap.length();
-    if (!longest->open) out.first_served = to_duration(longest->gap.to - fault);
+    out.rta = longest->length();
+    out.recovered = !open;
+    if (!longest->open) out.first_served = std::max(Duration{0}, to_duration(longest->to - fault));
   }
 
   std::vector<const Sample*> after;
   for (const Sample& sample : samples) {
-    if (sample.sent >= fault && sample.sent < until) after.push_back(&sample);
+    if (sample.done >= fault && sample.sent < until) after.push_back(&sample);
   }
-  std::ranges::sort(after, {}, [](const Sample* sample) { return sample->sent; });
-  out.journeys = after.size();
+  std::ranges::sort(after, {}, &Sample::sent);
   auto failed = std::ranges::count_if(after, [](const Sample* sample) { return !sample->ok; });
+  out.journeys = after.size();
   if (!after.empty()) out.error_rate = static_cast<double>(failed) / static_cast<double>(after.size());
-
-  const Sample* last_failed = nullptr;
-  for (const Sample* sample : after) {
-    if (!sample->ok) last_failed = sample;
-  }
-  MonoTime served_from = last_failed == nullptr ? fault : last_failed->sent;
-  const Sample* first_of_all = nullptr;
-  for (const Sample* sample : after) {
-    if (sample->ok && sample->sent > served_from && (first_of_all == nullptr || sample->done < first_of_all->done)) first_of_all = sample;
-  }
-  bool steady = first_of_all != nullptr && until - first_of_all->done >= kSteady;
-  if (last_failed == nullptr && !after.empty()) {
-    out.all_served = out.first_served.value_or(Duration{0});
-  } else if (steady) {
-    out.all_served = to_duration(first_of_all->done - fault);
-  }
-
-  // Windows of one second, moved by journeys, from the first failure on.
-  bool had_failure = false;
-  for (size_t index = 0; index < after.size() && !out.tenth_served; ++index) {
-    had_failure = had_failure || !after[index]->ok;
-    if (!had_failure || !after[index]->ok) continue;
-    size_t all = 0, good = 0;
-    for (size_t other = index; other < after.size() && after[other]->sent - after[index]->sent < std::chrono::seconds(1); ++other) {
-      ++all;
-      good += after[other]->ok ? 1 : 0;
-    }
-    if (good * 10 >= all) out.tenth_served = to_duration(after[index]->done - fault);
-  }
-  if (!had_failure) out.tenth_served = out.first_served;
+  find_all_served(after, fault, out);
+  find_tenth_served(after, fault, out);
   return out;
 }
 
 Duration longest_write_gap(const std::vector<Sample>& samples, MonoTime from, MonoTime to) {
-  auto gap = longest_gap(good_answers(samples, true), from, to);
-  return gap ? gap->gap.length() : Duration{0};
+  auto longest = longest_gap(samples, true, from, to);
+  return longest.gap ? longest.gap->length() : Duration{0};
 }
 
 Latency latency_of(const std::vector<Sample>& samples, MonoTime from, MonoTime to) {
@@ -162,60 +203,51 @@ Latency latency_of(const std::vector<Sample>& samples, MonoTime from, MonoTime t
   }
   if (times.empty()) return {};
   std::ranges::sort(times);
-  auto rank = [&](double share) { return times[std::min(times.size() - 1, static_cast<size_t>(share * static_cast<double>(times.size())))]; };
+  auto rank = [&](double share) {
+    auto nearest = static_cast<size_t>(std::ceil(share * static_cast<double>(times.size())));
+    return times[std::clamp<size_t>(nearest, 1, times.size()) - 1];
+  };
   return {rank(0.50), rank(0.95), rank(0.99)};
 }
 
-Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from, MonoTime to, MonoTime fault) {
+Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from, MonoTime to,
+                  MonoTime fault) {
   Loss out;
-  std::set<std::string> gone(missing.begin(), missing.end());
+  std::set<std::string_view> gone(missing.begin(), missing.end());
   std::vector<const Sample*> lost;
   for (const Sample& sample : samples) {
     if (!sample.write || !sample.ok || sample.done < from || sample.done >= to) continue;
     ++out.acknowledged;
     if (gone.contains(sample.key)) lost.push_back(&sample);
   }
-  std::ranges::sort(lost, {}, [](const Sample* sample) { return sample->done; });
+  std::ranges::sort(lost, {}, &Sample::done);
   out.lost = lost.size();
   for (const Sample* sample : lost) out.keys.push_back(sample->key);
-  if (!lost.empty()) out.oldest_age = std::max(Duration{0}, to_duration(fault - lost.front()->done));
+  if (!lost.empty()) out.oldest_age = to_duration(std::max(fault, lost.back()->done) - lost.front()->done);
   return out;
 }
 
-Duration double_acknowledged(const std::map<std::string, std::vector<Ack>>& by_server) {
-  struct Span {
-    MonoTime from, to;
-  };
-  std::vector<std::vector<Span>> all;
-  for (const auto& [server, acks] : by_server) {
-    std::vector<Ack> sorted = acks;
-    std::ranges::sort(sorted, {}, &Ack::done);
-    std::vector<Span> spans;
-    for (const Ack& ack : sorted) {
-      // A commit became durable somewhere between sending and answer; on its own it counts as the moment of its answer,
-      // since a write that was sent long ago and answered late says nothing about the time in between.
-      if (!spans.empty() && ack.done - spans.back().to <= kOneRun) {
-        spans.back().to = ack.done;
-      } else {
-        spans.push_back({ack.done, ack.done});
-      }
-    }
-    all.push_back(std::move(spans));
-  }
+DoubleAcks double_acknowledged(const std::map<std::string, std::vector<Ack>>& by_server) {
+  DoubleAcks out;
   std::chrono::nanoseconds total{0};
-  for (size_t one = 0; one < all.size(); ++one) {
-    for (size_t other = one + 1; other < all.size(); ++other) {
-      for (const Span& a : all[one]) {
-        for (const Span& b : all[other]) {
+  std::vector<std::pair<const std::vector<Ack>*, std::vector<Stretch>>> servers;
+  for (const auto& [server, acks] : by_server) servers.emplace_back(&acks, stretches_of(acks));
+  for (size_t one = 0; one < servers.size(); ++one) {
+    for (size_t other = 0; other < servers.size(); ++other) {
+      if (one == other) continue;
+      for (const Stretch& b : servers[other].second) {
+        out.count += static_cast<size_t>(
+            std::ranges::count_if(*servers[one].first, [&](const Ack& ack) { return ack.done >= b.from && ack.done <= b.to; }));
+        if (other < one) continue;
+        for (const Stretch& a : servers[one].second) {
           MonoTime from = std::max(a.from, b.from), to = std::min(a.to, b.to);
-          if (from > to) continue;
-          // Two that touch in one moment are two that acknowledged at once: at least a millisecond.
-          total += std::max<std::chrono::nanoseconds>(to - from, std::chrono::milliseconds(1));
+          if (from <= to) total += std::max<std::chrono::nanoseconds>(to - from, std::chrono::milliseconds(1));
         }
       }
     }
   }
-  return to_duration(total);
+  out.time = to_duration(total);
+  return out;
 }
 
 }  // namespace lifeboat::measure

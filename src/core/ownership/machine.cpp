@@ -14,6 +14,7 @@ constexpr Duration kFollowBackoffMost{10'000};
 // A standby that does not stream for this long is told again whom to follow.
 constexpr Duration kStreamPatience{2'000};
 constexpr Duration kRestartPause{5'000};
+constexpr Duration kSecondChance{500};
 
 Error transfer_error(ErrorKind kind, std::string what, std::string hint = {}) {
   Error error;
@@ -251,7 +252,11 @@ class Turn {
     }
     if (!is_vacant(state_, now_) || state_.grant_in_flight) return;
     Choice choice = choose(state_, transfer.to, transfer.failed, now_);
-    if (choice.member.empty()) return;  // its waiter's deadline bounds this; view() says why
+    if (choice.member.empty()) {
+      // Who could not a moment ago may be able to now; the waiter's deadline bounds this, and view() says why it waits.
+      if (!transfer.failed.empty() && now_ - transfer.last_failure > kSecondChance) transfer.failed.clear();
+      return;
+    }
     if (!transfer.accept_loss && too_much(choice)) {
       return finish_transfer(transfer_error(
           ErrorKind::refused,
@@ -267,6 +272,7 @@ class Turn {
   void retry_elsewhere(const std::string& why) {
     Transfer& transfer = *state_.transfer;
     note("candidate-failed", why);
+    transfer.last_failure = now_;
     if (transfer.kind == TransferKind::switchover) {
       // The old primary was stopped cleanly and has everything: it goes on, and nothing is lost.
       if (transfer.target == transfer.from) {
@@ -440,13 +446,20 @@ class Turn {
     bool reprotecting = state_.transfer && state_.transfer->kind == TransferKind::reprotect &&
                         (state_.transfer->to.empty() || state_.transfer->to == member.config.name);
     switch (report.state) {
-      case ServerState::standby: return report.upstream != state_.holder || !report.streaming;
+      // One that follows the holder and receives nothing is asked again only while the holder is there to be followed:
+      // a dead primary's standby is a candidate and must not be kept busy.
+      case ServerState::standby: return report.upstream != state_.holder || (!report.streaming && holder_is_here());
       case ServerState::absent: return true;
       // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
       case ServerState::stopped: return reprotecting || stopped_by_switchover(member);
       case ServerState::parked: return reprotecting;
       default: return false;
     }
+  }
+
+  bool holder_is_here() const {
+    const Member* holder = state_.find(state_.holder);
+    return holder != nullptr && holder->connected && holder->report.state == ServerState::primary;
   }
 
   bool stopped_by_switchover(const Member& member) const { return member.report.reason == "stepped down"; }

@@ -74,6 +74,7 @@ struct Transfer {
   std::string from;           // holder before
   std::string target;         // chosen candidate
   std::vector<std::string> failed;  // candidates that were tried and could not
+  MonoTime last_failure{};
   enum class Stage { waiting_for_vacancy, stepping_down, granting, leading, attaching } stage = Stage::waiting_for_vacancy;
 };
 
