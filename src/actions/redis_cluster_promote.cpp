@@ -165,7 +165,11 @@ Result<void> ClusterPromote::check_moves(const ClusterView& view) const {
   }
   for (const Shard& shard : view.shards) {
     if (shard.in_place || shard.replica != nullptr) continue;
-    return fail(ErrorKind::refused,
+    // A member that did not answer in time may be the very replica that is missing: worth another look.
+    bool all_seen = std::ranges::all_of(view.probes, [&](const ClusterProbe& probe) {
+      return probe.member.region != params_.to.text || (probe.answers && !probe.replication.syncing);
+    });
+    return fail(all_seen ? ErrorKind::refused : ErrorKind::unreachable,
                 fmt::format("slots {} (master {}) have no replica in {} that has its data", shard.slots, shard.master,
                             params_.to.text),
                 "never promoted: a replica that has not synced would bring up an empty shard; restore it from a backup "

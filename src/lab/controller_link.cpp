@@ -12,7 +12,8 @@ Result<Json> ControllerLink::call(const std::string& method, const std::string& 
   auto value = parse_json(answer.body);
   if (answer.status == 200 && value) return std::move(*value);
   std::string why = value ? text_or(*value, "error") : std::string();
-  return fail(ErrorKind::refused, fmt::format("{} {}: the controller answers {} {}", method, path, answer.status, why));
+  ErrorKind kind = answer.status == 409 ? ErrorKind::conflict : ErrorKind::refused;
+  return fail(kind, fmt::format("{} {}: the controller answers {} {}", method, path, answer.status, why));
 }
 
 Result<Json> ControllerLink::get(const std::string& path) const { return call("GET", path, {}); }

@@ -174,8 +174,7 @@ class DrillRun {
     while (boot_ns() < deadline) {
       if (auto fresh = link_.get("/api/runs/" + id)) {
         page = std::move(*fresh);
-        std::string state = text_or(page, "state");
-        if (state == "done" || state == "failed" || state == "aborted" || state == "rolled-back") return page;
+        if (is_over(text_or(page, "state"))) return page;
         tell_steps(page, told);
         TRY_VOID(answer_questions(id, page));
       }
@@ -267,9 +266,7 @@ class DrillRun {
   Result<void> go_back() {
     TRY_VOID(heal_fault());
     TRY_VOID(wait_for_agents());
-    trace_.failback_ns = boot_ns();
-    TRY(Json opened, link_.post("/api/runs", JsonObject{{"scenario", scenario_.failback->text}, {"by", "drill"}}));
-    trace_.failback_id = text_or(opened, "id");
+    TRY(trace_.failback_id, open_failback());
     say(fmt::format("run {} of {} started", trace_.failback_id, scenario_.failback->text));
     TRY(trace_.failback_run, wait_for_end(trace_.failback_id));
     trace_.failback_ended_ns = boot_ns();
@@ -291,6 +288,39 @@ class DrillRun {
       pause_for(Duration{100});
     }
     return fail(ErrorKind::timed_out, "agents did not return after the fault was healed");
+  }
+
+  // Other signals of the same fault may have started runs of their own; nobody begins to go back before they are over.
+  Result<void> wait_for_other_runs() {
+    std::string busy;
+    for (int64_t deadline = deadline_in(patience()); boot_ns() < deadline; pause_for(Duration{100})) {
+      busy.clear();
+      auto page = link_.get("/api/runs");
+      if (!page || !member(*page, "runs").is_array()) continue;
+      for (const Json& run : member(*page, "runs").get_array()) {
+        if (is_over(text_or(run, "state"))) continue;
+        busy = fmt::format("run {} of {}: {}", text_or(run, "id"), text_or(run, "scenario"), why_it_waits(run));
+        TRY_VOID(answer_questions(text_or(run, "id"), run));
+      }
+      if (busy.empty()) return {};
+      look_at_standbys();
+    }
+    return fail(ErrorKind::timed_out, "the failback cannot begin; " + busy);
+  }
+
+  // A run that is just being opened is in no list yet; it shows as a conflict.
+  Result<std::string> open_failback() {
+    for (int64_t deadline = deadline_in(kStartOfRun);; pause_for(Duration{200})) {
+      TRY_VOID(wait_for_other_runs());
+      trace_.failback_ns = boot_ns();
+      auto opened = link_.post("/api/runs", JsonObject{{"scenario", scenario_.failback->text}, {"by", "drill"}});
+      if (opened) return text_or(*opened, "id");
+      if (opened.error().kind != ErrorKind::conflict || boot_ns() > deadline) return std::unexpected(std::move(opened).error());
+    }
+  }
+
+  static bool is_over(const std::string& state) {
+    return state == "done" || state == "failed" || state == "aborted" || state == "rolled-back";
   }
 
   Result<void> heal_and_reprotect() {

@@ -1,112 +1,158 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "core/base/time.hpp"
+#include "report/html_parts.hpp"
 #include "report/report.hpp"
+#include "report/words.hpp"
 
 namespace lifeboat {
 namespace {
 
-// Grey is normal, colour means abnormal; there is no green. No address of another server stands in the page.
-constexpr std::string_view kStyle = R"(
-:root{color-scheme:light dark;--bg:#f1f2f1;--surface:#fafaf9;--sunken:#e6e9e9;--line:#d7dbdb;--line-2:#a7b0b2;--ink:#12181b;--ink-2:#3f4a4f;--ink-3:#586469;--fill:#c3cacb;--fill-2:#7c888d;--bad:#c22a20;--bad-ink:#a31d15;--warn-ink:#7d4700}
-@media (prefers-color-scheme:dark){:root{--bg:#0d1113;--surface:#12181b;--sunken:#090c0e;--line:#232c31;--line-2:#455259;--ink:#e9eded;--ink-2:#b7c1c4;--ink-3:#8f9ba0;--fill:#333f45;--fill-2:#71808a;--bad:#f4604f;--bad-ink:#ff9d91;--warn-ink:#f3c070}}
-*{box-sizing:border-box}body{margin:0;padding:1.5rem;background:var(--bg);color:var(--ink);font:400 .875rem/1.45 ui-sans-serif,system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;font-variant-numeric:tabular-nums slashed-zero}
-main{max-width:70rem;margin:0 auto}body.drill main{border:2px dashed var(--line-2);padding:1.25rem;border-radius:10px}
-h1{font-size:1.625rem;line-height:1.15;font-weight:600;margin:.25rem 0 .75rem;text-wrap:balance}h2{font-size:1rem;font-weight:600;margin:2rem 0 .5rem}
-.mark{font-weight:600}.real{color:var(--bad-ink)}.q{color:var(--ink-2)}.qq{color:var(--ink-3)}.bad{color:var(--bad-ink);font-weight:600}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1px;background:var(--line);border:1px solid var(--line);border-radius:6px;overflow:hidden}
-.figures div{background:var(--surface);padding:.75rem 1rem}.figures b{display:block;font-size:1.625rem;font-weight:300;line-height:1.2}.figures small{color:var(--ink-3)}
-table{border-collapse:collapse;width:100%;background:var(--surface);border:1px solid var(--line);border-radius:6px}th,td{text-align:left;padding:.375rem .75rem;border-top:1px solid var(--line);vertical-align:top}th{font-weight:600;color:var(--ink-2);border-top:0}td.n{text-align:right;white-space:nowrap}
-.wide{overflow-x:auto}svg{width:100%;height:auto;background:var(--surface);border:1px solid var(--line);border-radius:6px}svg text{fill:var(--ink-2);font:12px ui-sans-serif,system-ui,sans-serif}
-ol{list-style:none;margin:0;padding:0}ol li{padding:.25rem 0;border-top:1px solid var(--line)}code{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.92em;color:var(--ink-3)}
-)";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? ' ' : c;
-    }
-  }
-  return out;
+struct StatusLook {
+  std::string_view mark, colour;
+};
+StatusLook look_of(const std::string& status) {
+  if (status == "done") return {"done", ""};
+  if (status == "failed" || status == "undo-failed") return {"failed", "bad"};
+  if (status == "skipped") return {"skipped", "qq"};
+  if (status == "undone") return {"undone", "qq"};
+  if (status == "running" || status == "retrying" || status == "undoing") return {"running", ""};
+  return {status == "asking" ? "waiting" : "idle", "qq"};
 }
 
-std::string seconds(double value) { return value < 0 ? "not reached" : format_span(Duration{static_cast<int64_t>(value * 1000)}); }
-
-std::string figure(std::string_view name, const std::string& value, const std::string& objective, bool bad) {
-  return fmt::format("<div><small>{}</small><b{}>{}</b><small>{}</small></div>", name, bad ? " class=bad" : "", escaped(value), escaped(objective));
+std::string short_hash(const std::string& hash) {
+  return hash.size() < 8 ? hash : hash.substr(0, 4) + " " + hash.substr(4, 4);
 }
 
-// Bars of steps by time after the fault, milestones as ticks. Waits far longer than the rest would squeeze it, so the
-// axis ends with the last step or milestone.
-std::string timeline_chart(const RunReport& report) {
-  struct Bar {
-    const ReportStep* step;
-    double from, to;
-  };
-  std::vector<Bar> bars;
-  double last = 1;
-  for (const ReportStep& step : report.steps) {
-    if (step.started_after_s < 0) continue;
-    bars.push_back({&step, step.started_after_s, step.started_after_s + step.seconds});
-    last = std::max(last, bars.back().to);
-  }
-  const Milestones& m = report.milestones;
-  struct Tick {
-    double at;
-    const char* name;
-  };
-  std::vector<Tick> ticks;
-  for (Tick tick : {Tick{m.detected, "detected"}, {m.decided, "decided"}, {m.writable, "writable"}, {m.first_served, "first served"}, {m.all_served, "all served"}}) {
-    if (tick.at < 0) continue;
-    ticks.push_back(tick);
-    last = std::max(last, tick.at);
-  }
-  if (bars.empty()) return {};
-  constexpr double kLeft = 190, kWidth = 760, kRow = 20;
-  // Room for a row of names for each milestone, so that near ones do not cover each other.
-  double top = 16 + 15 * static_cast<double>(ticks.size());
-  double height = top + kRow * static_cast<double>(bars.size()) + 28;
-  auto x = [&](double at) { return kLeft + kWidth * std::clamp(at / last, 0.0, 1.0); };
-  std::string out = fmt::format("<svg viewBox='0 0 1000 {:.0f}' role=img aria-label='Steps by seconds after the fault'>", height);
-  for (size_t index = 0; index < bars.size(); ++index) {
-    double y = top + kRow * static_cast<double>(index);
-    bool failed = bars[index].step->status == "failed";
-    out += fmt::format("<text x='12' y='{:.1f}'>{}</text><rect x='{:.1f}' y='{:.1f}' width='{:.1f}' height='11' rx='2' fill='var({})'><title>{}: {} after {}, took {}</title></rect>", y + 10,
-                       escaped(bars[index].step->id.substr(0, 26)), x(bars[index].from), y + 1, std::max(2.0, x(bars[index].to) - x(bars[index].from)),
-                       failed ? "--bad" : bars[index].step->message ? "--fill" : "--fill-2", escaped(bars[index].step->id), escaped(bars[index].step->status),
-                       seconds(bars[index].from), seconds(bars[index].to - bars[index].from));
-  }
-  for (size_t index = 0; index < ticks.size(); ++index) {
-    double at = x(ticks[index].at), y = 14 + 15 * static_cast<double>(index);
-    bool right_half = at > kLeft + kWidth * 0.7;
-    out += fmt::format("<line x1='{0:.1f}' y1='{1:.1f}' x2='{0:.1f}' y2='{2:.1f}' stroke='var(--ink)' stroke-width='1.5'/><text x='{3:.1f}' y='{4:.1f}' text-anchor='{5}'>{6} {7}</text>", at, y - 8,
-                       height - 24, right_half ? at - 5 : at + 5, y + 2, right_half ? "end" : "start", ticks[index].name, seconds(ticks[index].at));
-  }
-  out += fmt::format("<text x='{:.0f}' y='{:.0f}'>0 s, the fault</text><text x='{:.0f}' y='{:.0f}' text-anchor=end>{}</text></svg>", kLeft, height - 8, kLeft + kWidth, height - 8, seconds(last));
-  return out;
+std::string clock_of(const std::string& at) { return at.size() > 23 ? at.substr(11, 12) : at; }
+
+std::string panel(std::string_view name, std::string_view note, std::string_view body) {
+  return fmt::format("<section class=panel><header><h2>{}</h2><span>{}</span></header>{}</section>", name, note, body);
+}
+
+std::string masthead(const RunReport& report) {
+  bool drill = report.mode == "drill";
+  std::string out = fmt::format("<div class=top><b>{}Lifeboat</b><span class=q>Report</span><span class='end q'>{}</span></div>", html_mark("boat"), html_escaped(report.started));
+  out += fmt::format("<main><p class=tags><span class='tag {}'>{}</span>", drill ? "drill" : "real", drill ? "Drill" : "Real, not a drill");
+  if (!report.incident.empty()) out += fmt::format("<span>{}</span>", html_escaped(report.incident));
+  out += fmt::format("<span>run {} of {}</span><span>plan {} <span class=mono>{}</span></span>", html_escaped(report.run), html_escaped(report.scenario), html_escaped(report.plan),
+                     html_escaped(short_hash(report.plan_hash)));
+  if (!report.fault.empty()) out += fmt::format("<span>fault {}</span>", html_escaped(report.fault));
+  out += fmt::format("</p><h1>{}</h1><p class='lead q'>", html_escaped(report_headline(report)));
+  if (report.measured) out += html_escaped((report.title.empty() ? report.scenario : report.title) + ". ");
+  if (report.measured) out += report.objectives.met ? "Objectives met. " : "<b class=bad>Objectives not met.</b> ";
+  out += fmt::format("The run is {}; {} opened it.", html_escaped(report.state), html_escaped(report.by));
+  if (!report.profile.empty()) out += fmt::format(" Profile {}: its waits and steps are not those of a real day.", html_escaped(report.profile));
+  return out + "</p>";
+}
+
+std::string goal(std::string_view name, double actual, double objective, std::string_view below) {
+  bool over = actual < 0 || actual > objective;
+  double share = objective <= 0 ? (over ? 1 : 0) : std::clamp(actual / objective, 0.0, 1.0);
+  std::string used = objective > 0 && actual >= 0 ? share_in_words(actual / objective) + " used" : "";
+  return fmt::format("<div class=goal><p class='big{}'>{}</p><p class=q>{}</p><div class=scale role=img aria-label='{}: {} of {}'><i{} style='width:{:.2f}%'></i><u style='right:0'></u></div>"
+                     "<p class=what><span>{}</span><span>objective {}</span></p><p class=qq>{}</p></div>",
+                     over ? " bad" : "", seconds_in_words(actual), name, name, seconds_in_words(actual), seconds_in_words(objective), over ? " class=over" : "", actual < 0 ? 100 : share * 100, used,
+                     seconds_in_words(objective), below);
+}
+
+std::string strip_cell(std::string_view name, const std::string& value, std::string_view colour = {}) {
+  return fmt::format("<div><dt>{}</dt><dd class='{}'>{}</dd></div>", name, colour, html_escaped(value));
 }
 
 std::string figures(const RunReport& report) {
-  if (!report.measured) return {};
-  bool late = report.rta_s < 0 || report.rta_s > report.objectives.rto_s;
-  bool lossy = report.rpa.oldest_lost_age_s > report.objectives.rpo_s;
-  std::string out = "<div class=figures>";
-  out += figure("recovery time (RTA)", seconds(report.rta_s), "objective " + seconds(report.objectives.rto_s), late);
-  out += figure("recovery point (RPA)", seconds(report.rpa.oldest_lost_age_s), "objective " + seconds(report.objectives.rpo_s), lossy);
-  out += figure("acknowledged writes lost", std::to_string(report.rpa.lost), fmt::format("of {}", report.rpa.acknowledged), false);
-  out += figure("two servers acknowledging", seconds(report.double_acknowledged_s), "objective: never", report.double_acknowledged_s > 0);
-  if (report.failback)
-    out += figure("failback without writes", seconds(report.failback->write_outage_s), fmt::format("{} writes lost", report.failback->lost), report.failback->lost > 0);
-  return out + "</div>";
+  std::string out;
+  if (report.measured) {
+    std::string lost = report.rpa.lost == 0 ? fmt::format("none of {} acknowledged writes", count_in_words(report.rpa.acknowledged))
+                                            : fmt::format("{} of {} acknowledged writes are gone", count_in_words(report.rpa.lost), count_in_words(report.rpa.acknowledged));
+    out += "<div class=goals>" + goal("without an answer to users (RTA)", report.rta_s, report.objectives.rto_s, "from the last good answer to the next one, as the witness saw it");
+    out += goal("of writes lost (RPA)", report.rpa.oldest_lost_age_s, report.objectives.rpo_s, lost) + "</div>";
+  }
+  const Milestones& m = report.milestones;
+  struct {
+    const char* name;
+    double at;
+  } all[]{{"detected", m.detected}, {"decided", m.decided}, {"approved", m.approved}, {"writable", m.writable}, {"first user served", m.first_served}, {"10 % served", m.tenth_served}, {"all served", m.all_served}, {"reprotected", m.reprotected}};
+  out += "<dl class=strip>";
+  for (const auto& one : all) {
+    bool needless = one.at < 0 && one.name == std::string_view("approved");
+    out += strip_cell(one.name, needless ? "not needed" : one.at < 0 && !report.measured ? "not measured" : seconds_in_words(one.at), one.at < 0 ? "q" : "");
+  }
+  out += "</dl>";
+  if (!report.measured) return out;
+  out += "<dl class=strip style='margin-top:0;border-top:0'>";
+  bool twice = report.double_acknowledged_s > 0;
+  out += strip_cell("two servers took writes", twice ? seconds_in_words(report.double_acknowledged_s) : "never", twice ? "bad" : "");
+  if (report.failback) {
+    out += strip_cell("failback without writes", seconds_in_words(report.failback->write_outage_s));
+    out += strip_cell("writes lost by failback", report.failback->lost == 0 ? "none" : count_in_words(report.failback->lost), report.failback->lost > 0 ? "bad" : "");
+  }
+  if (report.users) {
+    out += strip_cell("journeys that failed", fmt::format("{} of {}", share_in_words(report.users->error_rate), count_in_words(report.users->journeys)));
+    out += strip_cell("good answers within", fmt::format("{:.0f} ms, 95 of 100", report.users->p95_ms));
+  }
+  return out + "</dl>";
+}
+
+std::string steps_table(const RunReport& report) {
+  std::string rows, phase;
+  for (const ReportStep& step : report.steps) {
+    if (step.phase != phase || rows.empty()) {
+      phase = step.phase;
+      rows += fmt::format("</tbody><tbody class=phase><tr><th colspan=6 scope=rowgroup>{}</th></tr></tbody><tbody>", html_escaped(phase));
+    }
+    StatusLook look = look_of(step.status);
+    bool began = step.started_after_s >= 0, struck = look.mark == "skipped" || look.mark == "undone";
+    std::string name = html_escaped(step.id);
+    rows += fmt::format("<tr><td>{}<small>{}</small><td class='nb {}'>{}{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=say>{}", struck ? "<s>" + name + "</s>" : name,
+                        html_escaped(step.title.empty() ? step.uses : step.title), look.colour, html_mark(look.mark), html_escaped(step.status), step.attempts > 0 ? std::to_string(step.attempts) : "",
+                        began ? seconds_in_words(step.started_after_s) : "", began ? seconds_in_words(step.seconds) : "", html_escaped(outcome_of(step)));
+  }
+  auto done = std::ranges::count(report.steps, "done", &ReportStep::status);
+  return panel("Steps", fmt::format("{} of {} done", done, report.steps.size()),
+               "<div class=wide><table><thead><tr><th>step<th>ended<th class=n>tries<th class=n>began after<th class=n>took<th>what was done</thead><tbody>" + rows + "</tbody></table></div>");
+}
+
+std::string decisions(const RunReport& report) {
+  std::string rows;
+  for (const ReportDecision& decision : report.decisions) {
+    rows += fmt::format("<li><span class=at>{}</span><span><b>{}{}</b>: {}. {}", html_escaped(decision.verdict), html_escaped(decision.signal),
+                        decision.subject.empty() ? "" : " " + html_escaped(decision.subject), html_escaped(decision.verdict), html_escaped(decision.reason));
+    for (const std::string& vote : votes_in_words(decision)) rows += "<small>" + html_escaped(vote) + "</small>";
+    rows += "</span></li>";
+  }
+  return panel("Decisions", "with what was seen", rows.empty() ? "<p class=empty>Nobody and nothing decided by a signal; a person opened the run.</p>" : "<ol class=rows>" + rows + "</ol>");
+}
+
+std::string lines(std::string_view name, std::string_view note, const std::vector<ReportLine>& of, std::string_view when_empty) {
+  std::string rows;
+  for (const ReportLine& line : of)
+    rows += fmt::format("<li><time datetime='{}'>{}</time><span>{}</span></li>", html_escaped(line.at), html_escaped(clock_of(line.at)), html_escaped(line.text));
+  return panel(name, note, rows.empty() ? fmt::format("<p class=empty>{}</p>", when_empty) : "<ol class=rows>" + rows + "</ol>");
+}
+
+// Messages of their own, or else the steps that told people something.
+std::string messages(const RunReport& report) {
+  if (!report.messages.empty()) return lines("Messages", fmt::format("{}", report.messages.size()), report.messages, "");
+  std::string rows;
+  size_t count = 0;
+  for (const ReportStep& step : report.steps) {
+    if (!step.message) continue;
+    StatusLook look = look_of(step.status);
+    ++count;
+    rows += fmt::format("<li><span class='{}'>{}{}</span><span>{}<small>{}</small></span></li>", look.colour, html_mark(look.mark), html_escaped(step.status),
+                        html_escaped(step.title.empty() ? step.id : step.title), html_escaped(outcome_of(step)));
+  }
+  return panel("Messages", count == 0 ? "none" : "nothing waits for them", rows.empty() ? "<p class=empty>Nobody was to be told.</p>" : "<ol class=rows>" + rows + "</ol>");
+}
+
+std::string losses(const RunReport& report) {
+  if (!report.losses.empty()) return lines("Losses", "", report.losses, "");
+  if (!report.measured) return panel("Losses", "", "<p class=empty>No witness measured what was lost.</p>");
+  if (report.rpa.lost == 0) return panel("Losses", "", "<p class=empty>Every acknowledged write was found afterwards.</p>");
+  return panel("Losses", "", fmt::format("<p class=empty>{} writes that users were told are safe were not found afterwards; the oldest was {} old.</p>", count_in_words(report.rpa.lost),
+                                         seconds_in_words(report.rpa.oldest_lost_age_s)));
 }
 
 }  // namespace
@@ -114,38 +160,20 @@ std::string figures(const RunReport& report) {
 std::string report_html(const RunReport& report) {
   bool drill = report.mode == "drill";
   std::string title = report.title.empty() ? report.scenario : report.title;
-  std::string out = fmt::format("<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'><title>{}{}</title><style>{}</style><body class={}><main>",
-                                drill ? "Drill: " : "", escaped(title), kStyle, drill ? "drill" : "real");
-  out += fmt::format("<p class='mark {}'>{}</p><h1>{}</h1><p class=q>{} · {} · run {} {} · {} by {}</p>", drill ? "" : "real", drill ? "Drill" : "Real, not a drill", escaped(report_headline(report)),
-                     escaped(title), escaped(report.plan), escaped(report.run), escaped(report.state), escaped(report.started), escaped(report.by));
-  if (!report.profile.empty()) out += fmt::format("<p>Profile {}: some waits are shorter than on a real day.</p>", escaped(report.profile));
-  if (!report.fault.empty()) out += fmt::format("<p class=q>Fault: {}. Objectives {}.</p>", escaped(report.fault), report.objectives.met ? "met" : "<span class=bad>not met</span>");
-  out += figures(report) + "<h2>What happened when</h2>" + timeline_chart(report);
-
-  out += "<h2>Steps</h2><div class=wide><table><tr><th>phase<th>step<th>ended<th>tries<th>began after<th>took<th>";
-  for (const ReportStep& step : report.steps) {
-    bool began = step.started_after_s >= 0;
-    out += fmt::format("<tr><td>{}<td>{}<td{}>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}", escaped(step.phase), escaped(step.id), step.status == "failed" ? " class=bad" : "", escaped(step.status),
-                       step.attempts, began ? seconds(step.started_after_s) : "", began ? seconds(step.seconds) : "", escaped(step.error.empty() ? step.summary : step.error));
-  }
-  out += "</table></div>";
-  if (!report.decisions.empty()) out += "<h2>Decisions and what was seen</h2><ol>";
-  for (const ReportDecision& decision : report.decisions) {
-    out += fmt::format("<li>{} {}: {}. {}", escaped(decision.signal), escaped(decision.subject), escaped(decision.verdict), escaped(decision.reason));
-    const Json& votes = member(decision.observations, "votes");
-    for (const Json& vote : votes.is_array() ? votes.get_array() : JsonArray{}) {
-      out += fmt::format("<br><span class=q>{}: {} of {} targets fail{}</span>", escaped(text_or(vote, "vantage")), int_or(vote, "failing"), int_or(vote, "targets"),
-                         bool_or(vote, "counts") ? "" : "; not counted: " + escaped(text_or(vote, "detail")));
-    }
-  }
-  if (!report.decisions.empty()) out += "</ol>";
-  if (!report.approvals.empty()) out += "<h2>Approvals</h2><ol>";
-  for (const ReportLine& line : report.approvals) out += fmt::format("<li><code>{}</code> {}", escaped(line.at), escaped(line.text));
-  if (!report.approvals.empty()) out += "</ol>";
-  out += "<h2>Timeline</h2><ol>";
-  for (const ReportLine& line : report.timeline) out += fmt::format("<li><code>{}</code> {}", escaped(line.at.size() > 23 ? line.at.substr(11, 12) : line.at), escaped(line.text));
-  out += fmt::format("</ol><p class=qq>Journal: {} events, chain {}, head {}. Plan {}.</p></main></body></html>\n", report.chain.events, report.chain.whole ? "whole" : "not whole", escaped(report.chain.head.substr(0, 16)),
-                     escaped(report.plan_hash.substr(0, 16)));
+  std::string out = fmt::format("<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'><title>{}{}</title><style>{}</style></head><body class={}>",
+                                drill ? "Drill: " : "", html_escaped(title), html_style(), drill ? "drill" : "real");
+  out += html_shapes();
+  out += masthead(report) + figures(report);
+  std::string chart = html_timeline_chart(report);
+  if (!chart.empty()) out += panel("What happened when", report.profile.empty() ? "" : "waits compressed", chart);
+  out += steps_table(report);
+  out += "<div class=two>" + decisions(report) + lines("Approvals", "", report.approvals, "No step needed one.") + losses(report) + messages(report) + "</div>";
+  std::string chain = report.chain.events == 0 ? std::string("chain not checked")
+                                               : fmt::format("{} events, chain {}, head <span class=mono>{}</span>", count_in_words(report.chain.events),
+                                                             report.chain.whole ? "whole" : "<b class=bad>broken</b>", html_escaped(short_hash(report.chain.head)));
+  out += lines("Timeline", chain, report.timeline, "The journal holds nothing of this run.");
+  out += fmt::format("<footer>Times are UTC. Milestones and beginnings count from {}. Plan <span class=mono>{}</span>, journal head <span class=mono>{}</span>.</footer></main></body></html>\n",
+                     report.measured ? "the fault" : "the opening of the run, since nobody measured the fault", html_escaped(report.plan_hash), html_escaped(report.chain.head));
   return out;
 }
 

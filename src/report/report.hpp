@@ -138,6 +138,23 @@ constexpr auto field_docs(const ChainState*) {
                                   {"head", Need::optional, "hash of the last"}});
 }
 
+// What the witness saw of all journeys from the fault until all was served again or the end.
+struct UsersView {
+  int64_t journeys = 0;
+  double error_rate = 0;
+  double p50_ms = 0;
+  double p95_ms = 0;
+  double p99_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(UsersView, (), (journeys, error_rate, p50_ms, p95_ms, p99_ms))
+constexpr auto field_docs(const UsersView*) {
+  return std::to_array<FieldDoc>({{"journeys", Need::optional, "journeys of users"},
+                                  {"error_rate", Need::optional, "share of them that failed, 0 to 1"},
+                                  {"p50_ms", Need::optional, "half of the good answers took at most this"},
+                                  {"p95_ms", Need::optional, "95 of 100 good answers took at most this"},
+                                  {"p99_ms", Need::optional, "99 of 100 good answers took at most this"}});
+}
+
 struct RunReport {
   std::string scenario;
   std::string fault;
@@ -160,13 +177,17 @@ struct RunReport {
   std::vector<ReportStep> steps;
   std::vector<ReportDecision> decisions;
   std::vector<ReportLine> approvals;
+  std::vector<ReportLine> losses;
+  std::vector<ReportLine> messages;
   std::vector<ReportLine> timeline;
   ChainState chain;
   bool measured = false;
+  std::optional<UsersView> users;
 };
 BOOST_DESCRIBE_STRUCT(RunReport, (),
                       (scenario, fault, profile, mode, plan, plan_hash, title, run, state, by, started, incident, milestones, rta_s,
-                       rpa, double_acknowledged_s, objectives, failback, steps, decisions, approvals, timeline, chain, measured))
+                       rpa, double_acknowledged_s, objectives, failback, steps, decisions, approvals, losses, messages, timeline,
+                       chain, measured, users))
 constexpr auto field_docs(const RunReport*) {
   return std::to_array<FieldDoc>({{"scenario", Need::required, "scenario"},
                                   {"fault", Need::optional, "fault that was put in"},
@@ -189,16 +210,21 @@ constexpr auto field_docs(const RunReport*) {
                                   {"steps", Need::optional, "steps"},
                                   {"decisions", Need::optional, "what was decided on what grounds"},
                                   {"approvals", Need::optional, "who agreed to what"},
+                                  {"losses", Need::optional, "what was given up, and what is kept of it"},
+                                  {"messages", Need::optional, "who was told what"},
                                   {"timeline", Need::optional, "what happened when"},
                                   {"chain", Need::optional, "state of the journal"},
-                                  {"measured", Need::optional, "a witness measured it"}});
+                                  {"measured", Need::optional, "a witness measured it"},
+                                  {"users", Need::optional, "what users saw"}});
 }
 
+// Indented; lists and `failback` are there also when they are empty. decode<RunReport> reads it.
 std::string report_json(const RunReport& report);
 std::string report_markdown(const RunReport& report);
+// A whole page: everything from outside is escaped, and nothing is loaded from anywhere.
 std::string report_html(const RunReport& report);
 
-// "Users were served again after 7.42 s. 3 of 1,204 acknowledged writes are lost, the oldest 0.08 s old."
+// "Users were served again after 7.42 s. 3 of 1,204 acknowledged writes are lost, the oldest 80 ms old."
 std::string report_headline(const RunReport& report);
 
 }  // namespace lifeboat

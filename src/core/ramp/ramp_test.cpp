@@ -186,7 +186,7 @@ TEST(Shares, ComeOutRightForAnyNumberOfServersThatAreUp) {
 TEST(Shares, AreRefusedForARegionWithNothingUp) {
   auto weights = weights_for({{"east", 10}, {"west", 90}}, {{"east", 0}, {"west", 3}});
   ASSERT_FALSE(weights);
-  EXPECT_EQ(weights.error().kind, ErrorKind::refused);
+  EXPECT_EQ(weights.error().kind, ErrorKind::unreachable);
   EXPECT_TRUE(weights_for({{"east", 0}, {"west", 100}}, {{"east", 0}, {"west", 3}}));
 }
 
