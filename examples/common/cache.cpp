@@ -9,7 +9,8 @@ namespace example {
 namespace {
 
 long now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -46,7 +47,8 @@ std::optional<std::string> Cache::command(const std::vector<std::string>& words)
     }
     redisReply* reply = nullptr;
     if (context != nullptr && context->err == 0)
-      reply = static_cast<redisReply*>(redisCommandArgv(context, static_cast<int>(argv.size()), argv.data(), lengths.data()));
+      reply = static_cast<redisReply*>(
+          redisCommandArgv(context, static_cast<int>(argv.size()), argv.data(), lengths.data()));
     if (reply == nullptr) {
       // On to the next node of the list, at the next request.
       auto found = std::ranges::find(nodes_, node);
@@ -70,6 +72,8 @@ std::optional<std::string> Cache::command(const std::vector<std::string>& words)
 }
 
 std::optional<std::string> Cache::get(const std::string& key) { return command({"GET", key}); }
-void Cache::put(const std::string& key, const std::string& value, int seconds) { command({"SET", key, value, "EX", std::to_string(seconds)}); }
+void Cache::put(const std::string& key, const std::string& value, int seconds) {
+  command({"SET", key, value, "EX", std::to_string(seconds)});
+}
 
 }  // namespace example

@@ -18,7 +18,8 @@ constexpr auto kStatementWithin = 1000ms;
 }  // namespace
 
 Database::Database(const std::string& url)
-    : servers_(servers_of(url)), scouts_(servers_, [this](size_t server, bool takes_writes) { heard(server, takes_writes); }) {}
+    : servers_(servers_of(url)),
+      scouts_(servers_, [this](size_t server, bool takes_writes) { heard(server, takes_writes); }) {}
 
 void Database::heard(size_t server, bool takes_writes) {
   std::lock_guard lock(mutex_);
@@ -91,23 +92,21 @@ void Database::drop(Lease lease, bool server_is_lost) {
   changed_.notify_one();
 }
 
-std::optional<Rows> Database::query(const std::string& sql, const std::vector<std::string>& params, std::chrono::milliseconds within) {
+std::optional<Rows> Database::query(const std::string& sql, const std::vector<std::string>& params,
+                                    std::chrono::milliseconds within) {
   Until until = Clock::now() + within;
   while (Clock::now() < until) {
     std::optional<Lease> lease = take(until);
     if (!lease) return std::nullopt;
-    Outcome outcome = carry_out(lease->connection.get(), sql, params, std::min<Until>(until, Clock::now() + kStatementWithin));
+    Outcome outcome =
+        carry_out(lease->connection.get(), sql, params, std::min<Until>(until, Clock::now() + kStatementWithin));
     switch (outcome.ended) {
-      case Ended::well:
-        give_back(std::move(*lease));
-        return std::move(outcome.rows);
+      case Ended::well: give_back(std::move(*lease)); return std::move(outcome.rows);
       case Ended::wrong:
         std::fprintf(stderr, "a statement failed: %s", outcome.problem.c_str());
         give_back(std::move(*lease));
         return std::nullopt;
-      case Ended::lost:
-        drop(std::move(*lease), true);
-        break;
+      case Ended::lost: drop(std::move(*lease), true); break;
       case Ended::late:
         // It may only be slow; its scout tells whether it is gone.
         drop(std::move(*lease), false);

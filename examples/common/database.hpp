@@ -19,7 +19,8 @@ class Database {
 
   // One statement with parameters. Nothing when it could not be carried out in `within`, or nobody knows whether it was.
   // It is sent again after a lost connection, so it must bear being carried out twice.
-  std::optional<Rows> query(const std::string& sql, const std::vector<std::string>& params, std::chrono::milliseconds within);
+  std::optional<Rows> query(const std::string& sql, const std::vector<std::string>& params,
+                            std::chrono::milliseconds within);
 
  private:
   struct Lease {
@@ -33,9 +34,9 @@ class Database {
   std::optional<size_t> writable_;  // index of the server that takes writes
   uint64_t generation_ = 0;         // grows each time that server is lost: older connections are not used again
   std::vector<Connection> idle_;
-  int open_ = 0;                    // connections of this generation, idle or in use
+  int open_ = 0;  // connections of this generation, idle or in use
   int connecting_ = 0;
-  Scouts scouts_;                   // last: it calls back
+  Scouts scouts_;  // last: it calls back
 
   void heard(size_t server, bool takes_writes);
   void lost_writable();

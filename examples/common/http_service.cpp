@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -110,7 +110,8 @@ void serve_connection(int socket, const Handler& handler) {
     bool last = request.headers["connection"] == "close";
     std::string text = "HTTP/1.1 " + std::to_string(response.status) + " " + reason(response.status) +
                        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(response.body.size()) +
-                       (last ? "\r\nConnection: close" : "") + "\r\n\r\n" + (request.method == "HEAD" ? "" : response.body);
+                       (last ? "\r\nConnection: close" : "") + "\r\n\r\n" +
+                       (request.method == "HEAD" ? "" : response.body);
     if (!send_all(socket, text) || last) break;
   }
   close(socket);

@@ -26,8 +26,8 @@ std::vector<std::string> split(const std::string& list) {
 
 // The connection is gone or its server no longer takes writes (class 57P: it is being stopped; 25006: it is a standby).
 bool means_lost(PGconn* connection, std::string_view state) {
-  return PQstatus(connection) != CONNECTION_OK || state.empty() || state.starts_with("08") || state.starts_with("57P") ||
-         state == "25006";
+  return PQstatus(connection) != CONNECTION_OK || state.empty() || state.starts_with("08") ||
+         state.starts_with("57P") || state == "25006";
 }
 
 // Sends what is left and reads to the end of the answer.
@@ -80,7 +80,8 @@ std::vector<Server> servers_of(const std::string& url) {
   for (size_t index = 0; index < hosts.size(); ++index) {
     Server server = common;
     server.emplace_back("host", hosts[index]);
-    if (!ports.empty()) server.emplace_back("port", ports.size() == 1 ? ports[0] : ports[std::min(index, ports.size() - 1)]);
+    if (!ports.empty())
+      server.emplace_back("port", ports.size() == 1 ? ports[0] : ports[std::min(index, ports.size() - 1)]);
     out.push_back(std::move(server));
   }
   if (out.empty()) throw std::runtime_error("the database's address names no server");
@@ -118,7 +119,8 @@ Outcome carry_out(PGconn* connection, const std::string& sql, const std::vector<
   Outcome out;
   std::vector<const char*> values;
   for (const std::string& param : params) values.push_back(param.c_str());
-  if (PQsendQueryParams(connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0) != 1) {
+  if (PQsendQueryParams(connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                        nullptr, 0) != 1) {
     out.ended = Ended::lost;
     return out;
   }

@@ -21,7 +21,10 @@ constexpr auto kCalm = 500ms;
 }  // namespace
 
 Scouts::Scouts(const std::vector<Server>& servers, Tell tell)
-    : servers_(servers), tell_(std::move(tell)), scouts_(servers.size()), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+    : servers_(servers),
+      tell_(std::move(tell)),
+      scouts_(servers.size()),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { run(); }) {}
 
 Scouts::~Scouts() {
@@ -48,7 +51,8 @@ void Scouts::run() {
       begin_what_is_due(index, now);
       Scout& scout = scouts_[index];
       bool waits = scout.state == State::connecting || scout.state == State::asking;
-      next = std::min(next, !waits ? scout.not_before : scout.since + (scout.state == State::asking ? kAnswerWithin : kConnectWithin));
+      next = std::min(next, !waits ? scout.not_before
+                                   : scout.since + (scout.state == State::asking ? kAnswerWithin : kConnectWithin));
       bool writes = scout.state == State::connecting && scout.next == PGRES_POLLING_WRITING;
       int socket = scout.connection ? PQsocket(scout.connection.get()) : -1;
       watched.push_back({socket, static_cast<short>(writes ? POLLOUT : POLLIN), 0});
@@ -82,7 +86,8 @@ void Scouts::begin_what_is_due(size_t index, Until now) {
   } else if (scout.state == State::resting) {
     scout.since = now;
     scout.state = State::asking;
-    bool sent = PQsendQuery(scout.connection.get(), "SELECT pg_is_in_recovery()") == 1 && PQflush(scout.connection.get()) == 0;
+    bool sent =
+        PQsendQuery(scout.connection.get(), "SELECT pg_is_in_recovery()") == 1 && PQflush(scout.connection.get()) == 0;
     if (!sent) lose(index);
   }
 }
@@ -106,7 +111,8 @@ void Scouts::hear(size_t index) {
 void Scouts::understand(size_t index) {
   Scout& scout = scouts_[index];
   bool answered = false, standby = true;
-  for (PGresult* result = PQgetResult(scout.connection.get()); result != nullptr; result = PQgetResult(scout.connection.get())) {
+  for (PGresult* result = PQgetResult(scout.connection.get()); result != nullptr;
+       result = PQgetResult(scout.connection.get())) {
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
       answered = true;
       standby = std::string_view(PQgetvalue(result, 0, 0)) != "f";

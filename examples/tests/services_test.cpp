@@ -38,7 +38,8 @@ int free_port() {
 // A program in a session of its own, killed with all its children at the end.
 class Program {
  public:
-  Program(std::vector<std::string> argv, const std::string& log, std::vector<std::string> environment = {}) : pid_(fork()) {
+  Program(std::vector<std::string> argv, const std::string& log, std::vector<std::string> environment = {})
+      : pid_(fork()) {
     if (pid_ != 0) return;
     setsid();
     int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -99,18 +100,24 @@ struct Answer {
   std::chrono::milliseconds took{};
 };
 
-Answer ask(int port, const std::string& method, const std::string& path, const std::string& body = {}, const std::string& token = "t0ken") {
+Answer ask(int port, const std::string& method, const std::string& path, const std::string& body = {},
+           const std::string& token = "t0ken") {
   auto begin = Clock::now();
   int link = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   timeval patience{.tv_sec = 5, .tv_usec = 0};
   setsockopt(link, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  sockaddr_in where{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port)), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  std::string text = method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + token +
-                     "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body, heard;
+  sockaddr_in where{.sin_family = AF_INET,
+                    .sin_port = htons(static_cast<uint16_t>(port)),
+                    .sin_addr = {htonl(INADDR_LOOPBACK)},
+                    .sin_zero = {}};
+  std::string text = method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " +
+                     token + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
+              heard;
   if (::connect(link, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0) {
     send(link, text.data(), text.size(), MSG_NOSIGNAL);
     char buffer[4096];
-    for (ssize_t got = 0; (got = recv(link, buffer, sizeof buffer, 0)) > 0;) heard.append(buffer, static_cast<size_t>(got));
+    for (ssize_t got = 0; (got = recv(link, buffer, sizeof buffer, 0)) > 0;)
+      heard.append(buffer, static_cast<size_t>(got));
   }
   close(link);
   Answer out;
@@ -142,15 +149,18 @@ class World {
     run({"initdb", "-D", data("primary"), "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8"});
     primary = start("primary", primary_port);
     carry_out_file(schema, role);
-    run({"pg_basebackup", "-D", data("standby"), "-h", "127.0.0.1", "-p", std::to_string(primary_port), "-U", "postgres", "-R", "-c", "fast", "--no-sync"});
+    run({"pg_basebackup", "-D", data("standby"), "-h", "127.0.0.1", "-p", std::to_string(primary_port), "-U",
+         "postgres", "-R", "-c", "fast", "--no-sync"});
     standby_port = free_port();
     standby = start("standby", standby_port);
     port = free_port();
-    std::string url = "postgresql://" + role + ":secret@127.0.0.1:" + std::to_string(primary_port) + ",127.0.0.1:" +
-                      std::to_string(standby_port) + "/postgres?target_session_attrs=read-write&connect_timeout=1";
-    service_ = std::make_unique<Program>(std::vector<std::string>{LIFEBOAT_BINARY_DIR "/" + program}, folder_ + "/service.log",
-                                         std::vector<std::string>{"PORT=" + std::to_string(port), "DATABASE_URL=" + url, "API_TOKEN=t0ken",
-                                                                  "REDIS_NODES=127.0.0.1:1"});
+    std::string url = "postgresql://" + role + ":secret@127.0.0.1:" + std::to_string(primary_port) +
+                      ",127.0.0.1:" + std::to_string(standby_port) +
+                      "/postgres?target_session_attrs=read-write&connect_timeout=1";
+    service_ =
+        std::make_unique<Program>(std::vector<std::string>{LIFEBOAT_BINARY_DIR "/" + program}, folder_ + "/service.log",
+                                  std::vector<std::string>{"PORT=" + std::to_string(port), "DATABASE_URL=" + url,
+                                                           "API_TOKEN=t0ken", "REDIS_NODES=127.0.0.1:1"});
     ready_ = until_status(200, 20s, [&] { return ask(port, "GET", "/health"); }).has_value();
   }
   ~World() {
@@ -181,20 +191,23 @@ class World {
   std::string data(const std::string& name) const { return folder_ + "/" + name; }
   void give(const std::string& path) const {
     const passwd* user = getpwnam("postgres");
-    if (getuid() == 0 && user != nullptr && chown(path.c_str(), user->pw_uid, user->pw_gid) != 0) ADD_FAILURE() << "chown " << path;
+    if (getuid() == 0 && user != nullptr && chown(path.c_str(), user->pw_uid, user->pw_gid) != 0)
+      ADD_FAILURE() << "chown " << path;
   }
   void run(std::vector<std::string> argv) const {
     Program program(as_postgres(argv), folder_ + "/tools.log");
     EXPECT_EQ(program.wait(), 0) << argv.front();
   }
   std::unique_ptr<Program> start(const std::string& name, int at) const {
-    std::vector<std::string> argv{"postgres", "-D", data(name), "-p", std::to_string(at), "-h", "127.0.0.1", "-k", folder_, "-c", "fsync=off"};
+    std::vector<std::string> argv{"postgres",  "-D", data(name), "-p", std::to_string(at), "-h",
+                                  "127.0.0.1", "-k", folder_,    "-c", "fsync=off"};
     auto server = std::make_unique<Program>(as_postgres(argv), folder_ + "/" + name + ".log");
     Server address{{"host", "127.0.0.1"}, {"port", std::to_string(at)}, {"user", "postgres"}, {"dbname", "postgres"}};
     for (Until until = Clock::now() + 20s; Clock::now() < until; std::this_thread::sleep_for(20ms)) {
       Connection connection = begin_connection(address);
       PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-      while (next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED && Clock::now() < until) next = PQconnectPoll(connection.get());
+      while (next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED && Clock::now() < until)
+        next = PQconnectPoll(connection.get());
       if (next == PGRES_POLLING_OK) break;
     }
     return server;
@@ -203,7 +216,8 @@ class World {
     std::ifstream in(file);
     std::string text = "CREATE ROLE " + role + " LOGIN; GRANT CREATE, USAGE ON SCHEMA public TO " + role + ";" +
                        std::string{std::istreambuf_iterator<char>(in), {}};
-    Connection connection(PQconnectdb(("host=127.0.0.1 user=postgres dbname=postgres port=" + std::to_string(primary_port)).c_str()));
+    Connection connection(
+        PQconnectdb(("host=127.0.0.1 user=postgres dbname=postgres port=" + std::to_string(primary_port)).c_str()));
     PGresult* result = PQexec(connection.get(), text.c_str());
     EXPECT_EQ(PQresultStatus(result), PGRES_COMMAND_OK) << PQerrorMessage(connection.get());
     PQclear(result);
@@ -214,10 +228,12 @@ class ExampleServices : public testing::Test {
  protected:
   void SetUp() override {
     if (!fs::exists(kBin + "postgres")) GTEST_SKIP() << "PostgreSQL 15 is not installed";
-    if (getuid() == 0 && (getpwnam("postgres") == nullptr || !fs::exists("/usr/bin/setpriv"))) GTEST_SKIP() << "no user postgres, or no setpriv";
+    if (getuid() == 0 && (getpwnam("postgres") == nullptr || !fs::exists("/usr/bin/setpriv")))
+      GTEST_SKIP() << "no user postgres, or no setpriv";
   }
   static std::unique_ptr<World> dating() {
-    return std::make_unique<World>("dating-api", LIFEBOAT_SOURCE_DIR "/examples/dating-profile-optimizer/schema.sql", "dating");
+    return std::make_unique<World>("dating-api", LIFEBOAT_SOURCE_DIR "/examples/dating-profile-optimizer/schema.sql",
+                                   "dating");
   }
   static Answer write(const World& world, const std::string& key) {
     return ask(world.port, "POST", "/api/photo-analyses", R"({"key":")" + key + R"(","user":"test"})");

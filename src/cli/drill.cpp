@@ -41,6 +41,7 @@ void print_outcome(const lab::DrillOutcome& outcome) {
   for (const auto& [name, value] : member(report, "milestones").as_object()) {
     fmt::print("  {:<14} {}\n", std::string(name), in_seconds(value));
   }
+  if (!outcome.note.empty()) fmt::print("  {}\n", outcome.note);
   std::fflush(stdout);
 }
 

@@ -28,6 +28,9 @@
 namespace lifeboat {
 namespace {
 
+// Who opened a run that no person opened.
+constexpr std::string_view kByItself = "decision matrix";
+
 // Everything a controller is made of, in the order in which it is made; taken apart the other way round.
 class Controller {
  public:
@@ -144,17 +147,18 @@ class Controller {
       std::vector<decision::ActiveRun> active;
       for (const std::string& id : runs_.list()) {
         const run::RunState* state = runs_.state(id);
-        if (!state->finished()) active.push_back({id, state->opened->scenario, state->opened->cause});
+        if (!state->finished()) active.push_back({id, state->opened->scenario, state->opened->cause, state->opened->by == kByItself});
       }
       return active;
     };
+    hooks.end_run = [this](std::string id, std::string reason) { return runs_.abort(std::move(id), std::string(kByItself), std::move(reason), false); };
     return hooks;
   }
 
   Task<Result<std::string>> start_run(std::string scenario, decision::RaisedNow signal, std::string reason) {
     OpenRequest wanted{.scenario = std::move(scenario),
                        .mode = options_.drill ? run::RunMode::drill : run::RunMode::real,
-                       .by = "decision matrix",
+                       .by = std::string(kByItself),
                        .cause = decision::cause_of(signal)};
     say(reason);
     co_return co_await runs_.open_run(std::move(wanted));

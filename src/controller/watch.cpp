@@ -71,6 +71,7 @@ Task<Result<>> Watch::start() {
   auto wall = wall_now();
   for (const StoredEvent& event : events) {
     // Journal times are wall times; the limit counts hours, so the difference to boot time does not matter here.
+    if (event.kind == "in-service") served_.insert(text_or(event.body, "target"));
     if (event.kind == "automatic-start") automatic_starts_.push_back(boot_now() - (wall - event.at));
   }
   for (const std::string& service : databases_.services()) {
@@ -165,6 +166,8 @@ void Watch::judge_endpoint(const std::string& name, const EndpointSignal& signal
   detection::Window window = window_of(signal.for_, signal.every, signal.within, signal.quorum);
   auto verdict = detection::judge_endpoint(state_, "signal " + name, window, boot_now());
   decision::RaisedNow raised{name, signal.service.text, "vantage points"};
+  // What was never well has not failed: it is still being brought up.
+  if (!was_well(name, verdict.regions_seeing > 0)) return;
   // A region that is being lost takes its endpoint with it; that is one cause, and the region's signal tells it better.
   if (verdict.failing && !any_region_suspected()) {
     hold(raised, fmt::format("{} does not answer as it should: {}", signal.service.text, verdict.detail),
@@ -172,6 +175,14 @@ void Watch::judge_endpoint(const std::string& name, const EndpointSignal& signal
   } else if (verdict.regions_seeing > 0) {
     clear(decision::cause_of(raised));
   }
+}
+
+// Kept in the journal, so that a controller that starts in the middle of an outage knows it for one.
+bool Watch::was_well(const std::string& endpoint, bool well_now) {
+  if (!well_now || served_.contains(endpoint)) return served_.contains(endpoint);
+  served_.insert(endpoint);
+  scope_.spawn("in service", write("in-service", {{"target", endpoint}}));
+  return true;
 }
 
 void Watch::judge_database(const std::string& name, const DatabaseSignal& signal) {
@@ -254,6 +265,11 @@ Task<Json> Watch::believe(decision::RaisedNow signal, std::string text, Json obs
   }
   auto written = co_await store_.append(std::move(events));
   if (!written) throw std::runtime_error("the journal refused a signal: " + written.error().text());
+  for (const std::string& id : decided.superseded) {
+    auto ending = hooks_.end_run(id, "superseded: " + text);
+    auto ended = co_await std::move(ending);
+    if (!ended) co_await write("end-refused", {{"run", id}, {"error", ended.error().text()}});
+  }
   if (decided.verdict == decision::Verdict::start) {
     auto starting = hooks_.start_run(decided.scenario, signal, decided.reason);
     auto run = co_await std::move(starting);

@@ -30,6 +30,8 @@ class Watch : public Observers {
     // Starts a run; gives its id. Errors are journalled with the decision.
     std::function<Task<Result<std::string>>(std::string scenario, decision::RaisedNow signal, std::string reason)> start_run;
     std::function<std::vector<decision::ActiveRun>()> active_runs;
+    // Ends a run that a larger cause supersedes.
+    std::function<Task<Result<>>(std::string run, std::string reason)> end_run;
   };
 
   Watch(asio::any_io_executor executor, Store& store, const Plan& plan, HttpClient& http, DatabaseKeeper& databases,
@@ -67,7 +69,7 @@ class Watch : public Observers {
   detection::State state_;
   std::map<std::string, ActiveSignal> active_;               // by cause
   std::map<std::string, MonoTime> database_unwritable_;      // by service
-  std::set<std::string> served_;                             // databases that took writes at some time
+  std::set<std::string> served_;                             // databases and endpoints that were well at some time
   std::vector<MonoTime> automatic_starts_;
   std::optional<UserView> users_;
   MonoTime users_at_{};
@@ -79,6 +81,7 @@ class Watch : public Observers {
   void judge_database(const std::string& name, const DatabaseSignal& signal);
   bool any_region_suspected() const;
   detection::Window window_of(Duration for_, Duration every, Duration within, int quorum) const;
+  bool was_well(const std::string& endpoint, bool well_now);
   void hold(const decision::RaisedNow& signal, std::string text, Json observations);
   void clear(const std::string& cause);
   Task<Json> believe(decision::RaisedNow signal, std::string text, Json observations);

@@ -60,7 +60,7 @@ class DrillRun {
     uint64_t last = before.empty() ? 0 : static_cast<uint64_t>(int_or(before.back(), "seq"));
     TRY_VOID(put_fault_in());
     TRY_VOID(watch_recovery());
-    TRY_VOID(scenario_.failback ? go_back() : heal_and_reprotect());
+    if (text_or(trace_.run, "state") == "done") TRY_VOID(scenario_.failback ? go_back() : heal_and_reprotect());
     pause_for(kAfter);
     TRY(trace_.events, link_.events_after(last));
     TRY_VOID(stop_witnesses());
@@ -174,7 +174,13 @@ class DrillRun {
     while (boot_ns() < deadline) {
       if (auto fresh = link_.get("/api/runs/" + id)) {
         page = std::move(*fresh);
-        if (is_over(text_or(page, "state"))) return page;
+        std::string state = text_or(page, "state");
+        if (is_over(state)) return page;
+        // It stands still until a person helps, and nobody helps in a drill.
+        if (state == "waiting" || state == "paused") {
+          trace_.needs_a_hand = fmt::format("run {} of {} needs a hand: {}", id, text_or(page, "scenario"), why_it_waits(page));
+          return page;
+        }
         tell_steps(page, told);
         TRY_VOID(answer_questions(id, page));
       }
@@ -189,7 +195,7 @@ class DrillRun {
     if (!member(page, "steps").is_array()) return text;
     for (const Json& step : member(page, "steps").get_array()) {
       std::string error = text_or(step, "error");
-      if (!error.empty()) text += fmt::format("; {}: {}", text_or(step, "id"), error);
+      if (!error.empty() && text_or(step, "status") == "failed") text += fmt::format("; {}: {}", text_or(step, "id"), error);
     }
     return text;
   }

@@ -23,6 +23,7 @@ struct DrillOptions {
 struct DrillOutcome {
   Json report;          // the keys of the report file
   bool passed = false;  // objectives met and the data whole
+  std::string note;     // why a run stood still, if one did
 };
 
 // Takes as long as the scenario, its waits and the failback. The lab is gone when it returns, unless it is kept.

@@ -214,7 +214,8 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
   TRY(std::vector<std::string> missing, missing_writes(options, users, folder, number));
   Figures figures = compute(trace, users, direct, missing);
   Verdict verdict = judge(options, trace, figures);
-  DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed};
+  DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed,
+                       .note = trace.needs_a_hand};
   if (options.report.empty()) return outcome;
   TRY_VOID(write_file(options.report, to_pretty_text(outcome.report) + "\n", 0644));
   TRY_VOID(write_pages(options, trace, figures, verdict.met, link));

@@ -28,6 +28,7 @@ struct DrillTrace {
   Json failback_run;             // null when the scenario has none
   std::string run_id;
   std::string failback_id;
+  std::string needs_a_hand;                   // why a run stood still; empty when none did
   std::string samples;                        // the users' witness: its JSON lines
   std::map<std::string, std::string> direct;  // by SERVICE/MEMBER: JSON lines of the witness at that server
 };

@@ -49,18 +49,30 @@ footer{padding:1.5rem 0 0;color:var(--ink-3);font-size:.8125rem}
 
 std::string_view html_shapes() {
   return "<svg width=0 height=0 style='position:absolute' aria-hidden=true><defs>"
-         "<symbol id=g-done viewBox='0 0 16 16'><path d='M3 8.6l3.4 3.4L13 4.6' fill=none stroke=currentColor stroke-width=2.1 stroke-linecap=round stroke-linejoin=round /></symbol>"
-         "<symbol id=g-failed viewBox='0 0 16 16'><path fill=currentColor fill-rule=evenodd d='M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5zM5.900 4.400L4.400 5.900 6.500 8l-2.100 2.100 1.500 1.500L8 9.500l2.100 2.100 1.500-1.500L9.500 8l2.100-2.100-1.500-1.500L8 6.500z'/></symbol>"
-         "<symbol id=g-skipped viewBox='0 0 16 16'><path d='M2.500 3.500L7 8l-4.500 4.500M8.500 3.500L13 8l-4.500 4.500' fill=none stroke=currentColor stroke-width=2 stroke-linecap=round stroke-linejoin=round /></symbol>"
-         "<symbol id=g-undone viewBox='0 0 16 16'><path d='M5.500 2L2.200 5.300l3.300 3.300M2.600 5.300H9a4.200 4.200 0 0 1 0 8.400H5' fill=none stroke=currentColor stroke-width=2 stroke-linecap=round stroke-linejoin=round /></symbol>"
-         "<symbol id=g-waiting viewBox='0 0 16 16'><circle cx=8 cy=4.400 r=3.300 fill=currentColor /><path fill=currentColor d='M1.600 15.200a6.400 6.400 0 0 1 12.800 0z'/></symbol>"
-         "<symbol id=g-running viewBox='0 0 16 16'><circle cx=8 cy=8 r=6.100 fill=none stroke=currentColor stroke-width=1.700 /><path fill=currentColor d='M8 4.100a3.900 3.900 0 0 1 0 7.800z'/></symbol>"
-         "<symbol id=g-idle viewBox='0 0 16 16'><circle cx=8 cy=8 r=5.600 fill=none stroke=currentColor stroke-width=1.700 /></symbol>"
-         "<symbol id=g-boat viewBox='0 0 20 20'><circle cx=10 cy=10 r=6.400 fill=none stroke=currentColor stroke-width=5 stroke-dasharray='6.050 4' stroke-dashoffset=-2 /></symbol>"
+         "<symbol id=g-done viewBox='0 0 16 16'><path d='M3 8.6l3.4 3.4L13 4.6' fill=none stroke=currentColor "
+         "stroke-width=2.1 stroke-linecap=round stroke-linejoin=round /></symbol>"
+         "<symbol id=g-failed viewBox='0 0 16 16'><path fill=currentColor fill-rule=evenodd d='M5 .8h6L15.2 5v6L11 "
+         "15.2H5L.8 11V5zM5.900 4.400L4.400 5.900 6.500 8l-2.100 2.100 1.500 1.500L8 9.500l2.100 2.100 "
+         "1.500-1.500L9.500 8l2.100-2.100-1.500-1.500L8 6.500z'/></symbol>"
+         "<symbol id=g-skipped viewBox='0 0 16 16'><path d='M2.500 3.500L7 8l-4.500 4.500M8.500 3.500L13 8l-4.500 "
+         "4.500' fill=none stroke=currentColor stroke-width=2 stroke-linecap=round stroke-linejoin=round /></symbol>"
+         "<symbol id=g-undone viewBox='0 0 16 16'><path d='M5.500 2L2.200 5.300l3.300 3.300M2.600 5.300H9a4.200 4.200 "
+         "0 0 1 0 8.400H5' fill=none stroke=currentColor stroke-width=2 stroke-linecap=round stroke-linejoin=round "
+         "/></symbol>"
+         "<symbol id=g-waiting viewBox='0 0 16 16'><circle cx=8 cy=4.400 r=3.300 fill=currentColor /><path "
+         "fill=currentColor d='M1.600 15.200a6.400 6.400 0 0 1 12.800 0z'/></symbol>"
+         "<symbol id=g-running viewBox='0 0 16 16'><circle cx=8 cy=8 r=6.100 fill=none stroke=currentColor "
+         "stroke-width=1.700 /><path fill=currentColor d='M8 4.100a3.900 3.900 0 0 1 0 7.800z'/></symbol>"
+         "<symbol id=g-idle viewBox='0 0 16 16'><circle cx=8 cy=8 r=5.600 fill=none stroke=currentColor "
+         "stroke-width=1.700 /></symbol>"
+         "<symbol id=g-boat viewBox='0 0 20 20'><circle cx=10 cy=10 r=6.400 fill=none stroke=currentColor "
+         "stroke-width=5 stroke-dasharray='6.050 4' stroke-dashoffset=-2 /></symbol>"
          "</defs></svg>";
 }
 
-std::string html_mark(std::string_view name) { return "<svg class=g aria-hidden=true><use href='#g-" + std::string(name) + "'/></svg>"; }
+std::string html_mark(std::string_view name) {
+  return "<svg class=g aria-hidden=true><use href='#g-" + std::string(name) + "'/></svg>";
+}
 
 std::string html_escaped(std::string_view text) {
   std::string out;

@@ -43,35 +43,51 @@ std::string report_json(const RunReport& report) {
 }
 
 std::string report_markdown(const RunReport& report) {
-  std::string out = fmt::format("# {}{}\n\n{}\n\n", report.mode == "drill" ? "Drill: " : "", report.title.empty() ? report.scenario : report.title,
-                                report_headline(report));
-  out += fmt::format("| | |\n| --- | --- |\n| plan | {} ({}) |\n| scenario | {} |\n| run | {}, {} |\n| started | {} by {} |\n", report.plan,
-                     report.plan_hash.substr(0, 12), report.scenario, report.run, report.state, report.started, report.by);
+  std::string out = fmt::format("# {}{}\n\n{}\n\n", report.mode == "drill" ? "Drill: " : "",
+                                report.title.empty() ? report.scenario : report.title, report_headline(report));
+  out += fmt::format(
+      "| | |\n| --- | --- |\n| plan | {} ({}) |\n| scenario | {} |\n| run | {}, {} |\n| started | {} by {} |\n",
+      report.plan, report.plan_hash.substr(0, 12), report.scenario, report.run, report.state, report.started,
+      report.by);
   if (!report.fault.empty()) out += fmt::format("| fault | {} |\n", report.fault);
-  if (!report.profile.empty()) out += fmt::format("| profile | {}: some waits are not those of a real day |\n", report.profile);
-  out += fmt::format("| journal | {} events, chain {}, head {} |\n\n", report.chain.events, report.chain.whole ? "whole" : "NOT WHOLE", report.chain.head.substr(0, 12));
+  if (!report.profile.empty())
+    out += fmt::format("| profile | {}: some waits are not those of a real day |\n", report.profile);
+  out += fmt::format("| journal | {} events, chain {}, head {} |\n\n", report.chain.events,
+                     report.chain.whole ? "whole" : "NOT WHOLE", report.chain.head.substr(0, 12));
 
   if (report.measured) {
     out += "## Objectives\n\n| | objective | actual |\n| --- | --- | --- |\n";
-    out += fmt::format("| recovery time | {} | {} |\n", seconds_in_words(report.objectives.rto_s), seconds_in_words(report.rta_s));
-    out += fmt::format("| recovery point | {} | {} |\n", seconds_in_words(report.objectives.rpo_s), seconds_in_words(report.rpa.oldest_lost_age_s));
-    out += fmt::format("| two servers acknowledging writes | never | {} |\n", seconds_in_words(report.double_acknowledged_s));
-    out += fmt::format("| acknowledged writes lost | | {} of {} |\n", count_in_words(report.rpa.lost), count_in_words(report.rpa.acknowledged));
+    out += fmt::format("| recovery time | {} | {} |\n", seconds_in_words(report.objectives.rto_s),
+                       seconds_in_words(report.rta_s));
+    out += fmt::format("| recovery point | {} | {} |\n", seconds_in_words(report.objectives.rpo_s),
+                       seconds_in_words(report.rpa.oldest_lost_age_s));
+    out += fmt::format("| two servers acknowledging writes | never | {} |\n",
+                       seconds_in_words(report.double_acknowledged_s));
+    out += fmt::format("| acknowledged writes lost | | {} of {} |\n", count_in_words(report.rpa.lost),
+                       count_in_words(report.rpa.acknowledged));
     if (report.users) {
-      out += fmt::format("| journeys that failed | | {} of {}; 95 of 100 good answers within {:.0f} ms |\n", share_in_words(report.users->error_rate),
-                         count_in_words(report.users->journeys), report.users->p95_ms);
+      out += fmt::format("| journeys that failed | | {} of {}; 95 of 100 good answers within {:.0f} ms |\n",
+                         share_in_words(report.users->error_rate), count_in_words(report.users->journeys),
+                         report.users->p95_ms);
     }
     out += fmt::format("\nObjectives {}.\n\n", report.objectives.met ? "met" : "NOT MET");
     if (report.failback)
-      out += fmt::format("Failback: {} without writes, {} acknowledged writes lost.\n\n", seconds_in_words(report.failback->write_outage_s), report.failback->lost);
+      out += fmt::format("Failback: {} without writes, {} acknowledged writes lost.\n\n",
+                         seconds_in_words(report.failback->write_outage_s), report.failback->lost);
     const Milestones& m = report.milestones;
-    out += fmt::format("## Milestones after the fault\n\n| detected | decided | writable | first served | all served | reprotected |\n| --- | --- | --- | --- | --- | --- |\n"
-                       "| {} | {} | {} | {} | {} | {} |\n\n",
-                       seconds_in_words(m.detected), seconds_in_words(m.decided), seconds_in_words(m.writable), seconds_in_words(m.first_served), seconds_in_words(m.all_served), seconds_in_words(m.reprotected));
+    out += fmt::format(
+        "## Milestones after the fault\n\n| detected | decided | writable | first served | all served | reprotected "
+        "|\n| --- | --- | --- | --- | --- | --- |\n"
+        "| {} | {} | {} | {} | {} | {} |\n\n",
+        seconds_in_words(m.detected), seconds_in_words(m.decided), seconds_in_words(m.writable),
+        seconds_in_words(m.first_served), seconds_in_words(m.all_served), seconds_in_words(m.reprotected));
   }
-  out += "## Steps\n\n| phase | step | status | tries | began after | took | |\n| --- | --- | --- | --- | --- | --- | --- |\n";
+  out +=
+      "## Steps\n\n| phase | step | status | tries | began after | took | |\n| --- | --- | --- | --- | --- | --- | --- "
+      "|\n";
   for (const ReportStep& step : report.steps) {
-    out += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", step.phase, step.id, step.status, step.attempts, step.started_after_s < 0 ? "" : seconds_in_words(step.started_after_s),
+    out += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", step.phase, step.id, step.status, step.attempts,
+                       step.started_after_s < 0 ? "" : seconds_in_words(step.started_after_s),
                        step.started_after_s < 0 ? "" : seconds_in_words(step.seconds), cell(outcome_of(step)));
   }
   if (!report.decisions.empty()) out += "\n## Decisions\n\n";
@@ -81,7 +97,8 @@ std::string report_markdown(const RunReport& report) {
   }
   out += lines("Approvals", report.approvals) + lines("Losses", report.losses) + lines("Messages", report.messages);
   out += "\n## Timeline\n\n";
-  for (const ReportLine& line : report.timeline) out += fmt::format("- `{}` {:+.3f} s  {}\n", line.at, line.after_s, one_line(line.text));
+  for (const ReportLine& line : report.timeline)
+    out += fmt::format("- `{}` {:+.3f} s  {}\n", line.at, line.after_s, one_line(line.text));
   return out;
 }
 

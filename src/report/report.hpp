@@ -22,7 +22,8 @@ struct Milestones {
   double all_served = -1;
   double reprotected = -1;
 };
-BOOST_DESCRIBE_STRUCT(Milestones, (), (detected, decided, approved, writable, first_served, tenth_served, all_served, reprotected))
+BOOST_DESCRIBE_STRUCT(Milestones, (),
+                      (detected, decided, approved, writable, first_served, tenth_served, all_served, reprotected))
 constexpr auto field_docs(const Milestones*) {
   return std::to_array<FieldDoc>({{"detected", Need::optional, "a signal was believed"},
                                   {"decided", Need::optional, "the run was opened"},
@@ -81,7 +82,8 @@ struct ReportStep {
   std::string error;
   bool message = false;
 };
-BOOST_DESCRIBE_STRUCT(ReportStep, (), (id, phase, status, attempts, started_after_s, seconds, title, uses, summary, error, message))
+BOOST_DESCRIBE_STRUCT(ReportStep, (),
+                      (id, phase, status, attempts, started_after_s, seconds, title, uses, summary, error, message))
 constexpr auto field_docs(const ReportStep*) {
   return std::to_array<FieldDoc>({{"id", Need::required, "step"},
                                   {"phase", Need::required, "phase"},
@@ -185,37 +187,38 @@ struct RunReport {
   std::optional<UsersView> users;
 };
 BOOST_DESCRIBE_STRUCT(RunReport, (),
-                      (scenario, fault, profile, mode, plan, plan_hash, title, run, state, by, started, incident, milestones, rta_s,
-                       rpa, double_acknowledged_s, objectives, failback, steps, decisions, approvals, losses, messages, timeline,
-                       chain, measured, users))
+                      (scenario, fault, profile, mode, plan, plan_hash, title, run, state, by, started, incident,
+                       milestones, rta_s, rpa, double_acknowledged_s, objectives, failback, steps, decisions, approvals,
+                       losses, messages, timeline, chain, measured, users))
 constexpr auto field_docs(const RunReport*) {
-  return std::to_array<FieldDoc>({{"scenario", Need::required, "scenario"},
-                                  {"fault", Need::optional, "fault that was put in"},
-                                  {"profile", Need::optional, "profile whose values replaced the plan's"},
-                                  {"mode", Need::optional, "drill or real"},
-                                  {"plan", Need::optional, "name of the plan"},
-                                  {"plan_hash", Need::optional, "hash of the plan file"},
-                                  {"title", Need::optional, "what happened"},
-                                  {"run", Need::optional, "id of the run"},
-                                  {"state", Need::optional, "how the run ended"},
-                                  {"by", Need::optional, "who opened it"},
-                                  {"started", Need::optional, "when, UTC"},
-                                  {"incident", Need::optional, "its incident"},
-                                  {"milestones", Need::optional, "seconds after the fault"},
-                                  {"rta_s", Need::optional, "recovery time actual, as users saw it; -1: not recovered or not measured"},
-                                  {"rpa", Need::optional, "recovery point actual"},
-                                  {"double_acknowledged_s", Need::optional, "time in which two servers acknowledged writes"},
-                                  {"objectives", Need::optional, "objectives"},
-                                  {"failback", Need::optional, "the way back"},
-                                  {"steps", Need::optional, "steps"},
-                                  {"decisions", Need::optional, "what was decided on what grounds"},
-                                  {"approvals", Need::optional, "who agreed to what"},
-                                  {"losses", Need::optional, "what was given up, and what is kept of it"},
-                                  {"messages", Need::optional, "who was told what"},
-                                  {"timeline", Need::optional, "what happened when"},
-                                  {"chain", Need::optional, "state of the journal"},
-                                  {"measured", Need::optional, "a witness measured it"},
-                                  {"users", Need::optional, "what users saw"}});
+  return std::to_array<FieldDoc>(
+      {{"scenario", Need::required, "scenario"},
+       {"fault", Need::optional, "fault that was put in"},
+       {"profile", Need::optional, "profile whose values replaced the plan's"},
+       {"mode", Need::optional, "drill or real"},
+       {"plan", Need::optional, "name of the plan"},
+       {"plan_hash", Need::optional, "hash of the plan file"},
+       {"title", Need::optional, "what happened"},
+       {"run", Need::optional, "id of the run"},
+       {"state", Need::optional, "how the run ended"},
+       {"by", Need::optional, "who opened it"},
+       {"started", Need::optional, "when, UTC"},
+       {"incident", Need::optional, "its incident"},
+       {"milestones", Need::optional, "seconds after the fault"},
+       {"rta_s", Need::optional, "recovery time actual, as users saw it; -1: not recovered or not measured"},
+       {"rpa", Need::optional, "recovery point actual"},
+       {"double_acknowledged_s", Need::optional, "time in which two servers acknowledged writes"},
+       {"objectives", Need::optional, "objectives"},
+       {"failback", Need::optional, "the way back"},
+       {"steps", Need::optional, "steps"},
+       {"decisions", Need::optional, "what was decided on what grounds"},
+       {"approvals", Need::optional, "who agreed to what"},
+       {"losses", Need::optional, "what was given up, and what is kept of it"},
+       {"messages", Need::optional, "who was told what"},
+       {"timeline", Need::optional, "what happened when"},
+       {"chain", Need::optional, "state of the journal"},
+       {"measured", Need::optional, "a witness measured it"},
+       {"users", Need::optional, "what users saw"}});
 }
 
 // Indented; lists and `failback` are there also when they are empty. decode<RunReport> reads it.

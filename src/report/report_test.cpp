@@ -24,7 +24,8 @@ RunReport sample_report() {
                   {"tell", "recover", "done", 1, 1.8, 0.1, "Tell <people>", "notify", "war-room heard it", "", true}};
   report.decisions = {{"site-lost", "alpha", "start", "2 of 2 vantage points agree",
                        parse_json(R"({"votes":[{"vantage":"beta","failing":3,"targets":3,"counts":true},
-                                               {"vantage":"office","failing":0,"targets":3,"counts":false,"detail":"silent for 4 s"}]})").value()}};
+                                               {"vantage":"office","failing":0,"targets":3,"counts":false,"detail":"silent for 4 s"}]})")
+                           .value()}};
   report.approvals = {{5, "2026-01-01T00:00:05.000Z", "approval-given", "sam agreed to promote"}};
   report.timeline = {{1.6, "2026-01-01T00:00:01.600Z", "signal-raised", "alpha is lost"}};
   report.chain = {true, 1234, "0123456789abcdef"};
@@ -35,7 +36,8 @@ bool holds(const std::string& text, std::string_view part) { return text.find(pa
 
 TEST(Report, JsonHasTheKeysThatScriptsRelyOn) {
   Json json = parse_json(report_json(sample_report())).value();
-  for (const char* key : {"scenario", "fault", "profile", "milestones", "rta_s", "rpa", "double_acknowledged_s", "objectives", "failback", "steps"})
+  for (const char* key : {"scenario", "fault", "profile", "milestones", "rta_s", "rpa", "double_acknowledged_s",
+                          "objectives", "failback", "steps"})
     EXPECT_TRUE(json.get_object().contains(key)) << key;
   for (const char* key : {"detected", "decided", "writable", "first_served", "all_served", "reprotected"})
     EXPECT_TRUE(member(json, "milestones").get_object().contains(key)) << key;
@@ -58,11 +60,31 @@ TEST(Report, JsonCanBeReadBackAndGivesTheSamePages) {
 
 TEST(Report, HtmlEscapesWhatItShowsAndNeedsNothingElse) {
   RunReport report = sample_report();
-  for (std::string* text : {&report.scenario, &report.fault, &report.profile, &report.plan, &report.plan_hash, &report.run, &report.state,
-                            &report.by, &report.started, &report.incident, &report.steps[0].id, &report.steps[0].phase, &report.steps[0].status,
-                            &report.steps[0].title, &report.steps[0].summary, &report.steps[1].error, &report.decisions[0].signal,
-                            &report.decisions[0].subject, &report.decisions[0].verdict, &report.decisions[0].reason, &report.approvals[0].text,
-                            &report.approvals[0].at, &report.timeline[0].text, &report.timeline[0].at, &report.chain.head})
+  for (std::string* text : {&report.scenario,
+                            &report.fault,
+                            &report.profile,
+                            &report.plan,
+                            &report.plan_hash,
+                            &report.run,
+                            &report.state,
+                            &report.by,
+                            &report.started,
+                            &report.incident,
+                            &report.steps[0].id,
+                            &report.steps[0].phase,
+                            &report.steps[0].status,
+                            &report.steps[0].title,
+                            &report.steps[0].summary,
+                            &report.steps[1].error,
+                            &report.decisions[0].signal,
+                            &report.decisions[0].subject,
+                            &report.decisions[0].verdict,
+                            &report.decisions[0].reason,
+                            &report.approvals[0].text,
+                            &report.approvals[0].at,
+                            &report.timeline[0].text,
+                            &report.timeline[0].at,
+                            &report.chain.head})
     *text = "'\"><script>alert(1)</script>&";
   std::string html = report_html(report);
   EXPECT_FALSE(holds(html, "<script"));
@@ -128,9 +150,11 @@ TEST(Report, ChartHasTheObjectiveOnItsAxisOrSaysWhereItIs) {
 
 TEST(Report, HeadlineSaysTimeAndLoss) {
   RunReport report = sample_report();
-  EXPECT_EQ(report_headline(report), "Users were served again after 7.40 s. 3 of 1,204 acknowledged writes are lost, the oldest 80 ms old.");
+  EXPECT_EQ(report_headline(report),
+            "Users were served again after 7.40 s. 3 of 1,204 acknowledged writes are lost, the oldest 80 ms old.");
   report.rpa = {1204, 0, 0};
-  EXPECT_EQ(report_headline(report), "Users were served again after 7.40 s. None of 1,204 acknowledged writes is lost.");
+  EXPECT_EQ(report_headline(report),
+            "Users were served again after 7.40 s. None of 1,204 acknowledged writes is lost.");
 }
 
 TEST(Report, MarkdownKeepsTablesWhole) {

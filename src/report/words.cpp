@@ -32,7 +32,8 @@ std::vector<std::string> votes_in_words(const ReportDecision& decision) {
   const Json& votes = member(decision.observations, "votes");
   if (!votes.is_array()) return out;
   for (const Json& vote : votes.get_array()) {
-    std::string line = fmt::format("{}: {} of {} targets fail", text_or(vote, "vantage"), int_or(vote, "failing"), int_or(vote, "targets"));
+    std::string line = fmt::format("{}: {} of {} targets fail", text_or(vote, "vantage"), int_or(vote, "failing"),
+                                   int_or(vote, "targets"));
     if (!bool_or(vote, "counts")) line += "; not counted: " + text_or(vote, "detail");
     out.push_back(std::move(line));
   }
@@ -42,11 +43,14 @@ std::vector<std::string> votes_in_words(const ReportDecision& decision) {
 std::string report_headline(const RunReport& report) {
   std::string title = report.title.empty() ? report.scenario : report.title;
   if (!report.measured) return fmt::format("{}: {}. No witness measured what users saw.", title, report.state);
-  std::string served = report.rta_s < 0 ? "Users were not served again." : fmt::format("Users were served again after {}.", seconds_in_words(report.rta_s));
+  std::string served = report.rta_s < 0
+                           ? "Users were not served again."
+                           : fmt::format("Users were served again after {}.", seconds_in_words(report.rta_s));
   std::string all = count_in_words(report.rpa.acknowledged);
   if (report.rpa.lost == 0) return fmt::format("{} None of {} acknowledged writes is lost.", served, all);
-  return fmt::format("{} {} of {} acknowledged writes {} lost, the oldest {} old.", served, count_in_words(report.rpa.lost), all,
-                     report.rpa.lost == 1 ? "is" : "are", seconds_in_words(report.rpa.oldest_lost_age_s));
+  return fmt::format("{} {} of {} acknowledged writes {} lost, the oldest {} old.", served,
+                     count_in_words(report.rpa.lost), all, report.rpa.lost == 1 ? "is" : "are",
+                     seconds_in_words(report.rpa.oldest_lost_age_s));
 }
 
 }  // namespace lifeboat

@@ -42,7 +42,8 @@ int free_port() {
 pid_t start(std::vector<std::string> argv, const std::string& log) {
   argv.front() = kBin + argv.front();
   if (getuid() == 0) {
-    argv.insert(argv.begin(), {"/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig", "KILL"});
+    argv.insert(argv.begin(),
+                {"/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig", "KILL"});
   }
   std::vector<char*> words;
   for (std::string& word : argv) words.push_back(word.data());
@@ -60,7 +61,8 @@ class DirectWitnessTest : public testing::Test {
  protected:
   void SetUp() override {
     if (!fs::exists(kBin + "postgres")) GTEST_SKIP() << "PostgreSQL 15 is not installed";
-    if (getuid() == 0 && (getpwnam("postgres") == nullptr || !fs::exists("/usr/bin/setpriv"))) GTEST_SKIP() << "no user postgres, or no setpriv";
+    if (getuid() == 0 && (getpwnam("postgres") == nullptr || !fs::exists("/usr/bin/setpriv")))
+      GTEST_SKIP() << "no user postgres, or no setpriv";
     char pattern[] = "/tmp/lifeboat-direct-XXXXXX";
     folder_ = mkdtemp(pattern);
     if (const passwd* user = getpwnam("postgres"); user != nullptr && getuid() == 0) {
@@ -84,8 +86,18 @@ class DirectWitnessTest : public testing::Test {
     waitpid(start(std::move(argv), log("tools")), &status, 0);
     ASSERT_EQ(status, 0) << name << ": " << read_file(log("tools")).value_or("");
   }
+  bool ready(int port) const {
+    for (MonoTime late = boot_now() + 20s; boot_now() < late; std::this_thread::sleep_for(20ms)) {
+      int status = -1;
+      waitpid(start({"pg_isready", "-q", "-h", "127.0.0.1", "-p", std::to_string(port)}, log("tools")), &status, 0);
+      if (status == 0) return true;
+    }
+    return false;
+  }
   pid_t serve(const std::string& name, int port) const {
-    return start({"postgres", "-D", folder_ + "/" + name, "-p", std::to_string(port), "-h", "127.0.0.1", "-k", folder_, "-c", "fsync=off"}, log(name));
+    return start({"postgres", "-D", folder_ + "/" + name, "-p", std::to_string(port), "-h", "127.0.0.1", "-k", folder_,
+                  "-c", "fsync=off"},
+                 log(name));
   }
   std::string log(const std::string& name) const { return folder_ + "/" + name + ".log"; }
   std::string acks_file(const std::string& member) const { return folder_ + "/" + member + ".jsonl"; }
@@ -117,14 +129,20 @@ TEST_F(DirectWitnessTest, SeesWhichServerTakesWritesAndWhenAnotherOneBegins) {
   std::vector<std::thread> witnesses;
   for (const char* member_name : {"a", "b"}) {
     witnesses.emplace_back([&, member_name] {
-      EXPECT_EQ(run_direct_witness({.plan = plan, .secrets_dir = folder_, .service = "database", .member = member_name, .out = acks_file(member_name)}), 0);
+      EXPECT_EQ(run_direct_witness({.plan = plan,
+                                    .secrets_dir = folder_,
+                                    .service = "database",
+                                    .member = member_name,
+                                    .out = acks_file(member_name)}),
+                0);
     });
   }
   // It waits for its server to come up, and makes its table.
   EXPECT_TRUE(acknowledged("a", 10)) << read_file(log("a")).value_or("");
-  run({"pg_basebackup", "-D", folder_ + "/b", "-h", "127.0.0.1", "-p", std::to_string(one), "-U", "postgres", "-R", "-c", "fast", "--no-sync"});
+  run({"pg_basebackup", "-D", folder_ + "/b", "-h", "127.0.0.1", "-p", std::to_string(one), "-U", "postgres", "-R",
+       "-c", "fast", "--no-sync"});
   standby_ = serve("b", two);
-  run({"pg_ctl", "status", "-D", folder_ + "/b"});
+  EXPECT_TRUE(ready(two)) << read_file(log("b")).value_or("");
   size_t before = acks("a").size();
   EXPECT_TRUE(acknowledged("a", before + 25));
   EXPECT_TRUE(acks("b").empty()) << "a standby takes no writes";
@@ -142,7 +160,9 @@ TEST_F(DirectWitnessTest, SeesWhichServerTakesWritesAndWhenAnotherOneBegins) {
 
 TEST_F(DirectWitnessTest, RefusesAMemberThatThePlanDoesNotHave) {
   Plan plan;
-  EXPECT_EQ(run_direct_witness({.plan = plan, .secrets_dir = folder_, .service = "database", .member = "a", .out = acks_file("a")}), 2);
+  EXPECT_EQ(run_direct_witness(
+                {.plan = plan, .secrets_dir = folder_, .service = "database", .member = "a", .out = acks_file("a")}),
+            2);
 }
 
 }  // namespace

@@ -8,12 +8,14 @@ namespace lifeboat {
 
 std::string fill_in(std::string text, const std::string& id, const std::string& key) {
   for (const auto& [name, value] : {std::pair<std::string_view, const std::string&>{"${id}", id}, {"${key}", key}}) {
-    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + value.size())) text.replace(at, name.size(), value);
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + value.size()))
+      text.replace(at, name.size(), value);
   }
   return text;
 }
 
-UsersPath::UsersPath(const Plan& plan, HttpClient& http, std::string token) : plan_(plan), http_(http), token_(std::move(token)) {
+UsersPath::UsersPath(const Plan& plan, HttpClient& http, std::string token)
+    : plan_(plan), http_(http), token_(std::move(token)) {
   port_ = plan.journey->port;
   const auto* dns = service_as<DnsService>(plan_, plan.journey->entry.text);
   if (dns == nullptr) return;
@@ -30,7 +32,8 @@ Task<Result<std::string>> UsersPath::resolve(Deadline deadline) {
     auto asking = query_a(server, name_, recursive_, deadline);
     auto answer = co_await std::move(asking);
     if (!answer) co_return std::unexpected(std::move(answer).error());
-    if (answer->addresses.empty()) co_return fail(ErrorKind::unreachable, fmt::format("{} has no address: {}", name_, answer->rcode));
+    if (answer->addresses.empty())
+      co_return fail(ErrorKind::unreachable, fmt::format("{} has no address: {}", name_, answer->rcode));
     addresses_ = answer->addresses;
     valid_until_ = boot_now() + answer->ttl;
   }

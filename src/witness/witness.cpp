@@ -1,7 +1,7 @@
 #include "witness/witness.hpp"
 
-#include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
+#include <boost/asio/signal_set.hpp>
 
 #include <csignal>
 #include <cstdio>
@@ -40,7 +40,9 @@ class Lines {
   std::FILE* file_;
 };
 
-void report_failure(std::string_view task, std::string_view what) { fmt::print(stderr, "witness: {}: {}\n", task, what); }
+void report_failure(std::string_view task, std::string_view what) {
+  fmt::print(stderr, "witness: {}: {}\n", task, what);
+}
 
 // At a signal: begin nothing more, let what is under way come to its end, stop.
 Task<> end_at_signal(asio::signal_set& signals, Scope& scope, std::string name, asio::io_context& context) {
@@ -73,7 +75,10 @@ Result<std::string> token_of(const Plan& plan, const std::string& secrets_dir) {
 class Witness {
  public:
   Witness(asio::io_context& context, const WitnessOptions& options, std::string token, std::string api_token)
-      : options_(options), path_(options.plan, http_, std::move(token)), api_token_(std::move(api_token)), lines_(options.out),
+      : options_(options),
+        path_(options.plan, http_, std::move(token)),
+        api_token_(std::move(api_token)),
+        lines_(options.out),
         scope_(context.get_executor(), report_failure) {}
 
   bool usable() const { return lines_.usable(); }
@@ -135,8 +140,9 @@ class Witness {
     std::string id = std::to_string(number);
     measure::Sample sample = begin(number);
     std::string body = sample.write ? fill_in(journey.write_body, id, sample.key) : std::string();
-    auto asking = path_.ask(sample.write ? "POST" : "GET", fill_in(sample.write ? journey.write : journey.read, id, sample.key),
-                            std::move(body), Deadline::after(kPatience), true);
+    auto asking =
+        path_.ask(sample.write ? "POST" : "GET", fill_in(sample.write ? journey.write : journey.read, id, sample.key),
+                  std::move(body), Deadline::after(kPatience), true);
     Asked asked = co_await std::move(asking);
     sample.address = asked.address;
     sample.status = asked.answer ? asked.answer->status : 0;
@@ -153,9 +159,10 @@ class Witness {
       MonoTime now = boot_now();
       auto latency = measure::latency_of(window, now - kLiveWindow - kPatience, now);
       auto failed = std::ranges::count_if(window, [](const measure::Sample& sample) { return !sample.ok; });
-      JsonObject seen{{"error_rate", window.empty() ? 0.0 : static_cast<double>(failed) / static_cast<double>(window.size())},
-                      {"p95_ms", latency.p95_ms},
-                      {"rps", static_cast<double>(window.size()) / to_seconds(kLiveWindow)}};
+      JsonObject seen{
+          {"error_rate", window.empty() ? 0.0 : static_cast<double>(failed) / static_cast<double>(window.size())},
+          {"p95_ms", latency.p95_ms},
+          {"rps", static_cast<double>(window.size()) / to_seconds(kLiveWindow)}};
       HttpRequest request;
       request.method = "POST";
       request.url = options_.report_to + "/api/witness";
@@ -168,7 +175,8 @@ class Witness {
   }
 };
 
-Task<> look_for(UsersPath& path, const Journey& journey, std::vector<std::string>& left, Verified& out, Deadline deadline) {
+Task<> look_for(UsersPath& path, const Journey& journey, std::vector<std::string>& left, Verified& out,
+                Deadline deadline) {
   while (!left.empty()) {
     std::string key = std::move(left.back());
     left.pop_back();
@@ -188,7 +196,8 @@ Task<> look_for(UsersPath& path, const Journey& journey, std::vector<std::string
 
 class DirectWitness {
  public:
-  DirectWitness(const DirectOptions& options, PgParams params) : options_(options), params_(std::move(params)), lines_(options.out) {}
+  DirectWitness(const DirectOptions& options, PgParams params)
+      : options_(options), params_(std::move(params)), lines_(options.out) {}
   bool usable() const { return lines_.usable(); }
 
   Task<> ask_for_ever() {
@@ -222,7 +231,9 @@ class DirectWitness {
     }
     std::string member_name = options_.member;
     if (!table_) {
-      auto making = connection_->query("CREATE TABLE IF NOT EXISTS lifeboat_witness (member text, at timestamptz DEFAULT clock_timestamp())", {}, deadline);
+      auto making = connection_->query(
+          "CREATE TABLE IF NOT EXISTS lifeboat_witness (member text, at timestamptz DEFAULT clock_timestamp())", {},
+          deadline);
       table_ = (co_await std::move(making)).has_value();
       // A standby says that it is read-only; the table comes by replication.
       if (!table_) co_return connection_->usable();
@@ -298,7 +309,9 @@ int run_verify(const VerifyCommand& command) {
     std::ranges::sort(of);
     return JsonArray(of.begin(), of.end());
   };
-  JsonObject found{{"acknowledged", keys.size()}, {"present", verified->present}, {"missing", list(verified->missing)},
+  JsonObject found{{"acknowledged", keys.size()},
+                   {"present", verified->present},
+                   {"missing", list(verified->missing)},
                    {"unknown", list(verified->unknown)}};
   std::string answer = to_pretty_text(found) + "\n";
   if (command.out.empty()) {
@@ -317,8 +330,10 @@ int run_direct_witness(const DirectOptions& options) {
     return 2;
   }
   Secrets secrets(options.secrets_dir);
-  PgParams params{{"host", address_of(options.plan, where->host.text)}, {"port", std::to_string(where->port)},
-                  {"dbname", service->database}, {"user", service->user}};
+  PgParams params{{"host", address_of(options.plan, where->host.text)},
+                  {"port", std::to_string(where->port)},
+                  {"dbname", service->database},
+                  {"user", service->user}};
   if (service->password) {
     auto password = secrets.get(*service->password);
     if (!password) {

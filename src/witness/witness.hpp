@@ -40,10 +40,10 @@ Result<Verified> verify_writes(const VerifyOptions& options);
 struct VerifyCommand {
   Plan plan;
   std::string secrets_dir;
-  std::string samples;            // file that run_witness wrote
-  std::optional<MonoTime> from;   // only writes acknowledged from here …
-  std::optional<MonoTime> to;     // … to before here
-  std::string out;                // file for the answer; empty: standard output
+  std::string samples;           // file that run_witness wrote
+  std::optional<MonoTime> from;  // only writes acknowledged from here …
+  std::optional<MonoTime> to;    // … to before here
+  std::string out;               // file for the answer; empty: standard output
 };
 // Reads the samples, looks for every acknowledged write and writes {"acknowledged", "present", "missing", "unknown"}:
 // two numbers and two lists of keys. Gives the exit code: 0 when it could look, whatever it found; 2 when it could not.

@@ -42,7 +42,8 @@ int bound_socket(int type, uint16_t port, int* given = nullptr, const char* addr
 // Answers every question with one address, which the test may change.
 class NameServer {
  public:
-  explicit NameServer(uint8_t ttl) : ttl_(ttl), socket_(bound_socket(SOCK_DGRAM, 0, &port)), thread_([this] { serve(); }) {}
+  explicit NameServer(uint8_t ttl)
+      : ttl_(ttl), socket_(bound_socket(SOCK_DGRAM, 0, &port)), thread_([this] { serve(); }) {}
   ~NameServer() {
     ending_ = true;
     thread_.join();
@@ -126,7 +127,8 @@ class WebServer {
     pollfd watched{client, POLLIN, 0};
     auto whole = [&] {
       size_t end = text.find("\r\n\r\n"), length = text.find("Content-Length: ");
-      return end != text.npos && text.size() >= end + 4 + (length == text.npos ? 0 : std::stoul(text.substr(length + 16)));
+      return end != text.npos &&
+             text.size() >= end + 4 + (length == text.npos ? 0 : std::stoul(text.substr(length + 16)));
     };
     while (!ending_) {
       if (poll(&watched, 1, 20) <= 0) continue;
@@ -166,8 +168,13 @@ class WitnessTest : public testing::Test {
     out.hosts.add("ns", Host{.address = "127.0.0.1"});
     DnsService dns{.name = "notes.test", .zone = "notes.test", .server = {"ns"}, .port = names.port};
     out.services.add("entry", dns);
-    out.journey = Journey{.entry = {"entry"}, .port = web.port, .rate = rate, .read = "/notes", .write = "/notes",
-                          .write_body = "${key}", .verify = "/notes/${key}"};
+    out.journey = Journey{.entry = {"entry"},
+                          .port = web.port,
+                          .rate = rate,
+                          .read = "/notes",
+                          .write = "/notes",
+                          .write_body = "${key}",
+                          .verify = "/notes/${key}"};
     return out;
   }
 
@@ -229,7 +236,8 @@ TEST_F(WitnessTest, WhatCannotBeAskedIsUnknownAndNotMissing) {
   NameServer names(60);
   WebServer web;
   web.away = true;
-  auto verified = verify_writes({.plan = plan(names, web, 1), .secrets_dir = folder_, .keys = {"a", "b"}, .patience = Duration{600}});
+  auto verified = verify_writes(
+      {.plan = plan(names, web, 1), .secrets_dir = folder_, .keys = {"a", "b"}, .patience = Duration{600}});
   ASSERT_TRUE(verified);
   EXPECT_TRUE(verified->missing.empty());
   EXPECT_EQ(verified->unknown.size(), 2u);

@@ -30,7 +30,8 @@ Response add(Database& database, const std::string& body) {
   std::string key = object ? json_member(body, "key") : body, text = object ? json_member(body, "text") : std::string();
   if (key.empty() || key.size() > 200) return {400, R"({"error":"the key of a note is 1 to 200 bytes"})"};
   // The same key twice is one note, so a client that heard no answer may ask again.
-  auto done = database.query("INSERT INTO notes (key, text) VALUES ($1, $2) ON CONFLICT DO NOTHING", {key, text}, 1300ms);
+  auto done =
+      database.query("INSERT INTO notes (key, text) VALUES ($1, $2) ON CONFLICT DO NOTHING", {key, text}, 1300ms);
   if (!done) return {503, R"({"error":"the outcome is not known; the same note may be sent again"})"};
   return {201, R"({"key":)" + json_text(key) + "}"};
 }

@@ -14,6 +14,14 @@ std::vector<std::string> proposals_of(const Decision& row) {
   return out;
 }
 
+// Whether a run for that cause ("signal/subject") gives way to this signal.
+bool gives_way(const Plan& plan, const ActiveRun& run, const RaisedNow& signal) {
+  const Signal* larger = plan.signals.find(signal.signal);
+  const Signal* smaller = plan.signals.find(std::string_view(run.cause).substr(0, run.cause.find('/')));
+  if (larger == nullptr || smaller == nullptr || !run.by_itself) return false;
+  return std::holds_alternative<RegionLostSignal>(*larger) && !std::holds_alternative<RegionLostSignal>(*smaller);
+}
+
 bool applies(const Scenario& scenario, const std::string& subject) {
   return scenario.applies_to.empty() || std::ranges::find(scenario.applies_to, subject) != scenario.applies_to.end();
 }
@@ -49,8 +57,12 @@ Decided decide(const Plan& plan, const RaisedNow& signal, const History& history
   const Scenario* scenario = plan.scenarios.find(row->automatic->text);
   if (scenario == nullptr) return propose(fmt::format("there is no scenario {}", row->automatic->text));
   if (!applies(*scenario, signal.subject)) return propose(fmt::format("{} does not apply to {}", row->automatic->text, signal.subject));
-  if (!history.active.empty()) {
-    const ActiveRun& run = history.active.front();
+  for (const ActiveRun& run : history.active) {
+    if (gives_way(plan, run, signal)) {
+      decided.superseded.push_back(run.id);
+      continue;
+    }
+    decided.superseded.clear();
     return propose(fmt::format("{} ({}) is under way; a second run could work against it", run.id, run.scenario));
   }
   if (plan.safety.automatic_runs) {

@@ -19,6 +19,7 @@ struct ActiveRun {
   std::string id;
   std::string scenario;
   std::string cause;  // "signal/subject"
+  bool by_itself = false;  // the decision matrix started it
 };
 
 struct History {
@@ -32,9 +33,12 @@ struct Decided {
   Verdict verdict = Verdict::nothing;
   std::string scenario;                // to start, or the first that is proposed
   std::vector<std::string> proposals;  // scenarios that people may start
+  std::vector<std::string> superseded;  // runs to be ended first
   std::string reason;
 };
 
+// A lost region is a larger cause than an endpoint or a database in it: a run that was started by itself for one of those gives
+// way to the region's, so that a recovery that was too small never stands in the way of the one that is needed.
 Decided decide(const Plan& plan, const RaisedNow& signal, const History& history, MonoTime now);
 
 // The cause by which two runs are known to be for the same thing.

@@ -46,6 +46,19 @@ TEST(Decision, ProposesWhereTheMatrixHasNoAutomaticColumn) {
   EXPECT_EQ(decided.scenario, "rebuild");
 }
 
+TEST(Decision, ALostRegionSupersedesASmallerRunThatStartedByItself) {
+  Plan plan = small_plan();
+  plan.signals.add("region-failure", RegionLostSignal{});
+  plan.signals.add("api-timeout", EndpointSignal{});
+  History history{.active = {{"R-1", "api-failover", "api-timeout/api", true}}};
+  Decided decided = decide(plan, {"region-failure", "east", "vantage points"}, history, at(0));
+  EXPECT_EQ(decided.verdict, Verdict::start);
+  EXPECT_EQ(decided.superseded, std::vector<std::string>{"R-1"});
+  // What a person started is not taken out of their hands.
+  history.active.front().by_itself = false;
+  EXPECT_EQ(decide(plan, {"region-failure", "east", "vantage points"}, history, at(0)).verdict, Verdict::propose);
+}
+
 TEST(Decision, SaysSoWhenThereIsNoRow) {
   EXPECT_EQ(decide(small_plan(), {"unheard-of", "", "x"}, {}, at(0)).verdict, Verdict::nothing);
 }

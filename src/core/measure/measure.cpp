@@ -93,7 +93,8 @@ void find_all_served(const std::vector<const Sample*>& after, MonoTime fault, Re
     bool steady = first != nullptr && (next == after.end() || (*next)->sent - first->done >= kSteady);
     if (steady) {
       out.all_served = to_duration(first->done - fault);
-      out.failed_later = static_cast<size_t>(std::count_if(next, after.end(), [](const Sample* sample) { return !sample->ok; }));
+      out.failed_later =
+          static_cast<size_t>(std::count_if(next, after.end(), [](const Sample* sample) { return !sample->ok; }));
       return;
     }
     failure = next;
@@ -139,8 +140,11 @@ std::vector<Stretch> stretches_of(std::vector<Ack> acks) {
 }  // namespace
 
 Json encode_sample(const Sample& sample) {
-  JsonObject out{{"kind", sample.write ? "write" : "read"}, {"sent_ns", count_of(sample.sent)}, {"done_ns", count_of(sample.done)},
-                 {"ok", sample.ok}, {"status", sample.status}};
+  JsonObject out{{"kind", sample.write ? "write" : "read"},
+                 {"sent_ns", count_of(sample.sent)},
+                 {"done_ns", count_of(sample.done)},
+                 {"ok", sample.ok},
+                 {"status", sample.status}};
   if (!sample.key.empty()) out["key"] = sample.key;
   if (!sample.error.empty()) out["error"] = sample.error;
   if (!sample.address.empty()) out["address"] = sample.address;
@@ -149,9 +153,14 @@ Json encode_sample(const Sample& sample) {
 
 Result<std::vector<Sample>> read_samples(std::string_view json_lines) {
   return read_lines<Sample>(json_lines, [](const Json& line) {
-    return Sample{.sent = at(line, "sent_ns"), .done = at(line, "done_ns"), .write = text_or(line, "kind") == "write",
-                  .key = text_or(line, "key"), .ok = bool_or(line, "ok"), .status = static_cast<int>(int_or(line, "status")),
-                  .error = text_or(line, "error"), .address = text_or(line, "address")};
+    return Sample{.sent = at(line, "sent_ns"),
+                  .done = at(line, "done_ns"),
+                  .write = text_or(line, "kind") == "write",
+                  .key = text_or(line, "key"),
+                  .ok = bool_or(line, "ok"),
+                  .status = static_cast<int>(int_or(line, "status")),
+                  .error = text_or(line, "error"),
+                  .address = text_or(line, "address")};
   });
 }
 
@@ -199,7 +208,8 @@ Duration longest_write_gap(const std::vector<Sample>& samples, MonoTime from, Mo
 Latency latency_of(const std::vector<Sample>& samples, MonoTime from, MonoTime to) {
   std::vector<double> times;
   for (const Sample& sample : samples) {
-    if (sample.ok && sample.sent >= from && sample.sent < to) times.push_back(to_seconds(sample.done - sample.sent) * 1000);
+    if (sample.ok && sample.sent >= from && sample.sent < to)
+      times.push_back(to_seconds(sample.done - sample.sent) * 1000);
   }
   if (times.empty()) return {};
   std::ranges::sort(times);
@@ -210,8 +220,8 @@ Latency latency_of(const std::vector<Sample>& samples, MonoTime from, MonoTime t
   return {rank(0.50), rank(0.95), rank(0.99)};
 }
 
-Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from, MonoTime to,
-                  MonoTime fault) {
+Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from,
+                  MonoTime to, MonoTime fault) {
   Loss out;
   std::set<std::string_view> gone(missing.begin(), missing.end());
   std::vector<const Sample*> lost;
@@ -236,8 +246,8 @@ DoubleAcks double_acknowledged(const std::map<std::string, std::vector<Ack>>& by
     for (size_t other = 0; other < servers.size(); ++other) {
       if (one == other) continue;
       for (const Stretch& b : servers[other].second) {
-        out.count += static_cast<size_t>(
-            std::ranges::count_if(*servers[one].first, [&](const Ack& ack) { return ack.done >= b.from && ack.done <= b.to; }));
+        out.count += static_cast<size_t>(std::ranges::count_if(
+            *servers[one].first, [&](const Ack& ack) { return ack.done >= b.from && ack.done <= b.to; }));
         if (other < one) continue;
         for (const Stretch& a : servers[one].second) {
           MonoTime from = std::max(a.from, b.from), to = std::min(a.to, b.to);

@@ -58,7 +58,7 @@ struct Recovery {
   std::optional<Duration> all_served;    // after the fault: first moment from which all succeed, for 2 s or to the end
   size_t failed_later = 0;               // journeys that failed nevertheless after that
   size_t journeys = 0;
-  double error_rate = 0;                 // of these
+  double error_rate = 0;  // of these
 };
 // Looks at journeys from `fault` to `until`; earlier ones only for the last good answer.
 Recovery measure_recovery(const std::vector<Sample>& samples, MonoTime fault, MonoTime until);
@@ -77,13 +77,14 @@ Latency latency_of(const std::vector<Sample>& samples, MonoTime from, MonoTime t
 struct Loss {
   size_t acknowledged = 0;
   size_t lost = 0;
-  std::optional<Duration> oldest_age;  // from the oldest lost write to the fault, or to the newest lost one if that is later
-  std::vector<std::string> keys;       // the lost ones, oldest first
+  std::optional<Duration>
+      oldest_age;                 // from the oldest lost write to the fault, or to the newest lost one if that is later
+  std::vector<std::string> keys;  // the lost ones, oldest first
 };
 // Writes acknowledged in [from, to), and which of their keys are missing. A server that is cut off may acknowledge for a
 // while after the fault; what it took then is lost too and lengthens the age.
-Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from, MonoTime to,
-                  MonoTime fault);
+Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from,
+                  MonoTime to, MonoTime fault);
 
 struct DoubleAcks {
   Duration time{};   // in which two servers acknowledged writes, at least 1 ms for each two stretches that touch

@@ -20,10 +20,20 @@ std::vector<Sample> history(int64_t from, int64_t to, int64_t down, int64_t up) 
 }
 
 Sample good(int64_t sent, int64_t done, bool write = false) {
-  return {.sent = at(sent), .done = at(done), .write = write, .key = write ? "k" + std::to_string(sent) : "", .ok = true, .status = 200};
+  return {.sent = at(sent),
+          .done = at(done),
+          .write = write,
+          .key = write ? "k" + std::to_string(sent) : "",
+          .ok = true,
+          .status = 200};
 }
 Sample bad(int64_t sent, int64_t done, bool write = false) {
-  return {.sent = at(sent), .done = at(done), .write = write, .key = write ? "k" + std::to_string(sent) : "", .ok = false, .status = 503};
+  return {.sent = at(sent),
+          .done = at(done),
+          .write = write,
+          .key = write ? "k" + std::to_string(sent) : "",
+          .ok = false,
+          .status = 503};
 }
 
 TEST(Measure, RecoveryTimeIsFromTheLastGoodAnswerToTheNext) {
@@ -119,8 +129,8 @@ TEST(Measure, TimeInWhichNobodyAsksIsNoOutage) {
 
 TEST(Measure, SlowAnswersThatOverlapAreOneWait) {
   // Three asked while the server hung; all were answered at once when it went on.
-  Recovery recovery = measure_recovery({good(0, 10), good(100, 1'500), good(600, 1'500), good(1'100, 1'500), good(1'600, 1'610)},
-                                       at(50), at(5'000));
+  Recovery recovery = measure_recovery(
+      {good(0, 10), good(100, 1'500), good(600, 1'500), good(1'100, 1'500), good(1'600, 1'610)}, at(50), at(5'000));
   EXPECT_EQ(recovery.rta, Duration{1'400});
 }
 
