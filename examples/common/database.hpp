@@ -1,6 +1,6 @@
 // PostgreSQL for the example programs: a small pool of connections to whichever server of a list takes writes. After a
-// failover it is at the new one some tens of milliseconds after its promotion; requests that wait for one get it in turn
-// instead of all connecting at once.
+// failover it is at the new one some tens of milliseconds after its promotion; requests that wait for one get it in
+// turn instead of all connecting at once.
 #pragma once
 
 #include <condition_variable>
@@ -17,8 +17,8 @@ class Database {
   // Throws std::runtime_error when it cannot be read.
   explicit Database(const std::string& url);
 
-  // One statement with parameters. Nothing when it could not be carried out in `within`, or nobody knows whether it was.
-  // It is sent again after a lost connection, so it must bear being carried out twice.
+  // One statement with parameters. Nothing when it could not be carried out in `within`, or nobody knows whether it
+  // was. It is sent again after a lost connection, so it must bear being carried out twice.
   std::optional<Rows> query(const std::string& sql, const std::vector<std::string>& params,
                             std::chrono::milliseconds within);
 

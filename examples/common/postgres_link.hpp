@@ -24,8 +24,8 @@ using Connection = std::unique_ptr<PGconn, CloseConnection>;
 // What libpq needs to reach one server.
 using Server = std::vector<std::pair<std::string, std::string>>;
 
-// Every server that a URL names: postgresql://user:password@one:5432,two:5432/name. Throws std::runtime_error when libpq
-// cannot read it.
+// Every server that a URL names: postgresql://user:password@one:5432,two:5432/name. Throws std::runtime_error when
+// libpq cannot read it.
 std::vector<Server> servers_of(const std::string& url);
 
 // Begins a connection; the caller drives it by PQconnectPoll.

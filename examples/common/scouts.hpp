@@ -1,6 +1,6 @@
-// One connection to each server of a list, kept only to ask it whether it takes writes: seldom while one does, many times
-// a second while none does. A standby that is promoted is known within some 20 ms, without a new connection and its
-// password check; a server that hangs is known by the silence of its scout.
+// One connection to each server of a list, kept only to ask it whether it takes writes: seldom while one does, many
+// times a second while none does. A standby that is promoted is known within some 20 ms, without a new connection and
+// its password check; a server that hangs is known by the silence of its scout.
 #pragma once
 
 #include <atomic>
@@ -13,8 +13,8 @@ namespace example {
 
 class Scouts {
  public:
-  // `tell(server, takes_writes)` is called on the scouts' own thread: true each time a server says that it takes writes,
-  // false when it was lost or says that it is a standby.
+  // `tell(server, takes_writes)` is called on the scouts' own thread: true each time a server says that it takes
+  // writes, false when it was lost or says that it is a standby.
   using Tell = std::function<void(size_t server, bool takes_writes)>;
   Scouts(const std::vector<Server>& servers, Tell tell);
   ~Scouts();

@@ -1,4 +1,5 @@
-// The example services against real PostgreSQL servers on loopback: a primary and its standby, killed, hung and promoted.
+// The example services against real PostgreSQL servers on loopback: a primary that is killed or hangs, and its standby
+// that is promoted.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -8,6 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -165,6 +169,7 @@ class World {
   }
   ~World() {
     service_.reset();
+    EXPECT_EQ(log().find("Sanitizer"), std::string::npos) << log();
     for (auto* server : {&primary, &standby}) {
       if (*server) (*server)->signal_all(SIGCONT);
       server->reset();
@@ -271,6 +276,37 @@ TEST_F(ExampleServices, TheApiIsAtThePromotedStandbyAtOnceAfterItsPrimaryWasKill
   EXPECT_LT(*took, 500ms);
   EXPECT_EQ(ask(world->port, "GET", "/api/photo-analyses/before").status, 200);
   std::printf("served %ld ms after the promotion\n", static_cast<long>(took->count()));
+}
+
+TEST_F(ExampleServices, ManyWhoWaitAllGetTheirTurnAfterThePromotion) {
+  auto world = dating();
+  ASSERT_TRUE(world->ready()) << world->log();
+  constexpr int kUsers = 30;
+  std::atomic<bool> ending = false;
+  std::array<std::atomic<int>, kUsers> answered{};
+  std::vector<std::thread> users;
+  for (int user = 0; user < kUsers; ++user) {
+    users.emplace_back([&, user] {
+      for (int number = 0; !ending; ++number) {
+        if (write(*world, std::to_string(user) + "-" + std::to_string(number)).status == 201) ++answered[user];
+      }
+    });
+  }
+  auto all_answered = [&] {
+    auto begin = Clock::now();
+    for (auto& count : answered) count = 0;
+    while (std::ranges::any_of(answered, [](const auto& count) { return count == 0; }) && Clock::now() - begin < 10s)
+      std::this_thread::sleep_for(5ms);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+  };
+  EXPECT_LT(all_answered(), 10s) << world->log();
+  world->primary->kill_now();
+  world->promote();
+  auto took = all_answered();
+  ending = true;
+  for (std::thread& user : users) user.join();
+  EXPECT_LT(took, 2s) << world->log();
+  std::printf("all of %d served %ld ms after the promotion\n", kUsers, static_cast<long>(took.count()));
 }
 
 TEST_F(ExampleServices, AHungPrimaryNeitherHoldsUpHealthNorTheWayToTheStandby) {

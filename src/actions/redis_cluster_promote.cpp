@@ -96,7 +96,9 @@ void read_shards(ClusterView& view, const std::string& region) {
     Shard shard{.slots = node.slot_text, .master_id = node.id, .master = name_of_node(view.probes, node)};
     view.slots += node.slots;
     for (const ClusterProbe& probe : view.probes) {
-      if (!probe.serves_slots() || probe.self().id != node.id) continue;
+      // A promotion is known to the one promoted some milliseconds before the eyes hear of it; the newer epoch counts.
+      bool successor = probe.serves_slots() && probe.self().slot_text == node.slot_text && probe.self().epoch > node.epoch;
+      if (!probe.serves_slots() || (probe.self().id != node.id && !successor)) continue;
       shard.master_answers = true;
       shard.in_place = probe.member.region == region;
     }
@@ -198,10 +200,9 @@ Task<Result<void>> ClusterPromote::take_over(ClusterView* view, Deadline deadlin
   }
   if (replies.empty()) co_return Result<void>{};
   // From here on there is a majority again, which can vote for what is left.
-  auto nobody_left = [](const ClusterView& now) {
-    return std::ranges::none_of(now.shards, [](const Shard& shard) { return shard.method == Method::takeover; });
-  };
-  co_return co_await settle(view, nobody_left, deadline);
+  int goal = view->in_place + static_cast<int>(replies.size());
+  auto all_taken = [goal](const ClusterView& now) { return now.in_place >= goal; };
+  co_return co_await settle(view, all_taken, deadline);
 }
 
 // One shard at a time: a master votes once in an epoch, so elections at the same time take each other's votes, and Redis

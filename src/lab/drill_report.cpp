@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "core/data/decode.hpp"
@@ -21,6 +22,7 @@ using DirectAcks = std::map<std::string, std::map<std::string, std::vector<measu
 MonoTime moment(int64_t ns) { return MonoTime(std::chrono::nanoseconds(ns)); }
 
 // Whole milliseconds: more digits than that say nothing.
+double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
 double in_seconds(Duration span) { return static_cast<double>(span.count()) / 1000.0; }
 
 std::optional<Duration> after(MonoTime at, MonoTime fault) {
@@ -126,8 +128,8 @@ JsonArray steps_of(const Json& run, double offset_s) {
     JsonObject line{{"id", text_or(step, "id")}, {"phase", text_or(step, "phase")}, {"status", text_or(step, "status")},
                     {"attempts", int_or(step, "attempts")}};
     bool began = member(step, "started_after_s").is_number();
-    line["started_after_s"] = began ? Json(number_or(step, "started_after_s") + offset_s) : Json(nullptr);
-    line["seconds"] = member(step, "seconds").is_number() ? Json(number_or(step, "seconds")) : Json(nullptr);
+    line["started_after_s"] = began ? Json(rounded(number_or(step, "started_after_s") + offset_s)) : Json(nullptr);
+    line["seconds"] = member(step, "seconds").is_number() ? Json(rounded(number_or(step, "seconds"))) : Json(nullptr);
     steps.push_back(std::move(line));
   }
   return steps;

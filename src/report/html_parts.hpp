@@ -15,7 +15,8 @@ std::string html_mark(std::string_view name);
 // The shapes themselves, once for a page.
 std::string_view html_shapes();
 std::string_view html_style();
-// Steps as bars by time after the fault, in their phases, with milestones and the objective. Empty without any step that began.
+// Steps as bars by time after the fault, in their phases, with milestones and the objective. Empty without any step
+// that began.
 std::string html_timeline_chart(const RunReport& report);
 
 }  // namespace lifeboat

@@ -90,8 +90,8 @@ class Witness {
     MonoTime next = boot_now();
     if (!options_.report_to.empty()) scope_.spawn("report", report_live());
     for (uint64_t number = 1;; ++number) {
-      // Open loop: what is slow shows as slow and holds nothing up. A world that answers nothing must not eat all memory;
-      // who is turned away for that is a user without an answer.
+      // Open loop: what is slow shows as slow and holds nothing up. A world that answers nothing must not eat all
+      // memory; who is turned away for that is a user without an answer.
       if (scope_.size() < kInFlight) {
         scope_.spawn("journey", travel(number));
       } else {

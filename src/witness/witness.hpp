@@ -1,6 +1,6 @@
-// The witness: a user with a stopwatch. It makes journeys at a fixed rate the way users do (name → address by a resolver,
-// honouring the time to live → load balancer → service → database), writes down each, and is told nothing of what
-// Lifeboat does. A slow answer does not hold up the next journey.
+// The witness: a user with a stopwatch. It makes journeys at a fixed rate the way users do (name → address by a
+// resolver, honouring the time to live → load balancer → service → database), writes down each, and is told nothing of
+// what Lifeboat does. A slow answer does not hold up the next journey.
 //
 // Output: JSON lines of core/measure's samples, each written when its answer came or its time was up.
 #pragma once
@@ -57,8 +57,8 @@ struct DirectOptions {
   std::string out;  // JSON lines of acks are appended
   Duration every{20};
 };
-// Asks one database server itself, again and again, to acknowledge a write: the proof of who takes writes when. Its rows
-// stand in a table of its own, lifeboat_witness. Until SIGTERM or SIGINT.
+// Asks one database server itself, again and again, to acknowledge a write: the proof of who takes writes when. Its
+// rows stand in a table of its own, lifeboat_witness. Until SIGTERM or SIGINT.
 int run_direct_witness(const DirectOptions& options);
 
 }  // namespace lifeboat

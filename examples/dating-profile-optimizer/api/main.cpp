@@ -1,5 +1,5 @@
-// The API of the reference platform: users, profiles, photo analyses and subscriptions in PostgreSQL, profiles cached in
-// Redis. An ordinary service that knows nothing of disaster recovery but how to reconnect.
+// The API of the reference platform: users, profiles, photo analyses and subscriptions in PostgreSQL, profiles cached
+// in Redis. An ordinary service that knows nothing of disaster recovery but how to reconnect.
 #include <cstdlib>
 
 #include "common/cache.hpp"

@@ -1,9 +1,9 @@
 // What users lost and for how long, computed from what a witness saw. Pure: samples in, figures out.
 //
-// Recovery time (RTA) is the longest time without a good answer that reaches past the fault; reads and writes are looked
-// at apart and the longer of both counts, so that a page that can be read does not hide writes that fail. Time in which
-// nobody asked is no outage. Data loss (RPA) is the acknowledged writes that are not there afterwards, and how far back
-// the oldest lies. Times are those of one machine's boot clock.
+// Recovery time (RTA) is the longest time without a good answer that reaches past the fault; reads and writes are
+// looked at apart and the longer of both counts, so that a page that can be read does not hide writes that fail. Time
+// in which nobody asked is no outage. Data loss (RPA) is the acknowledged writes that are not there afterwards, and how
+// far back the oldest lies. Times are those of one machine's boot clock.
 #pragma once
 
 #include <map>
@@ -81,8 +81,8 @@ struct Loss {
       oldest_age;                 // from the oldest lost write to the fault, or to the newest lost one if that is later
   std::vector<std::string> keys;  // the lost ones, oldest first
 };
-// Writes acknowledged in [from, to), and which of their keys are missing. A server that is cut off may acknowledge for a
-// while after the fault; what it took then is lost too and lengthens the age.
+// Writes acknowledged in [from, to), and which of their keys are missing. A server that is cut off may acknowledge for
+// a while after the fault; what it took then is lost too and lengthens the age.
 Loss measure_loss(const std::vector<Sample>& samples, const std::vector<std::string>& missing, MonoTime from,
                   MonoTime to, MonoTime fault);
 
