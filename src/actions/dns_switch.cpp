@@ -8,8 +8,8 @@
 namespace lifeboat {
 namespace {
 
-constexpr Duration kAsk{2'000};          // for one question
-constexpr Duration kResolverLook{100};   // between two questions to the resolver
+constexpr Duration kAsk{2'000};         // for one question
+constexpr Duration kResolverLook{100};  // between two questions to the resolver
 constexpr Duration kResolverGrace{1'000};
 constexpr int kDnsPort = 53;
 
@@ -83,8 +83,7 @@ Task<Result<DnsView>> DnsSwitch::look(World* world, Deadline deadline) {
   const auto* service = service_as<DnsService>(world->plan, params_.service.text);
   const Identifier* target = service == nullptr ? nullptr : service->targets.find(params_.to.text);
   if (target == nullptr) {
-    co_return fail(ErrorKind::invalid_input,
-                   fmt::format("{} has no target {}", params_.service.text, params_.to.text));
+    co_return fail(ErrorKind::invalid_input, fmt::format("{} has no target {}", params_.service.text, params_.to.text));
   }
   DnsView view;
   view.service = *service;
@@ -118,10 +117,10 @@ Task<Result<void>> DnsSwitch::change(World* world, DnsView view, Addresses expec
   CO_TRY(DnsAnswer after, co_await ask_authority(view.server, view.service.name, deadline));
   std::ranges::sort(wanted);
   if (after.addresses != wanted) {
-    co_return fail(ErrorKind::conflict,
-                   fmt::format("{} is {} after it was set to {}", view.service.name, text_of(after.addresses),
-                               text_of(wanted)),
-                   "is the name a CNAME? Then nothing can be put beside it");
+    co_return fail(
+        ErrorKind::conflict,
+        fmt::format("{} is {} after it was set to {}", view.service.name, text_of(after.addresses), text_of(wanted)),
+        "is the name a CNAME? Then nothing can be put beside it");
   }
   co_return Result<void>{};
 }
@@ -149,7 +148,9 @@ Task<Result<Observation>> DnsSwitch::observe(ActionContext context) {
     out.change = fmt::format("→ {}; caches keep the old address for at most {}", text_of(view.wanted),
                              format_span(view.now.ttl));
   }
-  out.data = {{"name", view.service.name}, {"now", encode(view.now.addresses)}, {"wanted", encode(view.wanted)},
+  out.data = {{"name", view.service.name},
+              {"now", encode(view.now.addresses)},
+              {"wanted", encode(view.wanted)},
               {"ttl_s", to_seconds(view.now.ttl)}};
   co_return out;
 }
@@ -158,8 +159,9 @@ Task<Result<Outcome>> DnsSwitch::apply(ActionContext context) {
   CO_TRY(DnsView view, co_await look(&context.world, context.deadline));
   Outcome out;
   double old_ttl_s = to_seconds(view.now.ttl);
-  out.data = {{"name", view.service.name}, {"old", encode(view.now.addresses)}, {"new", encode(view.wanted)},
-              {"changed", true}, {"ttl_s", to_seconds(view.service.ttl)}, {"caches_expired_after_s", old_ttl_s}};
+  out.data = {
+      {"name", view.service.name}, {"old", encode(view.now.addresses)},     {"new", encode(view.wanted)},
+      {"changed", true},           {"ttl_s", to_seconds(view.service.ttl)}, {"caches_expired_after_s", old_ttl_s}};
   if (view.now.addresses == view.wanted) {
     out.data.as_object()["changed"] = false;
     out.summary = fmt::format("{} leads to {} already", view.service.name, text_of(view.wanted));
@@ -177,7 +179,8 @@ Task<Result<Outcome>> DnsSwitch::apply(ActionContext context) {
   auto seen = co_await seen_by_resolver(&context.world, view, context.deadline);
   bool fresh = seen && *seen >= 0;
   out.data.as_object()["resolver_after_s"] = fresh ? Json(*seen) : Json(nullptr);
-  if (!seen) out.summary += fmt::format("; {} could not be asked: {}", view.service.resolver->text, seen.error().text());
+  if (!seen)
+    out.summary += fmt::format("; {} could not be asked: {}", view.service.resolver->text, seen.error().text());
   if (seen && !fresh) {
     out.summary += fmt::format("; {} still gives the old address after its TTL", view.service.resolver->text);
   }
@@ -188,7 +191,8 @@ Task<Result<Outcome>> DnsSwitch::undo(ActionContext context, Json applied) {
   CO_TRY(DnsView view, co_await look(&context.world, context.deadline));
   auto was = decode<Addresses>(member(applied, "old"));
   auto ours = decode<Addresses>(member(applied, "new"));
-  if (!was || !ours) co_return fail(ErrorKind::invalid_input, "the record of the switch does not say what was there before");
+  if (!was || !ours)
+    co_return fail(ErrorKind::invalid_input, "the record of the switch does not say what was there before");
   Outcome out;
   out.data = {{"name", view.service.name}, {"old", encode(*ours)}, {"new", encode(*was)}};
   if (!bool_or(applied, "changed", true) || view.now.addresses == *was) {
@@ -196,7 +200,8 @@ Task<Result<Outcome>> DnsSwitch::undo(ActionContext context, Json applied) {
     co_return out;
   }
   if (was->empty()) {
-    co_return fail(ErrorKind::refused, fmt::format("{} had no address before; it keeps {}", view.service.name, text_of(*ours)),
+    co_return fail(ErrorKind::refused,
+                   fmt::format("{} had no address before; it keeps {}", view.service.name, text_of(*ours)),
                    "a name is never left without an address; remove it by hand if that is meant");
   }
   // Only if it is still what the switch made it: the server itself compares.
@@ -212,12 +217,17 @@ const ActionDescriptor& dns_switch_action() {
       .name = "dns.switch",
       .summary = "Leads the users' name to another region.",
       .details =
-          "Observes the address at the authoritative server. Applies one signed dynamic update that replaces it, all or "
-          "nothing, and only if it is still what was observed (compare-and-set); then reads it back from the authoritative "
-          "server, which makes the switch done, and asks the service's resolver until it gives the new address, for at most "
-          "the old TTL and one second. Fails on a conflict when somebody else changed the name meanwhile, and is refused for "
+          "Observes the address at the authoritative server. Applies one signed dynamic update that replaces it, all "
+          "or "
+          "nothing, and only if it is still what was observed (compare-and-set); then reads it back from the "
+          "authoritative "
+          "server, which makes the switch done, and asks the service's resolver until it gives the new address, for at "
+          "most "
+          "the old TTL and one second. Fails on a conflict when somebody else changed the name meanwhile, and is "
+          "refused for "
           "a wrong key or a server that is not the zone's primary.\n\n"
-          "Caches keep the old address until its TTL ends (caches_expired_after_s), and some clients longer: DNS moves users, "
+          "Caches keep the old address until its TTL ends (caches_expired_after_s), and some clients longer: DNS moves "
+          "users, "
           "it fences nobody. Undo puts the old address back if the name is still what the switch made it.",
       .example = "{id: divert, uses: dns.switch, with: {service: entry, to: us-west-2}}",
       .can_undo = true,

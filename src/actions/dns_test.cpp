@@ -53,7 +53,8 @@ zone:
     zonefile-sync: 0
     journal-content: changes
     serial-policy: increment
-)", folder, port, kSecret);
+)",
+                                                        folder, port, kSecret);
     knot = TestProcess(kKnot, {"knotd", "-c", folder + "/knot.conf"}, folder + "/knot.log");
     world.add_secret("dns-key", kSecret);
     for (const char* region : {"east", "west"}) world.add_region(region);
@@ -64,8 +65,14 @@ zone:
     ASSERT_TRUE(eventually([&] { return ask("www.shop.test").authoritative; }));
   }
   void set_service(const std::string& name, const std::string& key_name, std::optional<Identifier> resolver) {
-    DnsService service{.name = name, .zone = "shop.test", .ttl = Duration{2'000}, .server = {"ns"}, .port = port,
-                       .key_name = key_name, .key = SecretRef{"dns-key"}, .resolver = resolver};
+    DnsService service{.name = name,
+                       .zone = "shop.test",
+                       .ttl = Duration{2'000},
+                       .server = {"ns"},
+                       .port = port,
+                       .key_name = key_name,
+                       .key = SecretRef{"dns-key"},
+                       .resolver = resolver};
     service.targets.add("east", Identifier{"lb-east"});
     service.targets.add("west", Identifier{"lb-west"});
     world.plan.services = {};
@@ -147,7 +154,8 @@ TEST_F(DnsSwitchAction, WaitsUntilTheResolverOfUsersHasTheNewAddress) {
 stub-zone:
   name: "shop.test"
   stub-addr: 127.0.0.1@{2}
-)", folder, address, port);
+)",
+                                                         folder, address, port);
   TestProcess unbound(kUnbound, {"unbound", "-d", "-c", folder + "/unbound.conf"}, folder + "/unbound.log");
   auto cached = [&] {
     auto answer = TestWorld::run(query_a({address, 53}, "www.shop.test", true, Deadline::after(Duration{500})));

@@ -6,7 +6,7 @@
 namespace lifeboat {
 namespace {
 
-constexpr Duration kLook{20};       // between two looks while a promotion settles
+constexpr Duration kLook{20};         // between two looks while a promotion settles
 constexpr Duration kElection{8'000};  // a failover with votes is given up by Redis itself after 5 s
 
 struct ClusterPromoteParams {
@@ -50,9 +50,9 @@ std::string_view word_of(Method method) {
 struct Shard {
   std::string slots;
   std::string master_id;
-  std::string master;        // member's name, or its address when it is none of ours
+  std::string master;  // member's name, or its address when it is none of ours
   bool master_answers = false;
-  bool in_place = false;     // its master is in the region
+  bool in_place = false;            // its master is in the region
   ClusterProbe* replica = nullptr;  // the best one in the region
   Method method = Method::coordinated;
 };
@@ -60,8 +60,8 @@ struct Shard {
 struct ClusterView {
   std::vector<ClusterProbe> probes;
   std::vector<Shard> shards;
-  int slots = 0;      // covered by the shards
-  bool ok = false;    // every member of the region that answers says cluster_state ok
+  int slots = 0;    // covered by the shards
+  bool ok = false;  // every member of the region that answers says cluster_state ok
   int in_place = 0;
 };
 
@@ -97,10 +97,11 @@ void read_shards(ClusterView& view, const std::string& region) {
     view.slots += node.slots;
     for (const ClusterProbe& probe : view.probes) {
       // A promotion is known to the one promoted some milliseconds before the eyes hear of it; the newer epoch counts.
-      bool successor = probe.serves_slots() && probe.self().slot_text == node.slot_text && probe.self().epoch > node.epoch;
+      bool successor =
+          probe.serves_slots() && probe.self().slot_text == node.slot_text && probe.self().epoch > node.epoch;
       if (!probe.serves_slots() || (probe.self().id != node.id && !successor)) continue;
       shard.master_answers = true;
-      shard.in_place = probe.member.region == region;
+      shard.in_place = shard.in_place || probe.member.region == region;
     }
     if (shard.master_answers) ++alive;
     if (shard.in_place) ++view.in_place;
@@ -154,8 +155,8 @@ Task<Result<ClusterView>> ClusterPromote::look(World* world, Deadline deadline) 
   for (const ClusterProbe& probe : view.probes) {
     if (probe.member.region != region) continue;
     co_return fail(ErrorKind::unreachable,
-                   fmt::format("no member of {} in {} answers; {}: {}", params_.service.text, region,
-                               probe.member.name, probe.problem.text()),
+                   fmt::format("no member of {} in {} answers; {}: {}", params_.service.text, region, probe.member.name,
+                               probe.problem.text()),
                    "check that the servers run and are reachable from the controller");
   }
   co_return fail(ErrorKind::invalid_input, fmt::format("{} has no member in {}", params_.service.text, region));
@@ -163,7 +164,8 @@ Task<Result<ClusterView>> ClusterPromote::look(World* world, Deadline deadline) 
 
 Result<void> ClusterPromote::check_moves(const ClusterView& view) const {
   if (view.shards.empty()) {
-    return fail(ErrorKind::refused, fmt::format("{} serves no slots: it is not set up as a cluster", params_.service.text));
+    return fail(ErrorKind::refused,
+                fmt::format("{} serves no slots: it is not set up as a cluster", params_.service.text));
   }
   for (const Shard& shard : view.shards) {
     if (shard.in_place || shard.replica != nullptr) continue;
@@ -256,10 +258,12 @@ Task<Result<Observation>> ClusterPromote::observe(ActionContext context) {
     if (shard.in_place) continue;
     std::string replica = shard.replica != nullptr ? shard.replica->member.name : "nobody";
     changes.push_back(fmt::format("slots {}: {} → {} ({})", shard.slots, shard.master, replica, word_of(shard.method)));
-    shards.push_back({{"slots", shard.slots}, {"master", shard.master}, {"replica", replica},
-                      {"method", word_of(shard.method)}});
+    shards.push_back(
+        {{"slots", shard.slots}, {"master", shard.master}, {"replica", replica}, {"method", word_of(shard.method)}});
   }
-  out.change = out.holds ? "" : changes.empty() ? "waits until the cluster is ok" : fmt::format("{}", fmt::join(changes, "; "));
+  out.change = out.holds         ? ""
+               : changes.empty() ? "waits until the cluster is ok"
+                                 : fmt::format("{}", fmt::join(changes, "; "));
   out.data = {{"shards", view.shards.size()}, {"in_place", view.in_place}, {"ok", view.ok}, {"moves", shards}};
   co_return out;
 }
@@ -273,8 +277,11 @@ Task<Result<Outcome>> ClusterPromote::apply(ActionContext context) {
     if (shard.in_place) continue;
     bool lossless = shard.method == Method::coordinated;
     // What a dead master had beyond the replica is known to nobody any more.
-    moved.push_back({{"slots", shard.slots}, {"from", shard.master}, {"to", shard.replica->member.name},
-                     {"method", word_of(shard.method)}, {"offset", shard.replica->replication.offset},
+    moved.push_back({{"slots", shard.slots},
+                     {"from", shard.master},
+                     {"to", shard.replica->member.name},
+                     {"method", word_of(shard.method)},
+                     {"offset", shard.replica->replication.offset},
                      {"lost_bytes", lossless ? Json(0) : Json(nullptr)}});
     context.progress(fmt::format("slots {}: {} → {} ({})", shard.slots, shard.master, shard.replica->member.name,
                                  word_of(shard.method)));
@@ -289,7 +296,9 @@ Task<Result<Outcome>> ClusterPromote::apply(ActionContext context) {
   out.summary = moved.empty() ? fmt::format("nothing to do: {}", state_text(view, params_.to.text))
                               : fmt::format("{} shards now have their master in {}, cluster ok, after {:.2f} s",
                                             moved.size(), params_.to.text, seconds);
-  out.data = {{"service", params_.service.text}, {"region", params_.to.text}, {"moved", std::move(moved)},
+  out.data = {{"service", params_.service.text},
+              {"region", params_.to.text},
+              {"moved", std::move(moved)},
               {"seconds", seconds}};
   co_return out;
 }
@@ -301,13 +310,19 @@ const ActionDescriptor& redis_cluster_promote_action() {
       .name = "redis-cluster.promote",
       .summary = "Gives every shard of a Redis cluster its master in one region.",
       .details =
-          "Observes how the members of the region see the cluster. Applies, for each shard whose master stands elsewhere, "
-          "the gentlest way there is: when the old master answers, CLUSTER FAILOVER (coordinated, nothing is lost); when it "
-          "does not but a majority of masters does, FORCE (they vote); when the majority is gone, TAKEOVER. A replica that "
-          "never had its master's data is not promoted: the step is refused. Then it waits until every member of the region "
+          "Observes how the members of the region see the cluster. Applies, for each shard whose master stands "
+          "elsewhere, "
+          "the gentlest way there is: when the old master answers, CLUSTER FAILOVER (coordinated, nothing is lost); "
+          "when it "
+          "does not but a majority of masters does, FORCE (they vote); when the majority is gone, TAKEOVER. A replica "
+          "that "
+          "never had its master's data is not promoted: the step is refused. Then it waits until every member of the "
+          "region "
           "says cluster_state ok.\n\n"
-          "Replication is asynchronous: what a dead master had acknowledged and not sent is lost, and nobody can say how "
-          "much it was (lost_bytes is null). After a takeover the old masters must not serve clients any more: when they "
+          "Replication is asynchronous: what a dead master had acknowledged and not sent is lost, and nobody can say "
+          "how "
+          "much it was (lost_bytes is null). After a takeover the old masters must not serve clients any more: when "
+          "they "
           "return, the newer epoch wins and they become replicas. A member that saw the majority missing waits "
           "cluster-node-timeout (0.5 s to 5 s) before it serves again.",
       .example = "{id: cache, uses: redis-cluster.promote, with: {service: cache, to: us-west-2}}",

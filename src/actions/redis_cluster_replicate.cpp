@@ -48,7 +48,8 @@ Standing standing_of(const ClusterProbe& probe, const ClusterProbe& eyes) {
   auto known = std::ranges::find(eyes.nodes, self.id, &RedisClusterNode::id);
   if (known == eyes.nodes.end()) return Standing::stranger;
   if (!self.master) {
-    bool in_step = probe.replication.link_up && !probe.replication.syncing && !probe.replication.loading && probe.info.ok;
+    bool in_step =
+        probe.replication.link_up && !probe.replication.syncing && !probe.replication.loading && probe.info.ok;
     return in_step ? Standing::replica : Standing::catching_up;
   }
   if (known->master && known->slots > 0) return Standing::owner;
@@ -180,7 +181,9 @@ Task<Result<Outcome>> ClusterReplicate::apply(ActionContext context) {
       Outcome out;
       double seconds = to_seconds(boot_now() - began);
       out.summary = fmt::format("{} members in {} are replicas and in step", now.in_step, params_.region.text);
-      out.data = {{"service", params_.service.text}, {"region", params_.region.text}, {"members", now.members.size()},
+      out.data = {{"service", params_.service.text},
+                  {"region", params_.region.text},
+                  {"members", now.members.size()},
                   {"seconds", seconds}};
       co_return out;
     }
@@ -206,10 +209,14 @@ const ActionDescriptor& redis_cluster_replicate_action() {
       .name = "redis-cluster.replicate",
       .summary = "Waits until the members of a region are replicas, in step with their masters.",
       .details =
-          "Observes each member of the region: whether it answers, whom it follows and whether its link is up. Servers that "
-          "return after a takeover hear of their successor by themselves and drop what they had beyond it; this waits for "
-          "that. A member that serves no slots is made a replica of the shard with the fewest; one that has forgotten the "
-          "cluster is introduced to it again. A member that is the rightful master of its shard is left alone and the step is "
+          "Observes each member of the region: whether it answers, whom it follows and whether its link is up. Servers "
+          "that "
+          "return after a takeover hear of their successor by themselves and drop what they had beyond it; this waits "
+          "for "
+          "that. A member that serves no slots is made a replica of the shard with the fewest; one that has forgotten "
+          "the "
+          "cluster is introduced to it again. A member that is the rightful master of its shard is left alone and the "
+          "step is "
           "refused.",
       .example = "{id: cache-back, uses: redis-cluster.replicate, with: {service: cache, region: us-east-1}}",
       .usual_timeout = Duration{120'000},

@@ -11,8 +11,8 @@ template <class Probe>
 Task<Probe> probe_one(RedisMember member, std::string password, Deadline deadline) {
   Probe probe;
   probe.member = member;
-  auto connection =
-      co_await RedisConnection::connect(member.address, member.port, std::move(password), deadline.at_most(kRedisReach));
+  auto connection = co_await RedisConnection::connect(member.address, member.port, std::move(password),
+                                                      deadline.at_most(kRedisReach));
   if (!connection) {
     probe.problem = std::move(connection).error();
     co_return probe;

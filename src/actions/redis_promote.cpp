@@ -37,10 +37,10 @@ constexpr auto field_docs(const RedisPromoteParams*) {
 
 struct PromoteView {
   std::vector<RedisProbe> probes;
-  RedisProbe* candidate = nullptr;      // who would be promoted
-  RedisProbe* in_place = nullptr;       // a master that already stands where it is wanted
-  std::vector<RedisProbe*> elsewhere;   // masters that answer and stand elsewhere
-  std::string none_because;             // why there is no candidate
+  RedisProbe* candidate = nullptr;     // who would be promoted
+  RedisProbe* in_place = nullptr;      // a master that already stands where it is wanted
+  std::vector<RedisProbe*> elsewhere;  // masters that answer and stand elsewhere
+  std::string none_because;            // why there is no candidate
 };
 
 bool wanted(const RedisMember& member, const std::string& to) { return member.region == to || member.name == to; }
@@ -74,7 +74,8 @@ void choose(PromoteView& view, const std::string& to) {
       view.candidate = &probe;
     }
   }
-  view.none_because = objections.empty() ? fmt::format("no member in {}", to) : fmt::format("{}", fmt::join(objections, "; "));
+  view.none_because =
+      objections.empty() ? fmt::format("no member in {}", to) : fmt::format("{}", fmt::join(objections, "; "));
 }
 
 bool follows(const RedisProbe& probe, const RedisMember& master) {
@@ -159,7 +160,8 @@ Task<JsonArray> RedisPromote::point_at(std::vector<RedisProbe*> others, RedisMem
   for (RedisProbe* other : others) {
     std::vector<std::string> words{"REPLICAOF", master.address, std::to_string(master.port)};
     auto told = co_await tell(other, std::move(words), deadline.at_most(kRedisReach));
-    out.push_back({{"member", other->member.name}, {"follows", told.has_value()},
+    out.push_back({{"member", other->member.name},
+                   {"follows", told.has_value()},
                    {"problem", told ? Json(nullptr) : Json(told.error().text())}});
   }
   co_return out;
@@ -174,11 +176,14 @@ Task<Result<Observation>> RedisPromote::observe(ActionContext context) {
   out.state = masters.empty() ? "no master answers" : fmt::format("master: {}", fmt::join(masters, ", "));
   out.holds = view.in_place != nullptr && view.elsewhere.empty();
   if (view.in_place != nullptr) {
-    if (!out.holds) out.change = fmt::format("{} is master already; old masters that wrote nothing since follow it", view.in_place->member.name);
+    if (!out.holds)
+      out.change = fmt::format("{} is master already; old masters that wrote nothing since follow it",
+                               view.in_place->member.name);
     out.data = {{"master", view.in_place->member.name}, {"keys", view.in_place->keys}};
     co_return out;
   }
-  out.change = view.candidate != nullptr ? "→ " + view.candidate->member.name : "nobody can be promoted: " + view.none_because;
+  out.change =
+      view.candidate != nullptr ? "→ " + view.candidate->member.name : "nobody can be promoted: " + view.none_because;
   out.data = {{"candidate", view.candidate != nullptr ? Json(view.candidate->member.name) : Json(nullptr)},
               {"planned", live_upstream(view) != nullptr}};
   co_return out;
@@ -196,7 +201,8 @@ Task<Result<Outcome>> RedisPromote::apply(ActionContext context) {
   Json lost = nullptr;
   RedisProbe* upstream = view.in_place != nullptr ? nullptr : live_upstream(view);
   if (upstream != nullptr) {
-    context.progress(fmt::format("writes pause at {} until {} has everything", upstream->member.name, chosen->member.name));
+    context.progress(
+        fmt::format("writes pause at {} until {} has everything", upstream->member.name, chosen->member.name));
     CO_TRY_VOID(co_await pause_and_catch_up(upstream, chosen, context.deadline));
     lost = 0;
   } else if (view.in_place == nullptr && !view.elsewhere.empty()) {
@@ -234,8 +240,12 @@ Task<Result<Outcome>> RedisPromote::apply(ActionContext context) {
   Outcome out;
   out.summary = fmt::format("{} is master with {} keys{}{}", chosen->member.name, chosen->keys,
                             lost.is_null() ? "" : ", nothing lost", also_master);
-  out.data = {{"service", params_.service.text}, {"master", chosen->member.name}, {"keys", chosen->keys},
-              {"offset", chosen->replication.offset}, {"lost_bytes", lost}, {"others", std::move(pointed)},
+  out.data = {{"service", params_.service.text},
+              {"master", chosen->member.name},
+              {"keys", chosen->keys},
+              {"offset", chosen->replication.offset},
+              {"lost_bytes", lost},
+              {"others", std::move(pointed)},
               {"survives_restart", kept.has_value()},
               {"restart_note", kept ? Json(nullptr) : Json(kept.error().text())},
               {"seconds", to_seconds(boot_now() - began)}};
@@ -249,12 +259,17 @@ const ActionDescriptor& redis_promote_action() {
       .name = "redis.promote",
       .summary = "Makes a replica the master of a Redis service.",
       .details =
-          "Observes who is master. Applies: chooses, among the members asked for, the replica with most data. If its master "
-          "still answers, writes pause there (at most 5 s) until the replica has everything, so nothing is lost, and the old "
-          "master becomes a replica. If not, the replica is promoted with what it has. Replicas that answer are pointed at "
+          "Observes who is master. Applies: chooses, among the members asked for, the replica with most data. If its "
+          "master "
+          "still answers, writes pause there (at most 5 s) until the replica has everything, so nothing is lost, and "
+          "the old "
+          "master becomes a replica. If not, the replica is promoted with what it has. Replicas that answer are "
+          "pointed at "
           "the new master.\n\n"
-          "Redis itself would promote a replica that has never had any data. This does not: a replica that never synced, is "
-          "in the middle of a full copy or is reading its data set makes the step refused. Not for a Redis behind Sentinel, "
+          "Redis itself would promote a replica that has never had any data. This does not: a replica that never "
+          "synced, is "
+          "in the middle of a full copy or is reading its data set makes the step refused. Not for a Redis behind "
+          "Sentinel, "
           "which would reverse it.",
       .example = "{id: sessions, uses: redis.promote, with: {service: sessions, to: us-west-2}}",
       .usual_timeout = Duration{30'000},

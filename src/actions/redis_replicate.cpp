@@ -25,7 +25,8 @@ struct RedisReplicateParams {
     if (member && !redis->members.contains(member->text)) {
       problems.push_back(unknown_reference("/member", "member", member->text, names));
     }
-    if (of && !redis->members.contains(of->text)) problems.push_back(unknown_reference("/of", "member", of->text, names));
+    if (of && !redis->members.contains(of->text))
+      problems.push_back(unknown_reference("/of", "member", of->text, names));
     if (region && !plan.regions.contains(region->text)) {
       problems.push_back(unknown_reference("/region", "region", region->text, plan.regions.names()));
     }
@@ -37,7 +38,8 @@ BOOST_DESCRIBE_STRUCT(RedisReplicateParams, (), (service, member, region, of))
 constexpr auto field_docs(const RedisReplicateParams*) {
   return std::to_array<FieldDoc>({
       {"service", Need::required, "the redis service"},
-      {"member", Need::optional, "the member that becomes a replica; all but the master when neither this nor region is given"},
+      {"member", Need::optional,
+       "the member that becomes a replica; all but the master when neither this nor region is given"},
       {"region", Need::optional, "its members become replicas"},
       {"of", Need::optional, "the member that is the master; the only master outside of them when left out"},
   });
@@ -55,17 +57,18 @@ bool follows(const RedisProbe& probe, const RedisProbe& master) {
 }
 
 bool in_step(const RedisProbe& probe, const RedisProbe& master) {
-  return follows(probe, master) && probe.replication.link_up && !probe.replication.syncing && !probe.replication.loading;
+  return follows(probe, master) && probe.replication.link_up && !probe.replication.syncing &&
+         !probe.replication.loading;
 }
 
 std::string state_text(const ReplicaView& view) {
   std::vector<std::string> parts;
   for (const RedisProbe* probe : view.targets) {
-    std::string_view word = !probe->answers                          ? "does not answer"
-                            : in_step(*probe, *view.master)          ? "in step"
-                            : follows(*probe, *view.master)          ? "catching up"
-                            : probe->replication.is_master           ? "a master itself"
-                                                                     : "follows another";
+    std::string_view word = !probe->answers                 ? "does not answer"
+                            : in_step(*probe, *view.master) ? "in step"
+                            : follows(*probe, *view.master) ? "catching up"
+                            : probe->replication.is_master  ? "a master itself"
+                                                            : "follows another";
     parts.push_back(fmt::format("{}: {}", probe->member.name, word));
   }
   return fmt::format("master {}; {}", view.master->member.name, fmt::join(parts, ", "));
@@ -145,7 +148,9 @@ Task<Result<Observation>> RedisReplicate::observe(ActionContext context) {
   Observation out;
   out.holds = std::ranges::all_of(view.targets, [&](const RedisProbe* probe) { return in_step(*probe, *view.master); });
   out.state = state_text(view);
-  if (!out.holds) out.change = fmt::format("all follow {} and catch up; what they hold beyond it is dropped", view.master->member.name);
+  if (!out.holds)
+    out.change =
+        fmt::format("all follow {} and catch up; what they hold beyond it is dropped", view.master->member.name);
   out.data = {{"master", view.master->member.name}, {"replicas", view.targets.size()}};
   co_return out;
 }
@@ -156,17 +161,21 @@ Task<Result<Outcome>> RedisReplicate::apply(ActionContext context) {
   while (true) {
     CO_TRY(ReplicaView view, co_await look(&context.world, context.deadline));
     std::string state = state_text(view);
-    bool all = std::ranges::all_of(view.targets, [&](const RedisProbe* probe) { return in_step(*probe, *view.master); });
+    bool all =
+        std::ranges::all_of(view.targets, [&](const RedisProbe* probe) { return in_step(*probe, *view.master); });
     if (all) {
       Outcome out;
       out.summary = fmt::format("{} replicas follow {} and are in step", view.targets.size(), view.master->member.name);
-      out.data = {{"service", params_.service.text}, {"master", view.master->member.name},
-                  {"replicas", view.targets.size()}, {"seconds", to_seconds(boot_now() - began)}};
+      out.data = {{"service", params_.service.text},
+                  {"master", view.master->member.name},
+                  {"replicas", view.targets.size()},
+                  {"seconds", to_seconds(boot_now() - began)}};
       co_return out;
     }
     if (context.deadline.left() <= kLook) {
-      co_return fail(ErrorKind::timed_out, fmt::format("not all replicas of {} are in step: {}", params_.service.text, state),
-                     "start the servers that do not answer; for links that stay down compare masterauth with the password");
+      co_return fail(
+          ErrorKind::timed_out, fmt::format("not all replicas of {} are in step: {}", params_.service.text, state),
+          "start the servers that do not answer; for links that stay down compare masterauth with the password");
     }
     if (state != last) context.progress(state);
     last = state;
@@ -182,9 +191,11 @@ const ActionDescriptor& redis_replicate_action() {
       .name = "redis.replicate",
       .summary = "Makes members of a Redis service replicas of its master and waits until they have its data.",
       .details =
-          "Observes whom each member follows and whether its link is up. Applies REPLICAOF where needed, which drops what the "
+          "Observes whom each member follows and whether its link is up. Applies REPLICAOF where needed, which drops "
+          "what the "
           "member holds and loads the master's data, and waits until the links are up and full copies are done.\n\n"
-          "Refused when there is no master to follow, when there are two and 'of' does not say which one counts, and when the "
+          "Refused when there is no master to follow, when there are two and 'of' does not say which one counts, and "
+          "when the "
           "master is empty while the member holds data.",
       .example = "{id: sessions-back, uses: redis.replicate, with: {service: sessions, region: us-east-1}}",
       .usual_timeout = Duration{300'000},

@@ -44,8 +44,17 @@ Server make_server(const TestWorld& world, const std::string& name, std::vector<
   server.port = free_port();
   server.folder = (world.folder() / name).string();
   std::filesystem::create_directory(server.folder);
-  server.argv = {"redis-server", "--port", std::to_string(server.port), "--bind", "127.0.0.1", "--dir", server.folder,
-                 "--repl-diskless-sync-delay", "0", "--save", ""};
+  server.argv = {"redis-server",
+                 "--port",
+                 std::to_string(server.port),
+                 "--bind",
+                 "127.0.0.1",
+                 "--dir",
+                 server.folder,
+                 "--repl-diskless-sync-delay",
+                 "0",
+                 "--save",
+                 ""};
   server.argv.insert(server.argv.end(), more.begin(), more.end());
   return server;
 }
@@ -84,7 +93,8 @@ class RedisClusterActions : public testing::Test {
         bool master = index < 3;
         file << fmt::format("{} 127.0.0.1:{}@{} {}{} {} 0 0 {} connected{}\n", ids[index], servers[index].port,
                             bus_ports[index], me == index ? "myself," : "", master ? "master" : "slave",
-                            master ? "-" : ids[index - 3], index % 3 + 1, master ? " " + std::string(slots[index]) : "");
+                            master ? "-" : ids[index - 3], index % 3 + 1,
+                            master ? " " + std::string(slots[index]) : "");
       }
       file << "vars currentEpoch 6 lastVoteEpoch 0\n";
     }
@@ -92,7 +102,8 @@ class RedisClusterActions : public testing::Test {
     for (size_t index = 0; index < 6; ++index) {
       servers[index].start();
       std::string region = index < 3 ? "east" : "west";
-      service.members.add(fmt::format("{}-{}", region, index % 3 + 1), Endpoint{{"cache-" + region}, servers[index].port});
+      service.members.add(fmt::format("{}-{}", region, index % 3 + 1),
+                          Endpoint{{"cache-" + region}, servers[index].port});
     }
     service.primary_region = {"east"};
     world.plan.services.add("cache", service);
@@ -161,7 +172,8 @@ TEST_F(RedisClusterActions, TakesOverAllShardsWhenThreeMastersDieTogether) {
 
   // The dead return and become replicas, with what was written meanwhile.
   for (size_t index = 0; index < 3; ++index) servers[index].start();
-  auto back = world.apply(redis_cluster_replicate_action(), R"({"service": "cache", "region": "east"})", Duration{40'000});
+  auto back =
+      world.apply(redis_cluster_replicate_action(), R"({"service": "cache", "region": "east"})", Duration{40'000});
   ASSERT_TRUE(back) << back.error().text();
   std::cout << back->summary << " after " << back->data.at("seconds").as_double() << " s\n";
   EXPECT_EQ(keys_in(0), 60);
@@ -214,7 +226,8 @@ TEST_F(RedisClusterActions, FinishesWhatACrashLeftHalfDone) {
 TEST_F(RedisClusterActions, ServesAgainAfterTheMajorityWasSeenMissing) {
   bring_up(1'000);
   for (size_t index = 0; index < 3; ++index) servers[index].process.kill_now();
-  ASSERT_TRUE(eventually([&] { return ask(servers[3].port, {"CLUSTER", "INFO"}).text.starts_with("cluster_state:fail"); }));
+  ASSERT_TRUE(
+      eventually([&] { return ask(servers[3].port, {"CLUSTER", "INFO"}).text.starts_with("cluster_state:fail"); }));
   auto outcome = world.apply(redis_cluster_promote_action(), promote_west);
   ASSERT_TRUE(outcome) << outcome.error().text();
   std::cout << "takeover after the cluster failed, node timeout 1 s: " << outcome->summary << "\n";
@@ -241,7 +254,8 @@ class RedisActions : public testing::Test {
       servers.push_back(make_server(world, name, {"--requirepass", "correct-horse", "--masterauth", "correct-horse"}));
     }
     for (size_t index = 1; index < 3; ++index) {
-      servers[index].argv.insert(servers[index].argv.end(), {"--replicaof", "127.0.0.1 " + std::to_string(servers[0].port)});
+      servers[index].argv.insert(servers[index].argv.end(),
+                                 {"--replicaof", "127.0.0.1 " + std::to_string(servers[0].port)});
     }
     RedisService service{.primary = {"east-1"}, .password = SecretRef{"cache-password"}};
     service.members.add("east-1", Endpoint{{"cache-east"}, servers[0].port});
@@ -291,8 +305,8 @@ TEST_F(RedisActions, PromotesTheReplicaOfADeadMasterAndPointsItsSiblingAtIt) {
   // Back as a replica, and then home without loss.
   servers[0].start();
   ASSERT_TRUE(eventually([&] { return value("PING", 0) == "PONG"; }));
-  auto back = world.apply(redis_replicate_action(), R"({"service": "cache", "member": "east-1", "of": ")" + master + "\"}",
-                          Duration{20'000});
+  auto back = world.apply(redis_replicate_action(),
+                          R"({"service": "cache", "member": "east-1", "of": ")" + master + "\"}", Duration{20'000});
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(talk(0, {"GET", "b"}).text, "2");
   auto home = world.apply(redis_promote_action(), R"({"service": "cache", "to": "east-1"})");

@@ -77,7 +77,8 @@ class FakeIncidents final : public Incidents {
     return found == by_run.end() ? std::nullopt : std::optional(found->second);
   }
   Task<Result<IncidentView>> open(std::string run, std::string title, std::string severity) override {
-    by_run[run] = {.id = "INC-" + std::to_string(by_run.size() + 1), .title = title, .severity = severity, .state = "open"};
+    by_run[run] = {
+        .id = "INC-" + std::to_string(by_run.size() + 1), .title = title, .severity = severity, .state = "open"};
     co_return by_run[run];
   }
   Task<Result<void>> update(std::string, std::string text) override {
@@ -119,8 +120,13 @@ class TestWorld {
   }
 
   ActionContext context(Duration within = Duration{10'000}) {
-    return {.world = world, .run = "R-1", .incident = "", .step = "step", .idempotency_key = "R-1/step",
-            .deadline = Deadline::after(within), .progress = [this](std::string line) { lines.push_back(line); }};
+    return {.world = world,
+            .run = "R-1",
+            .incident = "",
+            .step = "step",
+            .idempotency_key = "R-1/step",
+            .deadline = Deadline::after(within),
+            .progress = [this](std::string line) { lines.push_back(line); }};
   }
 
   // Runs one coroutine to its end on a loop of its own.

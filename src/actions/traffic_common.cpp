@@ -44,11 +44,14 @@ Task<Result<std::vector<BalancerView>>> look_at_balancers(World* world, std::str
   std::vector<BalancerView> views;
   for (const auto& [region, balancer] : haproxy->members) {
     if (at && *at != region) continue;
-    views.push_back({region, haproxy->backend.text,
-                     Haproxy(address_of(world->plan, balancer.host.text), balancer.runtime_port), {}});
+    views.push_back({region,
+                     haproxy->backend.text,
+                     Haproxy(address_of(world->plan, balancer.host.text), balancer.runtime_port),
+                     {}});
   }
   if (views.empty()) {
-    co_return fail(ErrorKind::invalid_input, fmt::format("{} has no load balancer {}", service, at ? "in " + *at : "at all"));
+    co_return fail(ErrorKind::invalid_input,
+                   fmt::format("{} has no load balancer {}", service, at ? "in " + *at : "at all"));
   }
   std::vector<Task<Result<std::vector<HaproxyServer>>>> questions;
   for (BalancerView& view : views) questions.push_back(view.api.servers(view.backend, deadline.at_most(kAsk)));
@@ -74,7 +77,8 @@ Shares shares_now(const BalancerView& view) {
 
 std::string shares_now_text(const std::vector<BalancerView>& views) {
   std::vector<std::string> parts;
-  for (const BalancerView& view : views) parts.push_back(fmt::format("{}: {}", view.region, shares_text(shares_now(view))));
+  for (const BalancerView& view : views)
+    parts.push_back(fmt::format("{}: {}", view.region, shares_text(shares_now(view))));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 

@@ -13,7 +13,7 @@
 namespace lifeboat {
 
 struct BalancerView {
-  std::string region;   // where the balancer stands
+  std::string region;  // where the balancer stands
   std::string backend;
   Haproxy api;
   std::vector<HaproxyServer> servers;

@@ -73,7 +73,8 @@ bool TrafficDrain::drained(const std::vector<BalancerView>& views) const {
 Result<void> TrafficDrain::check_others(const BalancerView& view) const {
   bool any = std::ranges::any_of(view.servers, [this](const HaproxyServer& server) { return ours(server); });
   if (!any) {
-    return fail(ErrorKind::not_found, fmt::format("the load balancer in {} has no server named {}-N", view.region, params_.region.text));
+    return fail(ErrorKind::not_found,
+                fmt::format("the load balancer in {} has no server named {}-N", view.region, params_.region.text));
   }
   bool others = std::ranges::any_of(view.servers, [this](const HaproxyServer& server) {
     return !ours(server) && server.up && !server.drained && server.weight > 0;
@@ -102,7 +103,9 @@ Task<Result<Observation>> TrafficDrain::observe(ActionContext context) {
   Observation out;
   out.holds = drained(views) && left == 0;
   out.state = fmt::format("{}, {} sessions in {}", shares_now_text(views), left, params_.region.text);
-  if (!out.holds) out.change = fmt::format("no new users to {}; {} sessions may finish within {}", params_.region.text, left, format_span(params_.within));
+  if (!out.holds)
+    out.change = fmt::format("no new users to {}; {} sessions may finish within {}", params_.region.text, left,
+                             format_span(params_.within));
   out.data = {{"sessions", left}};
   co_return out;
 }
@@ -134,8 +137,11 @@ Task<Result<Outcome>> TrafficDrain::apply(ActionContext context) {
   }
   Outcome out;
   out.summary = fmt::format("{} is drained, {} sessions were closed", params_.region.text, ended);
-  out.data = {{"service", params_.service.text}, {"region", params_.region.text}, {"closed", ended},
-              {"balancers", remember(views)}, {"seconds", to_seconds(boot_now() - began)}};
+  out.data = {{"service", params_.service.text},
+              {"region", params_.region.text},
+              {"closed", ended},
+              {"balancers", remember(views)},
+              {"seconds", to_seconds(boot_now() - began)}};
   co_return out;
 }
 
@@ -154,8 +160,10 @@ const ActionDescriptor& traffic_drain_action() {
       .name = "traffic.drain",
       .summary = "Gives a region no new users and lets those that are there finish.",
       .details =
-          "Observes the state of the region's servers and their sessions. Applies drain at each load balancer, waits until no "
-          "session is left, and after 'within' closes what still is. Refused when no other region serves users at one of the "
+          "Observes the state of the region's servers and their sessions. Applies drain at each load balancer, waits "
+          "until no "
+          "session is left, and after 'within' closes what still is. Refused when no other region serves users at one "
+          "of the "
           "load balancers. Undo lets the servers take users again, as they did before.",
       .example = "{id: drain-west, uses: traffic.drain, with: {service: balancer, region: us-west-2, within: 30s}}",
       .can_undo = true,

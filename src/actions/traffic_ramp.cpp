@@ -10,8 +10,8 @@ namespace {
 
 constexpr Duration kSample{1'000};
 constexpr Duration kShortestSample{50};
-constexpr Duration kUserViewAge{5'000};   // an older view of the witness says nothing about now
-constexpr Duration kSilence{5'000};       // a load balancer may be silent this long before the ramp stops with an error
+constexpr Duration kUserViewAge{5'000};  // an older view of the witness says nothing about now
+constexpr Duration kSilence{5'000};      // a load balancer may be silent this long before the ramp stops with an error
 
 struct HaltIf {
   std::optional<Percent> error_rate;
@@ -203,9 +203,10 @@ Task<Result<RampState>> TrafficRamp::climb(ActionContext context, std::vector<Ba
                      fmt::format("all users are back in {}: {}", params_.from.text, decision.reason),
                      fmt::format("find out what is wrong in {} before the next try", params_.to.text));
     }
-    std::string line = moved ? fmt::format("{:g} % of users go to {}; {}", decision.state.share, params_.to.text, decision.reason)
-                       : decision.state.breach_since ? fmt::format("held at {:g} %: {}", state.share, decision.reason)
-                                                     : std::string();
+    std::string line =
+        moved ? fmt::format("{:g} % of users go to {}; {}", decision.state.share, params_.to.text, decision.reason)
+        : decision.state.breach_since ? fmt::format("held at {:g} %: {}", state.share, decision.reason)
+                                      : std::string();
     if (!line.empty() && line != said) context.progress(line);
     if (!line.empty()) said = line;
     state = std::move(decision.state);
@@ -222,7 +223,8 @@ Task<Result<Observation>> TrafficRamp::observe(ActionContext context) {
   if (!out.holds) {
     std::vector<std::string> stages;
     for (double stage : ramp_stages(rules_, std::round(share))) stages.push_back(fmt::format("{:g} %", stage));
-    out.change = fmt::format("users move to {}: {}; {} each", params_.to.text, fmt::join(stages, ", "), format_span(params_.every));
+    out.change = fmt::format("users move to {}: {}; {} each", params_.to.text, fmt::join(stages, ", "),
+                             format_span(params_.every));
   }
   out.data = {{"share", share}};
   co_return out;
@@ -232,7 +234,9 @@ Task<Result<Outcome>> TrafficRamp::apply(ActionContext context) {
   MonoTime began = boot_now();
   CO_TRY(auto views, co_await look(&context.world, context.deadline));
   Outcome out;
-  out.data = {{"service", params_.service.text}, {"from", params_.from.text}, {"to", params_.to.text},
+  out.data = {{"service", params_.service.text},
+              {"from", params_.from.text},
+              {"to", params_.to.text},
               {"balancers", remember(views)}};
   CO_TRY(RampState end, co_await climb(context, std::move(views)));
   double seconds = to_seconds(boot_now() - began);
@@ -257,17 +261,25 @@ const ActionDescriptor& traffic_ramp_action() {
       .name = "traffic.ramp",
       .summary = "Moves users to another region in steps, and back when they are not well there.",
       .details =
-          "Observes the weights at the load balancers: the share that the new region has now is where the ramp begins, so a "
-          "restart goes on instead of beginning again. Applies the first share, then looks once a second (more often for short "
-          "intervals) at the load balancer's counters of the new region and at what the witness sees. After a whole interval "
-          "without a breach, and with enough requests to judge by, the share rises by one step; the last one, 100 %, is watched "
-          "as long as the others. While a breach stands the share never rises. One that stands for two seconds (a quarter of a "
-          "shorter interval) sends all users back and the step is refused with what was measured. So does a stage that gets no "
+          "Observes the weights at the load balancers: the share that the new region has now is where the ramp begins, "
+          "so a "
+          "restart goes on instead of beginning again. Applies the first share, then looks once a second (more often "
+          "for short "
+          "intervals) at the load balancer's counters of the new region and at what the witness sees. After a whole "
+          "interval "
+          "without a breach, and with enough requests to judge by, the share rises by one step; the last one, 100 %, "
+          "is watched "
+          "as long as the others. While a breach stands the share never rises. One that stands for two seconds (a "
+          "quarter of a "
+          "shorter interval) sends all users back and the step is refused with what was measured. So does a stage that "
+          "gets no "
           "verdict in ten intervals (at least ten minutes).\n\n"
-          "HAProxy keeps means, not percentiles: its mean time to answer above the p95 bound is a breach too. Other regions "
+          "HAProxy keeps means, not percentiles: its mean time to answer above the p95 bound is a breach too. Other "
+          "regions "
           "than these two get no users. Undo puts the weights back as they were before.",
       .example =
-          "{id: ramp, uses: traffic.ramp, with: {service: balancer, from: us-west-2, to: us-east-1, start: 10%, step: 25%, "
+          "{id: ramp, uses: traffic.ramp, with: {service: balancer, from: us-west-2, to: us-east-1, start: 10%, step: "
+          "25%, "
           "every: 30m, halt_if: {error_rate: 1%, p95: 500ms}}}",
       .can_undo = true,
       .usual_timeout = Duration{14'400'000},

@@ -1,4 +1,6 @@
 // The traffic actions against a real HAProxy in front of small HTTP servers whose health and speed the test sets.
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
@@ -36,7 +38,8 @@ class HttpWorld {
     if (thread_.joinable()) thread_.join();
   }
   void serve(int port, Place* place) {
-    auto acceptor = std::make_shared<tcp::acceptor>(loop_, tcp::endpoint(asio::ip::address_v4::loopback(), static_cast<uint16_t>(port)));
+    auto acceptor = std::make_shared<tcp::acceptor>(
+        loop_, tcp::endpoint(asio::ip::address_v4::loopback(), static_cast<uint16_t>(port)));
     asio::co_spawn(loop_, accept(acceptor, place), asio::detached);
   }
   // One request every few milliseconds, each on a connection of its own.
@@ -46,8 +49,6 @@ class HttpWorld {
   }
   std::atomic<int> answered{0};
   std::atomic<int> failed{0};
-  // Opens one connection that asks nothing and stays.
-  asio::io_context& loop() { return loop_; }
 
  private:
   static std::string response(int status) {
@@ -105,7 +106,8 @@ class TrafficActions : public testing::Test {
     for (auto& [name, place] : servers) {
       int port = free_port();
       http.serve(port, place);
-      lines += fmt::format("  server {} 127.0.0.1:{} check inter 100ms weight {}\n", name, port, name == "west-1" ? 100 : 0);
+      lines +=
+          fmt::format("  server {} 127.0.0.1:{} check inter 100ms weight {}\n", name, port, name == "west-1" ? 100 : 0);
     }
     std::string config = (world.folder() / "haproxy.cfg").string();
     std::ofstream(config) << fmt::format(
@@ -156,7 +158,8 @@ TEST_F(TrafficActions, WeightsGiveTheSharesThatUsersThenGet) {
   ASSERT_TRUE(before) << before.error().text();
   EXPECT_FALSE(before->holds);
   EXPECT_EQ(before->state, "west: east 0 %, west 100 %");
-  auto outcome = world.apply(traffic_weights_action(), R"({"service": "balancer", "weights": {"east": "10%", "west": "90%"}})");
+  auto outcome =
+      world.apply(traffic_weights_action(), R"({"service": "balancer", "weights": {"east": "10%", "west": "90%"}})");
   ASSERT_TRUE(outcome) << outcome.error().text();
   http.use(front, 2);
   ASSERT_TRUE(eventually([&] { return http.answered >= 400; }));
@@ -180,7 +183,7 @@ TEST_F(TrafficActions, WeightsCountOnlyServersThatAreUp) {
   runtime_command("set server api/east-1 state maint");
   auto refused = world.apply(traffic_weights_action(), halves);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, ErrorKind::refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unreachable) << "it may be up a moment later: worth another try";
   EXPECT_THAT(refused.error().text(), HasSubstr("no server of east is up"));
 }
 
@@ -288,7 +291,8 @@ TEST_F(TrafficActions, RampSendsUsersBackWhenTheWitnessSaysSo) {
 
 TEST_F(TrafficActions, RampGoesOnAfterARestartWhereItStood) {
   http.use(front, 4);
-  ASSERT_TRUE(world.apply(traffic_weights_action(), R"({"service": "balancer", "weights": {"east": "60%", "west": "40%"}})"));
+  ASSERT_TRUE(
+      world.apply(traffic_weights_action(), R"({"service": "balancer", "weights": {"east": "60%", "west": "40%"}})"));
   auto seen = world.observe(traffic_ramp_action(), kRamp);
   ASSERT_TRUE(seen) << seen.error().text();
   EXPECT_THAT(seen->change, HasSubstr("60 %, 85 %, 100 %"));

@@ -40,8 +40,8 @@ class TrafficWeights final : public Action {
   }
 
   Task<Result<Observation>> observe(ActionContext context) override {
-    CO_TRY(auto views, co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at),
-                                                  context.deadline));
+    CO_TRY(auto views,
+           co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at), context.deadline));
     Observation out;
     out.holds = true;
     out.state = shares_now_text(views);
@@ -57,8 +57,8 @@ class TrafficWeights final : public Action {
   }
 
   Task<Result<Outcome>> apply(ActionContext context) override {
-    CO_TRY(auto views, co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at),
-                                                  context.deadline));
+    CO_TRY(auto views,
+           co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at), context.deadline));
     Outcome out;
     out.data = {{"service", params_.service.text}, {"balancers", remember(views)}};
     for (const BalancerView& view : views) CO_TRY_VOID(co_await give_shares(view, wanted_, context.deadline));
@@ -67,8 +67,8 @@ class TrafficWeights final : public Action {
   }
 
   Task<Result<Outcome>> undo(ActionContext context, Json applied) override {
-    CO_TRY(auto views, co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at),
-                                                  context.deadline));
+    CO_TRY(auto views,
+           co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at), context.deadline));
     CO_TRY_VOID(co_await restore(std::move(views), member(applied, "balancers"), context.deadline));
     Outcome out;
     out.summary = fmt::format("weights of {} are as they were before", params_.service.text);
@@ -87,12 +87,17 @@ const ActionDescriptor& traffic_weights_action() {
       .name = "traffic.weights",
       .summary = "Spreads users over regions in given shares.",
       .details =
-          "Observes the weights at the load balancers and which servers are up. Applies absolute weights that give the shares "
-          "for the number of servers that are up now, takes servers of regions with a share out of drain, and reads the "
-          "weights back. Regions that are not named get nothing. Refused when a region with a share has no server up.\n\n"
-          "HAProxy forgets runtime weights when it is restarted or reloaded without a state file. Undo puts the weights and "
+          "Observes the weights at the load balancers and which servers are up. Applies absolute weights that give the "
+          "shares "
+          "for the number of servers that are up now, takes servers of regions with a share out of drain, and reads "
+          "the "
+          "weights back. Regions that are not named get nothing. Fails, and may be tried again, while a region with a "
+          "share has no server up.\n\n"
+          "HAProxy forgets runtime weights when it is restarted or reloaded without a state file. Undo puts the "
+          "weights and "
           "drains back as they were.",
-      .example = "{id: spread, uses: traffic.weights, with: {service: balancer, weights: {us-east-1: 50%, us-west-2: 50%}}}",
+      .example =
+          "{id: spread, uses: traffic.weights, with: {service: balancer, weights: {us-east-1: 50%, us-west-2: 50%}}}",
       .can_undo = true,
       .usual_timeout = Duration{30'000},
       .touches = touches_service,

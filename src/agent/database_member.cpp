@@ -88,6 +88,8 @@ void DatabaseMember::server_ended(Guard::Ended how) {
   // The guard says this from inside its own call, so its object is let go of afterwards.
   asio::post(executor_, [this] { server_.forget_process(); hooks_.changed(); });
   seen_.reset();
+  silent_since_.reset();
+  hung_ = false;
   bool wanted = stopping_;
   if (reason_.empty()) reason_ = how == Guard::Ended::fenced ? "its lease ended" : how == Guard::Ended::lost ? "its guard died" : "the server died";
   log(wanted ? "the server has ended" : "the server ended by itself: " + reason_);
@@ -203,10 +205,10 @@ MemberReport DatabaseMember::report() const {
   } else if (hides_state_) {
     out.state = ServerState::changing;
     out.reason = doing_;
-  } else if (hung_) {
-    out.state = ServerState::hung;
   } else if (!server_.running()) {
     out.state = server_.has_data() ? ServerState::stopped : ServerState::absent;
+  } else if (hung_) {
+    out.state = ServerState::hung;
   } else if (!seen_) {
     out.state = ServerState::starting;
   } else {

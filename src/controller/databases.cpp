@@ -259,6 +259,8 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
   auto found = databases_.find(service);
   if (found == databases_.end()) co_return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
   Database& database = *found->second;
+  // A movement that is under way (a reflex, most often) is waited for: it may be the very one that is wanted.
+  while (database.state.transfer && !deadline.passed()) co_await sleep_for(kTick);
   wanted.id = next_transfer_++;
   auto waiter = std::make_shared<Waiter>(executor_);
   waiters_[wanted.id] = waiter;

@@ -62,7 +62,7 @@ Watch::Watch(asio::any_io_executor executor, Store& store, const Plan& plan, Htt
     targets_.push_back(std::move(target));
   }
   for (const WatchTarget& target : targets_) state_.targets.push_back(target.target);
-  state_.vantages.push_back({vantage_, region_of(plan_, host_)});
+  state_.vantages.push_back({vantage_, region_of(plan_, host_), {}});
 }
 
 Task<Result<>> Watch::start() {
@@ -116,7 +116,7 @@ Task<> Watch::probe(WatchTarget target) {
 
 void Watch::agent_connected(const std::string& host) {
   agent_lost(host);
-  state_.vantages.push_back({"agent " + host, region_of(plan_, host)});
+  state_.vantages.push_back({"agent " + host, region_of(plan_, host), region_of(plan_, host_)});
 }
 
 void Watch::agent_lost(const std::string& host) {

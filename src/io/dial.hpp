@@ -27,8 +27,7 @@ Task<std::vector<T>> gather(std::vector<Task<T>> tasks) {
   for (Task<T>& task : tasks) operations.push_back(asio::co_spawn(executor, std::move(task), asio::deferred));
   if (operations.empty()) co_return std::vector<T>{};
   auto group = asio::experimental::make_parallel_group(std::move(operations));
-  auto [order, problems, values] =
-      co_await group.async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+  auto [order, problems, values] = co_await group.async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
   for (const std::exception_ptr& problem : problems) {
     if (problem) std::rethrow_exception(problem);
   }

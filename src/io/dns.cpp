@@ -277,8 +277,8 @@ Task<Result<void>> update_a_record(DnsServer server, DnsUpdate update, TsigKey k
   CO_TRY(Packet message, update_message(update, id));
   Rdf request_mac;
   if (!key.name.empty()) {
-    ldns_status status = ldns_pkt_tsig_sign(message.get(), key.name.c_str(), key.secret.c_str(), kFudgeSeconds,
-                                            "hmac-sha256.", nullptr);
+    ldns_status status =
+        ldns_pkt_tsig_sign(message.get(), key.name.c_str(), key.secret.c_str(), kFudgeSeconds, "hmac-sha256.", nullptr);
     if (status != LDNS_STATUS_OK) {
       co_return fail(ErrorKind::invalid_input,
                      fmt::format("sign the update of {}: {}", update.name, ldns_get_errorstr_by_id(status)),

@@ -197,8 +197,7 @@ Task<Result<void>> Haproxy::tell(std::string line, std::string what, Deadline de
 Task<Result<std::vector<HaproxyServer>>> Haproxy::servers(std::string backend, Deadline deadline) {
   std::string line = fmt::format("show servers state {0}; show stat {0} 4 -1", backend);
   CO_TRY(std::string answer, co_await ask(std::move(line), deadline));
-  if (answer.contains("Can't find backend") || answer.contains("No such backend") ||
-      answer.contains("No such proxy")) {
+  if (answer.contains("Can't find backend") || answer.contains("No such backend") || answer.contains("No such proxy")) {
     co_return fail(ErrorKind::not_found, fmt::format("HAProxy at {} has no backend '{}'", where(), backend),
                    hint_for("No such backend"));
   }

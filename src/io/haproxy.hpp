@@ -18,9 +18,9 @@ namespace lifeboat {
 struct HaproxyServer {
   std::string backend;
   std::string name;
-  std::string status;      // "UP", "DOWN", "UP 1/3", "no check", "MAINT", "DRAIN" …
-  bool up = false;         // would take traffic if its weight is not 0: checks say so and it is not in maintenance
-  bool drained = false;    // by an operator (or by Lifeboat)
+  std::string status;    // "UP", "DOWN", "UP 1/3", "no check", "MAINT", "DRAIN" …
+  bool up = false;       // would take traffic if its weight is not 0: checks say so and it is not in maintenance
+  bool drained = false;  // by an operator (or by Lifeboat)
   bool maintenance = false;
   int weight = 0;          // 0 to 256, as set now
   int initial_weight = 0;  // as configured

@@ -11,7 +11,9 @@ constexpr const char* kStates =
 
 TEST(HaproxyAnswers, AreReadByTheNamesOfColumns) {
   const char* stats =
-      "# pxname,svname,scur,econ,eresp,status,last_chk,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,qtime,ctime,"
+      "# "
+      "pxname,svname,scur,econ,eresp,status,last_chk,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,qtime,"
+      "ctime,"
       "rtime,\n"
       "api,east-1,4,1,2,UP,\"HTTP \"\"200, ok\"\"\",0,90,0,0,10,0,1,2,30,\n"
       "api,west-1,0,0,0,DRAIN,,0,5,0,0,0,0,0,0,1,\n";

@@ -60,7 +60,8 @@ Result<std::string> formatted(const std::vector<std::string>& words) {
 
 std::string hint_for(std::string_view code) {
   if (code == "NOAUTH") return "the server wants a password: give the service one (password: NAME of a secret)";
-  if (code == "WRONGPASS" || code == "NOPERM") return "check the secret that the service's password names, and its rights";
+  if (code == "WRONGPASS" || code == "NOPERM")
+    return "check the secret that the service's password names, and its rights";
   if (code == "LOADING") return "it is still reading its data set; wait for loading:0 in INFO persistence";
   if (code == "READONLY") return "it is a replica; promote it first";
   if (code == "CLUSTERDOWN") return "slots without a master: promote the shards that lost theirs";

@@ -80,15 +80,15 @@ Result<RedisRole> parse_redis_role(const RedisReply& reply);
 // What a server says of its part in replication, from INFO replication and persistence.
 struct RedisReplication {
   bool is_master = false;
-  bool link_up = false;           // replica: to its master
-  bool syncing = false;           // replica: a full copy is under way
-  bool loading = false;           // reading its data set from disk
-  bool has_synced = false;        // replica: it has had its master's data at least once
-  int64_t offset = 0;             // bytes of the stream it has
+  bool link_up = false;     // replica: to its master
+  bool syncing = false;     // replica: a full copy is under way
+  bool loading = false;     // reading its data set from disk
+  bool has_synced = false;  // replica: it has had its master's data at least once
+  int64_t offset = 0;       // bytes of the stream it has
   std::string replid;
-  std::string replid2;            // what the stream was called before a promotion
-  int64_t promoted_at = -1;       // offset at which that ended; -1: never promoted
-  std::string master_host;        // replica
+  std::string replid2;       // what the stream was called before a promotion
+  int64_t promoted_at = -1;  // offset at which that ended; -1: never promoted
+  std::string master_host;   // replica
   int master_port = 0;
 };
 RedisReplication parse_redis_replication(const RedisInfo& info);
@@ -98,7 +98,7 @@ struct RedisClusterNode {
   std::string address;  // ip:port
   bool myself = false;
   bool master = false;
-  bool fail = false;    // agreed by a majority ("fail", not "fail?")
+  bool fail = false;  // agreed by a majority ("fail", not "fail?")
   bool suspected = false;
   bool noaddr = false;
   std::string master_id;  // of a replica

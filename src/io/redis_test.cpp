@@ -6,14 +6,17 @@ namespace lifeboat {
 namespace {
 
 TEST(RedisInfoText, TellsAReplicaThatNeverSyncedFromOneThatLostItsMaster) {
-  const char* never = "role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:0\r\nslave_repl_offset:1\r\n"
-                      "master_link_down_since_seconds:-1\r\n";
+  const char* never =
+      "role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:0\r\nslave_repl_offset:1\r\n"
+      "master_link_down_since_seconds:-1\r\n";
   EXPECT_FALSE(parse_redis_replication(parse_redis_info(never)).has_synced);
-  const char* lost = "role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:0\r\nslave_repl_offset:14\r\n"
-                     "master_link_down_since_seconds:3\r\n";
+  const char* lost =
+      "role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:0\r\nslave_repl_offset:14\r\n"
+      "master_link_down_since_seconds:3\r\n";
   EXPECT_TRUE(parse_redis_replication(parse_redis_info(lost)).has_synced);
-  const char* copying = "role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:1\r\nslave_repl_offset:14\r\n"
-                        "master_link_down_since_seconds:3\r\n";
+  const char* copying =
+      "role:slave\r\nmaster_link_status:down\r\nmaster_sync_in_progress:1\r\nslave_repl_offset:14\r\n"
+      "master_link_down_since_seconds:3\r\n";
   EXPECT_FALSE(parse_redis_replication(parse_redis_info(copying)).has_synced);
 }
 

@@ -33,10 +33,16 @@ std::optional<Duration> after(MonoTime at, MonoTime fault) {
 Json or_null(const std::optional<Duration>& span) { return span ? Json(in_seconds(*span)) : Json(nullptr); }
 double or_never(const std::optional<Duration>& span) { return span ? in_seconds(*span) : -1; }
 
+// Which of the acknowledged writes are gone.
+struct Looked {
+  std::vector<std::string> missing;
+  int64_t unknown = 0;  // no clear answer: neither there nor not there
+};
+
 // Asks, where users stand, for every write that was acknowledged. In a process of its own: its threads stay in the lab's
 // network, and the next drill's must start in another.
-Result<std::vector<std::string>> missing_writes(const DrillOptions& options, const std::vector<measure::Sample>& users,
-                                                const std::string& folder, int number) {
+Result<Looked> missing_writes(const DrillOptions& options, const std::vector<measure::Sample>& users,
+                              const std::string& folder, int number) {
   Mode mode = geteuid() == 0 ? Mode::namespaces : Mode::loopback;
   TRY(Layout layout, lay_out(options.plan, number, mode));
   VerifyOptions wanted{.plan = with_addresses(options.plan, layout), .secrets_dir = folder + "/secrets"};
@@ -51,9 +57,8 @@ Result<std::vector<std::string>> missing_writes(const DrillOptions& options, con
     JsonObject answer;
     if (!verified) {
       answer["error"] = verified.error().text();
-    } else if (!verified->unknown.empty()) {
-      answer["error"] = fmt::format("of {} writes nobody knows whether they are there", verified->unknown.size());
     } else {
+      answer["unknown"] = verified->unknown.size();
       answer["missing"] = JsonArray(verified->missing.begin(), verified->missing.end());
     }
     JsonLines link(std::move(pair.there));
@@ -66,9 +71,9 @@ Result<std::vector<std::string>> missing_writes(const DrillOptions& options, con
   waitpid(pid, nullptr, 0);
   if (!answer) return fail(ErrorKind::timed_out, "the acknowledged writes were not looked for in time");
   if (std::string problem = text_or(*answer, "error"); !problem.empty()) return fail(ErrorKind::unknown_outcome, problem);
-  std::vector<std::string> missing;
-  for (const Json& key : member(*answer, "missing").as_array()) missing.emplace_back(key.as_string());
-  return missing;
+  Looked looked{.unknown = int_or(*answer, "unknown")};
+  for (const Json& key : member(*answer, "missing").as_array()) looked.missing.emplace_back(key.as_string());
+  return looked;
 }
 
 // What the witness at each server of each database wrote down.
@@ -213,11 +218,16 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
   TRY(std::string text, read_file(trace.samples));
   TRY(std::vector<measure::Sample> users, measure::read_samples(text));
   TRY(DirectAcks direct, read_direct(trace));
-  TRY(std::vector<std::string> missing, missing_writes(options, users, folder, number));
-  Figures figures = compute(trace, users, direct, missing);
+  TRY(Looked looked, missing_writes(options, users, folder, number));
+  Figures figures = compute(trace, users, direct, looked.missing);
   Verdict verdict = judge(options, trace, figures);
   DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed,
                        .note = trace.needs_a_hand};
+  if (looked.unknown > 0) {
+    outcome.passed = false;
+    if (!outcome.note.empty()) outcome.note += "; ";
+    outcome.note += fmt::format("of {} acknowledged writes nobody could say whether they are there", looked.unknown);
+  }
   if (options.report.empty()) return outcome;
   TRY_VOID(write_file(options.report, to_pretty_text(outcome.report) + "\n", 0644));
   TRY_VOID(write_pages(options, trace, figures, verdict.met, link));

@@ -15,6 +15,8 @@ const Observed* find(const State& state, const std::string& vantage, const std::
 
 bool reaches_another_region(const State& state, const VantagePoint& vantage, const std::string& region, Duration fresh,
                             MonoTime now) {
+  bool linked = !vantage.linked_to.empty() && vantage.linked_to != region && vantage.linked_to != vantage.region;
+  if (linked) return true;
   return std::ranges::any_of(state.targets, [&](const Target& target) {
     if (target.region.empty() || target.region == region || target.region == vantage.region) return false;
     const Observed* seen = find(state, vantage.name, target.id);

@@ -2,7 +2,8 @@
 //
 // A vantage point (a controller, an agent) votes that a region is lost when every target of that region has been
 // failing for it, without a success in between, for the whole window, its newest results are fresh, and it still reaches
-// something in another region (an observer that lost its own network sees everything fail). A region is lost when
+// something in another region (an observer that lost its own network sees everything fail); an agent's report that has
+// come to a controller elsewhere is such a reach. A region is lost when
 // vantage points in `quorum` regions other than it vote so.
 #pragma once
 
@@ -23,6 +24,7 @@ struct Target {
 struct VantagePoint {
   std::string name;
   std::string region;
+  std::string linked_to;  // region of the controller it reports to; empty for the controller itself
 };
 
 struct Observed {

@@ -11,7 +11,7 @@ const Window kWindow{.for_ = Duration{1500}, .fresh = Duration{1000}, .quorum = 
 State three_regions() {
   State state;
   state.targets = {{"east-lb", "east"}, {"east-db", "east"}, {"west-lb", "west"}, {"eu-page", "eu"}};
-  state.vantages = {{"controller", "eu"}, {"agent-west", "west"}, {"agent-east", "east"}};
+  state.vantages = {{"controller", "eu", ""}, {"agent-west", "west", "eu"}, {"agent-east", "east", "eu"}};
   return state;
 }
 
@@ -43,6 +43,13 @@ TEST(Detection, NeverBelievesAnObserverThatLostItsOwnNetwork) {
   run(state, 0, 5000, "", "controller");
   EXPECT_FALSE(judge_region(state, "east", kWindow, at(5000)).lost);
   EXPECT_EQ(judge_region(state, "east", kWindow, at(5000)).regions_agreeing, 0);
+}
+
+TEST(Detection, AnAgentThatReportsToAControllerElsewhereIsNotAlone) {
+  State state = three_regions();
+  std::erase_if(state.targets, [](const Target& target) { return target.region == "eu"; });
+  run(state, 0, 3000, "east");
+  EXPECT_TRUE(judge_region(state, "east", kWindow, at(3000)).lost);
 }
 
 TEST(Detection, OneTargetThatAnswersKeepsARegionAlive) {

@@ -120,7 +120,8 @@ RampDecision step_ramp(const RampRules& rules, RampState state, const RampSample
     std::string reason = fmt::format("{} of {} requests seen", state.judged, rules.min_requests);
     return decided(std::move(state), RampVerdict::hold, std::move(reason));
   }
-  std::string seen = fmt::format("{} requests at {:g} %, well for {}", state.judged, state.share, format_span(well_for));
+  std::string seen =
+      fmt::format("{} requests at {:g} %, well for {}", state.judged, state.share, format_span(well_for));
   if (state.share >= kWhole) {
     state.phase = RampPhase::completed;
     return decided(std::move(state), RampVerdict::complete, std::move(seen));

@@ -26,15 +26,15 @@ struct RampRules {
   std::optional<double> max_error_rate;  // share, 0 to 1; more is a breach
   std::optional<double> max_p95_ms;      // more is a breach
   uint64_t min_requests = 10;
-  Duration window{30'000};   // errors are counted over this, or longer until there are `min_requests`
-  Duration confirm{2'000};   // a breach that stands this long takes the ramp back; a shorter one only stops the rise
-  Duration patience{0};      // the longest stage; 0: ten intervals, at least ten minutes
+  Duration window{30'000};  // errors are counted over this, or longer until there are `min_requests`
+  Duration confirm{2'000};  // a breach that stands this long takes the ramp back; a shorter one only stops the rise
+  Duration patience{0};     // the longest stage; 0: ten intervals, at least ten minutes
 };
 
 // What was seen since the sample before.
 struct RampSample {
-  uint64_t requests = 0;  // answered by the new place, or failed there
-  uint64_t errors = 0;    // of these
+  uint64_t requests = 0;                  // answered by the new place, or failed there
+  uint64_t errors = 0;                    // of these
   bool nothing_up = false;                // no server of the new place takes traffic
   std::optional<double> p95_ms;           // of the new place as the load balancer sees it
   std::optional<double> user_error_rate;  // as users see it, 0 to 1
@@ -45,11 +45,11 @@ enum class RampPhase { ramping, completed, rolled_back };
 
 struct RampState {
   RampPhase phase = RampPhase::ramping;
-  double share = 0;                     // percent
-  MonoTime stage_since{};               // when the share was set
-  MonoTime well_since{};                // since then no breach
+  double share = 0;        // percent
+  MonoTime stage_since{};  // when the share was set
+  MonoTime well_since{};   // since then no breach
   std::optional<MonoTime> breach_since;
-  uint64_t judged = 0;                  // requests seen in this stage
+  uint64_t judged = 0;  // requests seen in this stage
   struct Counted {
     MonoTime at;
     uint64_t requests = 0;

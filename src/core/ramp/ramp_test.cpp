@@ -16,8 +16,14 @@ using std::chrono::seconds;
 MonoTime at(int64_t ms) { return MonoTime{} + milliseconds(ms); }
 
 RampRules rules() {
-  return {.start = 10, .step = 25, .interval = seconds(10), .max_error_rate = 0.01, .max_p95_ms = 500,
-          .min_requests = 10, .window = seconds(5), .confirm = seconds(2)};
+  return {.start = 10,
+          .step = 25,
+          .interval = seconds(10),
+          .max_error_rate = 0.01,
+          .max_p95_ms = 500,
+          .min_requests = 10,
+          .window = seconds(5),
+          .confirm = seconds(2)};
 }
 
 RampSample well() { return {.requests = 5, .errors = 0, .p95_ms = 40, .user_error_rate = 0, .user_p95_ms = 50}; }
@@ -120,10 +126,14 @@ TEST(Ramp, KeepsItsInvariantsInRandomWorlds) {
     std::mt19937 random(seed);
     auto chance = [&](double p) { return std::uniform_real_distribution<>(0, 1)(random) < p; };
     auto between = [&](int least, int most) { return std::uniform_int_distribution<>(least, most)(random); };
-    RampRules with{.start = static_cast<double>(between(1, 50)), .step = static_cast<double>(between(1, 60)),
-                   .interval = milliseconds(between(100, 20'000)), .max_error_rate = between(0, 10) / 100.0,
-                   .max_p95_ms = between(100, 900), .min_requests = static_cast<uint64_t>(between(0, 50)),
-                   .window = milliseconds(between(100, 10'000)), .confirm = milliseconds(between(0, 3000)),
+    RampRules with{.start = static_cast<double>(between(1, 50)),
+                   .step = static_cast<double>(between(1, 60)),
+                   .interval = milliseconds(between(100, 20'000)),
+                   .max_error_rate = between(0, 10) / 100.0,
+                   .max_p95_ms = between(100, 900),
+                   .min_requests = static_cast<uint64_t>(between(0, 50)),
+                   .window = milliseconds(between(100, 10'000)),
+                   .confirm = milliseconds(between(0, 3000)),
                    .patience = seconds(between(30, 200))};
     double sick = chance(0.5) ? 0 : between(0, 100) / 100.0;
     int traffic = chance(0.1) ? 0 : between(1, 40);
@@ -133,11 +143,14 @@ TEST(Ramp, KeepsItsInvariantsInRandomWorlds) {
     for (int samples = 0; state.phase == RampPhase::ramping; ++samples) {
       ASSERT_LT(samples, 20'000) << "seed " << seed << " never ends";
       now += between(50, 1500);
-      RampSample sample{.requests = static_cast<uint64_t>(between(0, traffic)), .user_error_rate = 0,
+      RampSample sample{.requests = static_cast<uint64_t>(between(0, traffic)),
+                        .user_error_rate = 0,
                         .user_p95_ms = *with.max_p95_ms};
       bool breach = chance(sick);
-      if (breach && chance(0.5)) sample.user_p95_ms = *with.max_p95_ms + 1;
-      else if (breach) sample.user_error_rate = *with.max_error_rate + 0.001;
+      if (breach && chance(0.5))
+        sample.user_p95_ms = *with.max_p95_ms + 1;
+      else if (breach)
+        sample.user_error_rate = *with.max_error_rate + 0.001;
       if (breach) clear_since = now;
       if (!breach && chance(sick / 10)) sample.errors = sample.requests;
       RampDecision decision = step_ramp(with, state, sample, at(now));

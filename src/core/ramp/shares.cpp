@@ -54,7 +54,8 @@ Result<std::map<std::string, int>> weights_for(const Shares& shares, const std::
     if (share <= 0) continue;
     auto found = std::ranges::find(servers, region, &RegionServers::region);
     if (found == servers.end() || found->up == 0) {
-      return fail(ErrorKind::unreachable, fmt::format("no server of {} is up, so it cannot take {:g} % of users", region, share),
+      return fail(ErrorKind::unreachable,
+                  fmt::format("no server of {} is up, so it cannot take {:g} % of users", region, share),
                   "bring its instances up first (service.scale), or wait for the health checks to see them");
     }
     wanted.push_back({region, share, found->up});

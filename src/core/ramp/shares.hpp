@@ -22,8 +22,9 @@ inline constexpr int kMaxWeight = 256;
 
 // The weight of each server of a region, so that regions get their shares as nearly as whole weights allow; a region
 // with a share above 0 has weight 1 at least, one with share 0 has 0. Regions without a share get 0. A small share of
-// many servers beside a large one of few can be coarse: 1 % on seven servers beside one gives 2.7 %. Errors: `refused`
-// when a region with a share has no server that is up, `invalid_input` when shares do not add up to 100.
+// many servers beside a large one of few can be coarse: 1 % on seven servers beside one gives 2.7 %. Errors:
+// `unreachable` when a region with a share has no server that is up (it may have one a moment later), `invalid_input`
+// when shares do not add up to 100.
 Result<std::map<std::string, int>> weights_for(const Shares& shares, const std::vector<RegionServers>& servers);
 
 // The shares that weights give. Empty when nothing is up with a weight.
