@@ -105,6 +105,8 @@ Task<Result<void>> DnsSwitch::change(World* world, DnsView view, Addresses expec
   TsigKey key;
   if (view.service.key) {
     key.name = view.service.key_name;
+    // Names of keys are domain names, written with or without their last dot.
+    if (!key.name.empty() && !key.name.ends_with('.')) key.name += '.';
     CO_TRY(key.secret, world->secrets.get(*view.service.key));
   }
   DnsUpdate update{.zone = view.service.zone,

@@ -207,7 +207,7 @@ Task<Result<void>> ClusterPromote::take_over(ClusterView* view, Deadline deadlin
   co_return co_await settle(view, all_taken, deadline);
 }
 
-// One shard at a time: a master votes once in an epoch, so elections at the same time take each other's votes, and Redis
+// One shard at a time: a master votes once in an epoch, so simultaneous elections take each other's votes, and Redis
 // then waits four node timeouts before it tries again. Those without a master first.
 Task<Result<void>> ClusterPromote::elect_next(ClusterView* view, Deadline deadline) {
   CO_TRY_VOID(check_moves(*view));

@@ -83,7 +83,7 @@ bool follows(const RedisProbe& probe, const RedisMember& master) {
          probe.replication.master_port == master.port;
 }
 
-// An old master that the one in place was promoted from, and that has written nothing since: it can follow without loss.
+// An old master that the one in place was promoted from, and that wrote nothing since: it can follow without loss.
 bool left_behind(const RedisProbe& old_master, const RedisProbe& in_place) {
   return in_place.replication.replid2 == old_master.replication.replid &&
          old_master.replication.offset <= in_place.replication.promoted_at;

@@ -1,4 +1,4 @@
-// What the traffic actions share: the load balancers of a service, shares of users by region as their weights give them,
+// What the traffic actions share: the load balancers of a service, users' shares by region as weights give them,
 // and the memory of how it was before, for undo.
 #pragma once
 
@@ -22,7 +22,7 @@ struct BalancerView {
 // The region that a server named REGION-N serves from; empty for any other name.
 std::string region_of_server(std::string_view name);
 
-// Asks every balancer of the service (only that in `at`, when given) at the same time. All must answer: weights that are
+// Asks every balancer of the service (only that in `at`, if given) at the same time. All must answer: weights that are
 // right at one balancer and unknown at another are no state to act on.
 Task<Result<std::vector<BalancerView>>> look_at_balancers(World* world, std::string service,
                                                           std::optional<std::string> at, Deadline deadline);
@@ -38,7 +38,7 @@ Result<bool> gives(const BalancerView& view, const Shares& wanted);
 // drain; all servers of a region, down ones too, get the same weight.
 Task<Result<void>> give_shares(BalancerView view, Shares wanted, Deadline deadline);
 
-// Weights and drains as they are, and putting them back: {"us-west-2": {"us-east-1-1": {"weight": 10, "drained": false}}}.
+// Weights and drains as they are, and putting them back, as {"us-west-2": {"us-east-1-1": {"weight": 10, "drained": false}}}.
 Json remember(const std::vector<BalancerView>& views);
 Task<Result<void>> restore(std::vector<BalancerView> views, Json remembered, Deadline deadline);
 

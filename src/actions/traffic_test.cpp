@@ -165,7 +165,7 @@ TEST_F(TrafficActions, WeightsGiveTheSharesThatUsersThenGet) {
   ASSERT_TRUE(eventually([&] { return http.answered >= 400; }));
   double share = 100.0 * east.served / (east.served + west.served);
   std::cout << "10 % asked for, " << share << " % got\n";
-  EXPECT_NEAR(share, 10, 2);
+  EXPECT_NEAR(share, 10, 3);
   EXPECT_EQ(http.failed, 0);
   auto undone = world.undo(traffic_weights_action(), halves, outcome->data);
   ASSERT_TRUE(undone) << undone.error().text();

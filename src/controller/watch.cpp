@@ -10,6 +10,7 @@ namespace lifeboat {
 namespace {
 
 constexpr Duration kLook{100};
+constexpr Duration kSupersede{20'000};
 constexpr Duration kUsersFresh{5'000};
 
 Task<Result<>> connect_once(asio::ip::tcp::endpoint endpoint) {
@@ -273,6 +274,13 @@ Task<Json> Watch::believe(decision::RaisedNow signal, std::string text, Json obs
   if (decided.verdict == decision::Verdict::start) {
     auto starting = hooks_.start_run(decided.scenario, signal, decided.reason);
     auto run = co_await std::move(starting);
+    // A run that was superseded takes a moment to end; until then it excludes the new one.
+    Deadline patience = Deadline::after(kSupersede);
+    while (!run && run.error().kind == ErrorKind::conflict && !decided.superseded.empty() && !patience.passed()) {
+      co_await sleep_for(kLook);
+      auto again = hooks_.start_run(decided.scenario, signal, decided.reason);
+      run = co_await std::move(again);
+    }
     body["run"] = run ? Json(*run) : Json(nullptr);
     if (!run) {
       body["error"] = run.error().text();

@@ -1,5 +1,5 @@
 // Small things that every adapter on a socket needs: a TCP connection made within a deadline, and several tasks run at
-// once. No call here throws for what the network does; only cancellation of the caller passes through as in all of Asio.
+// once. No call here throws for what the network does; only the caller's cancellation passes through.
 #pragma once
 
 #include <boost/asio/deferred.hpp>

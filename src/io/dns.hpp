@@ -1,6 +1,6 @@
 // DNS as a failover needs it: ask for the addresses of a name, and change them by dynamic update (RFC 2136) signed with
 // TSIG (RFC 8945, hmac-sha256). An update is a compare-and-set: it names the addresses that must be there now, so two
-// people or machines cannot overwrite each other unseen. The MAC of the answer is verified: a forged "done" is no answer.
+// people or machines cannot overwrite each other unseen. The MAC of the answer is verified: a forged "done" is none.
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,7 @@ class RedisConnection {
   // Connects and, when `password` is not empty, authenticates. `refused` when the password is wrong or missing.
   static Task<Result<RedisConnection>> connect(std::string address, int port, std::string password, Deadline deadline);
 
-  // Sends one command. `unknown_outcome` when it was sent and no answer came; `unreachable` when the connection is closed.
+  // Sends one command. `unknown_outcome` when it was sent and no answer came; `unreachable` when it is closed.
   Task<Result<RedisReply>> command(std::vector<std::string> words, Deadline deadline);
   // Sends several at once and gives their replies in order.
   Task<Result<std::vector<RedisReply>>> commands(std::vector<std::vector<std::string>> list, Deadline deadline);
@@ -53,7 +53,7 @@ class RedisConnection {
   std::unique_ptr<State> state_;
 };
 
-// The reply, or its error as an Error of kind refused with a hint where one is known. `what` says what was asked of whom.
+// The reply, or its error as an Error of kind refused with a hint where one is known. `what`: what was asked of whom.
 Result<RedisReply> ok(Result<RedisReply> reply, std::string_view what);
 
 // INFO: key → value of all sections.

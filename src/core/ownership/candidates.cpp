@@ -7,8 +7,9 @@
 namespace lifeboat::ownership {
 namespace {
 
-// A report older than this says nothing about now. Agents report several times a second.
-constexpr Duration kFresh{3'000};
+// A report older than this says nothing about now. Agents report ten times a second, and a lease is longer: whoever was cut
+// off together with the holder has not reported by the time the lease ends.
+constexpr Duration kFresh{1'000};
 
 Lsn last_known_written(const State& state) { return state.positions.empty() ? Lsn{} : state.positions.back().written; }
 
@@ -29,7 +30,7 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
   const MemberReport& report = member.report;
   if (!member.config.candidate) return "the plan excludes it";
   if (!member.connected) return "its agent is not connected";
-  if (!member.reported || now - member.last_report > kFresh) return "its agent has not reported for 3 s";
+  if (!member.reported || now - member.last_report > kFresh) return "its agent has not reported for 1 s";
   if (report.state != ServerState::standby)
     return fmt::format("its server is {}{}", enum_name(report.state), report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused) return "its replay is paused";

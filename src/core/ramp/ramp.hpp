@@ -1,4 +1,4 @@
-// A canary ramp: traffic moves to a new place in steps, as long as users are well there, and back to 0 % when they are not.
+// A canary ramp: traffic moves to a new place in steps, while users are well there, and back to 0 % when not.
 // Pure: (state, sample, now) → decision. Who samples and who sets weights is the caller's business.
 //
 // Invariants, tested by simulation:
