@@ -143,9 +143,9 @@ TEST(Ownership, FailoverToARegionWaitsForTheLeaseAndPromotesThere) {
   transfer.to = "west";
   world.feed(TransferAsked{transfer});
   EXPECT_EQ(world.find<SendLead>(), nullptr);
-  world.pass(1000);
+  world.pass(1500);
   world.report("west-1", ServerState::standby, 990, 0, "east-1");
-  world.pass(1001);
+  world.pass(501);
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "west-1");
   world.feed(CommandDone{CommandDone::What::lead, "west-1", 2, true, false, {}, {{"timeline", 2}}});
