@@ -116,10 +116,11 @@ Task<Result<Place>> HttpCheck::entry_place(ActionContext context, DnsService dns
     place.connect_to = address_of(plan, target->text);
     co_return place;
   }
-  if (!dns.resolver) co_return place;  // this machine's resolver, then
-  // Users' resolver is asked, not this machine's: the question is where users are led.
-  DnsServer resolver{address_of(plan, dns.resolver->text), 53};
-  CO_TRY(DnsAnswer answer, co_await query_a(resolver, dns.name, true, context.deadline.at_most(params_.within)));
+  // Users' resolver is asked, not this machine's: the question is where users are led. Without one in the plan, the
+  // authoritative server says where they will be.
+  bool users = dns.resolver.has_value();
+  DnsServer resolver{address_of(plan, users ? dns.resolver->text : dns.server.text), users ? 53 : dns.port};
+  CO_TRY(DnsAnswer answer, co_await query_a(resolver, dns.name, users, context.deadline.at_most(params_.within)));
   if (answer.addresses.empty())
     co_return fail(ErrorKind::unreachable,
                    fmt::format("{} has no address ({} of {})", dns.name, answer.rcode, resolver.address));
@@ -204,8 +205,8 @@ const ActionDescriptor& http_check_action() {
       .name = "http.check",
       .summary = "Checks that something answers over HTTP as it should.",
       .details =
-          "One GET. A dns service is asked by its name, with the address that the users' resolver gives at this "
-          "moment; a haproxy or http service at its members (the first instance of each group) in the region, or in "
+          "One GET. A dns service is asked by its name, with the address that the users' resolver (or, where the plan "
+          "names none, its authoritative server) gives at this moment; a haproxy or http service at its members (the first instance of each group) in the region, or in "
           "all regions. Redirects are not followed. Fails when there is no answer in time, another status, or a body "
           "without the text; `retries` of the step says how often and how long to go on asking.",
       .example =
