@@ -29,19 +29,19 @@ namespace lifeboat {
 
 struct ActionContext {
   World& world;
-  std::string run;                // "R-3"; empty in a preview
-  std::string incident;           // "INC-2"; empty if none
-  std::string step;               // id of the step
-  std::string idempotency_key;    // "R-3/promote": the same for every attempt
+  std::string run;              // "R-3"; empty in a preview
+  std::string incident;         // "INC-2"; empty if none
+  std::string step;             // id of the step
+  std::string idempotency_key;  // "R-3/promote": the same for every attempt
   Deadline deadline;
   std::function<void(std::string)> progress;  // one line for people: "2 of 3 ready"
 };
 
 struct Observation {
-  bool holds = false;   // the goal already holds: nothing to apply
-  std::string state;    // what is: "api.shop.test → 10.1.0.10"
-  std::string change;   // what apply would do: "→ 10.2.0.10"; empty when it holds
-  Json data;            // for expressions (steps.ID.data.x), for preview and for the report
+  bool holds = false;  // the goal already holds: nothing to apply
+  std::string state;   // what is: "api.shop.test → 10.1.0.10"
+  std::string change;  // what apply would do: "→ 10.2.0.10"; empty when it holds
+  Json data;           // for expressions (steps.ID.data.x), for preview and for the report
 };
 
 struct Outcome {
@@ -77,7 +77,7 @@ struct ActionDescriptor {
   Duration usual_timeout{300'000};
   // What check may want to know: the service it touches (so that two runs exclude each other), from the parameters.
   std::string (*touches)(const Json& with) = nullptr;
-  Json (*schema)() = nullptr;                              // of the parameters
+  Json (*schema)() = nullptr;                                                // of the parameters
   DecodeProblems (*validate)(const Json& with, const Plan& plan) = nullptr;  // shape, then references into the plan
   Result<std::unique_ptr<Action>> (*make)(const Json& with) = nullptr;       // null for approval, manual, wait
 };

@@ -206,7 +206,8 @@ const ActionDescriptor& http_check_action() {
       .summary = "Checks that something answers over HTTP as it should.",
       .details =
           "One GET. A dns service is asked by its name, with the address that the users' resolver (or, where the plan "
-          "names none, its authoritative server) gives at this moment; a haproxy or http service at its members (the first instance of each group) in the region, or in "
+          "names none, its authoritative server) gives at this moment; a haproxy or http service at its members (the "
+          "first instance of each group) in the region, or in "
           "all regions. Redirects are not followed. Fails when there is no answer in time, another status, or a body "
           "without the text; `retries` of the step says how often and how long to go on asking.",
       .example =

@@ -29,19 +29,19 @@ struct MemberView {
 struct DatabaseView {
   std::string service;
   uint64_t term = 0;
-  std::string holder;       // who may write; empty: nobody
-  bool writable = false;    // the holder said that it takes writes, and its lease has not ended
+  std::string holder;     // who may write; empty: nobody
+  bool writable = false;  // the holder said that it takes writes, and its lease has not ended
   std::vector<MemberView> members;
-  Lsn last_known_written;   // newest position that any primary reported
-  std::string busy;         // what is under way: "failover to west-1"; empty: nothing
+  Lsn last_known_written;  // newest position that any primary reported
+  std::string busy;        // what is under way: "failover to west-1"; empty: nothing
 };
 
 // What a failover at this moment would set aside.
 struct LossEstimate {
-  std::string candidate;         // who would be promoted; empty: nobody can be
-  std::string reason;            // why this one, or why nobody
-  std::optional<uint64_t> bytes; // WAL the candidate lacks of what is known to have been written
-  std::optional<Duration> age;   // as time; nothing when unknown
+  std::string candidate;          // who would be promoted; empty: nobody can be
+  std::string reason;             // why this one, or why nobody
+  std::optional<uint64_t> bytes;  // WAL the candidate lacks of what is known to have been written
+  std::optional<Duration> age;    // as time; nothing when unknown
 };
 
 using ProgressLine = std::function<void(std::string)>;
@@ -79,7 +79,7 @@ class Agents {
 // What vantage points say of a region.
 struct RegionView {
   struct Vantage {
-    std::string from;      // "controller eu-west-1", "agent db-west-1"
+    std::string from;  // "controller eu-west-1", "agent db-west-1"
     std::string region;
     int targets = 0;
     int failing = 0;

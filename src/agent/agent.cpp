@@ -1,13 +1,17 @@
 #include "agent/agent.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include <csignal>
 #include <deque>
@@ -17,6 +21,7 @@
 #include "agent/unit_group.hpp"
 #include "core/data/encode.hpp"
 #include "io/crypto.hpp"
+#include "io/dial.hpp"
 #include "io/file.hpp"
 #include "io/http_client.hpp"
 #include "io/secrets.hpp"
@@ -34,9 +39,13 @@ constexpr Duration kShutdown{5'000};
 class Agent {
  public:
   Agent(asio::io_context& context, const AgentOptions& options)
-      : context_(context), options_(options), secrets_(options.secrets_dir),
-        scope_(context.get_executor(), [this](std::string_view task, std::string_view what) { say(fmt::format("{} failed: {}", task, what)); }),
-        outgoing_(context.get_executor()), report_due_(context.get_executor()) {}
+      : context_(context),
+        options_(options),
+        secrets_(options.secrets_dir),
+        scope_(context.get_executor(),
+               [this](std::string_view task, std::string_view what) { say(fmt::format("{} failed: {}", task, what)); }),
+        outgoing_(context.get_executor()),
+        report_due_(context.get_executor()) {}
 
   Task<> run(asio::signal_set& signals) {
     std::error_code ignored;
@@ -46,10 +55,12 @@ class Agent {
     co_await recall();
     scope_.spawn("link", keep_link());
     scope_.spawn("reports", send_reports());
+    scope_.spawn("orphans", reap_orphans());
     co_await signals.async_wait(asio::use_awaitable);
     say("stops");
-    for (auto& [service, member] : members_) co_await member->shut_down(Deadline::after(kShutdown));
-    for (auto& [service, group] : units_) co_await group->shut_down(Deadline::after(Duration{1'000}));
+    Deadline all = Deadline::after(kShutdown);
+    for (auto& [service, member] : members_) co_await member->shut_down(all);
+    for (auto& [service, group] : units_) co_await group->shut_down(all.at_most(Duration{1'000}));
     // The last releases go out before the link is closed.
     for (int wait = 0; wait < 20 && socket_ != nullptr && !queue_.empty(); ++wait) co_await sleep_for(Duration{10});
     co_await scope_.stop(Duration{1'000});
@@ -65,8 +76,13 @@ class Agent {
   Wakeup outgoing_;
   Wakeup report_due_;
   std::shared_ptr<WebSocket> socket_;  // null while there is no link
-  std::deque<std::string> queue_;
-  std::deque<Json> releases_;  // said while there was no link; they go first when it is back
+  struct Outgoing {
+    std::string text;
+    bool is_release = false;
+  };
+  std::deque<Outgoing> queue_;
+  std::deque<std::string> releases_;  // not sent while there was a link; they go first when it is back
+  MonoTime heard_{};                  // when the controller last said anything
   wire::Configure configuration_;
   bool configured_ = false;
   int probe_generation_ = 0;
@@ -79,12 +95,31 @@ class Agent {
   // ---- messages out
 
   void send(Json message) {
+    std::string type = text_or(message, "type");
+    bool is_release = type == wire::Release::kType;
     if (socket_ == nullptr) {
-      if (text_or(message, "type") == wire::Release::kType) releases_.push_back(std::move(message));
+      if (is_release) releases_.push_back(to_text(message));
       return;
     }
-    queue_.push_back(to_text(message));
+    // A lease is lost if the link dies without a word and nobody notices: half of it is time enough to make a new one.
+    if (type == wire::Renew::kType && boot_now() - heard_ > shortest_lease() / 2) {
+      say("the controller is silent; the link is made anew");
+      socket_->drop();
+    }
+    Outgoing next{to_text(message), is_release};
+    if (is_release) {
+      queue_.push_front(std::move(next));
+    } else {
+      queue_.push_back(std::move(next));
+    }
     outgoing_.notify();
+  }
+
+  Duration shortest_lease() const {
+    Duration shortest{3'600'000};
+    for (const auto& [service, config] : configuration_.servers)
+      shortest = std::min(shortest, Duration{config.lease_ms});
+    return shortest;
   }
 
   Task<> write_messages(std::shared_ptr<WebSocket> socket) {
@@ -93,10 +128,12 @@ class Agent {
         co_await outgoing_.wait_until(boot_now() + std::chrono::seconds(1));
         continue;
       }
-      std::string message = std::move(queue_.front());
+      Outgoing message = std::move(queue_.front());
       queue_.pop_front();
-      auto written = co_await socket->write(std::move(message), Deadline::after(kWrite));
-      if (!written) socket->drop();
+      auto written = co_await socket->write(message.text, Deadline::after(kWrite));
+      if (written) continue;
+      if (message.is_release) releases_.push_back(std::move(message.text));
+      socket->drop();
     }
   }
 
@@ -111,6 +148,19 @@ class Agent {
       Json body = encode(report);
       body.as_object()["type"] = wire::Report::kType;
       send(std::move(body));
+    }
+  }
+
+  // What its children leave behind becomes the agent's own child. Whoever started a process reaps it at once, so one that
+  // is found dead twice has nobody else.
+  static Task<> reap_orphans() {
+    pid_t found_before = 0;
+    while (true) {
+      co_await sleep_for(Duration{500});
+      siginfo_t info{};
+      if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) continue;
+      if (info.si_pid != 0 && info.si_pid == found_before) waitpid(info.si_pid, nullptr, WNOHANG);
+      found_before = info.si_pid;
     }
   }
 
@@ -132,16 +182,18 @@ class Agent {
 
   Task<Result<>> link_to(std::string controller) {
     size_t colon = controller.rfind(':');
-    if (colon == std::string::npos) co_return fail(ErrorKind::invalid_input, fmt::format("'{}' is no ADDRESS:PORT", controller));
-    auto connecting = connect_websocket(controller.substr(0, colon), std::atoi(controller.c_str() + colon + 1), "/agent", {}, Deadline::after(kConnect));
+    if (colon == std::string::npos)
+      co_return fail(ErrorKind::invalid_input, fmt::format("'{}' is no ADDRESS:PORT", controller));
+    auto connecting = connect_websocket(controller.substr(0, colon), std::atoi(controller.c_str() + colon + 1),
+                                        "/agent", {}, Deadline::after(kConnect));
     CO_TRY(WebSocket connected, co_await std::move(connecting));
     auto socket = std::make_shared<WebSocket>(std::move(connected));
     auto shaking = shake_hands(socket);
     CO_TRY_VOID(co_await std::move(shaking));
     say(fmt::format("linked to {}", controller));
     socket_ = socket;
-    queue_.clear();
-    for (Json& release : releases_) queue_.push_back(to_text(release));
+    heard_ = boot_now();
+    for (std::string& release : releases_) queue_.push_back({std::move(release), true});
     releases_.clear();
     scope_.spawn("writer", write_messages(socket));
     report_due_.notify();
@@ -149,6 +201,10 @@ class Agent {
     auto ended = co_await std::move(reading);
     socket_.reset();
     socket->drop();
+    for (Outgoing& message : queue_) {
+      if (message.is_release) releases_.push_back(std::move(message.text));
+    }
+    queue_.clear();
     outgoing_.notify();
     co_return ended;
   }
@@ -164,7 +220,9 @@ class Agent {
     std::string both = options_.host + "\n" + nonce + "\n" + text_or(challenge, "nonce");
     bool known = text_or(challenge, "type") == "challenge" && text_or(challenge, "nonce").size() >= 16 &&
                  equal_in_constant_time(text_or(challenge, "proof"), hmac_sha256_hex(token, "controller\n" + both));
-    if (!known) co_return fail(ErrorKind::refused, "the controller does not know this agent's token", "compare the secret agent-" + options_.host + " on both sides");
+    if (!known)
+      co_return fail(ErrorKind::refused, "the controller does not know this agent's token",
+                     "compare the secret agent-" + options_.host + " on both sides");
     JsonObject proof{{"type", "proof"}, {"proof", hmac_sha256_hex(token, "agent\n" + both)}};
     CO_TRY_VOID(co_await socket->write(to_text(proof), deadline));
     CO_TRY(std::string welcome_text, co_await socket->read(deadline));
@@ -181,6 +239,7 @@ class Agent {
         if (text.error().kind == ErrorKind::timed_out && socket->open()) continue;
         co_return std::unexpected(std::move(text).error());
       }
+      heard_ = boot_now();
       CO_TRY(Json message, parse_json(*text));
       if (!message.is_object()) co_return fail(ErrorKind::invalid_input, "the controller sent what is no message");
       take(std::move(message));
@@ -228,29 +287,28 @@ class Agent {
       }
       DatabaseMember::Hooks hooks{[this](Json message) { send(std::move(message)); }, [this] { report_due_.notify(); },
                                   [this](const std::string& line) { say(line); }};
-      auto& member = members_[service] = std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
-                                                                          options_.data_dir + "/" + service, options_.run_as, std::move(hooks));
+      auto& member = members_[service] =
+          std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
+                                           options_.data_dir + "/" + service, options_.run_as, std::move(hooks));
       auto beginning = member->begin();
       if (auto begun = co_await std::move(beginning); !begun) say(fmt::format("{}: {}", service, begun.error().text()));
     }
     for (const auto& [service, config] : configuration_.units) {
-      if (units_.contains(service)) continue;
+      if (auto found = units_.find(service); found != units_.end()) {
+        found->second->reconfigure(config);
+        continue;
+      }
       UnitGroup::Hooks hooks{[this] { report_due_.notify(); }, [this](const std::string& line) { say(line); }};
-      auto& group = units_[service] = std::make_unique<UnitGroup>(scope_, http_, service, config, options_.data_dir + "/" + service,
-                                                                  options_.unit_path, options_.run_as, std::move(hooks));
+      auto& group = units_[service] =
+          std::make_unique<UnitGroup>(scope_, http_, service, config, options_.data_dir + "/" + service,
+                                      options_.unit_path, options_.run_as, std::move(hooks));
       group->begin();
     }
     configured_ = true;
     ++probe_generation_;
-    for (const wire::ProbeConfig& probe : configuration_.probes) scope_.spawn("probe " + probe.id, watch(probe, probe_generation_));
+    for (const wire::ProbeConfig& probe : configuration_.probes)
+      scope_.spawn("probe " + probe.id, watch(probe, probe_generation_));
     report_due_.notify();
-  }
-
-  static Task<Result<>> connect_once(asio::ip::tcp::endpoint endpoint) {
-    asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
-    auto [problem] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
-    if (problem) co_return fail(ErrorKind::unreachable, problem.message());
-    co_return Result<>{};
   }
 
   Task<> watch(wire::ProbeConfig probe, int generation) {
@@ -259,10 +317,9 @@ class Agent {
       Deadline deadline = Deadline::after(Duration{probe.within_ms});
       Result<> seen;
       if (probe.kind == "tcp") {
-        boost::system::error_code bad;
-        asio::ip::tcp::endpoint endpoint(asio::ip::make_address(probe.address, bad), static_cast<uint16_t>(probe.port));
-        auto connecting = connect_once(endpoint);
-        seen = co_await within(deadline, "connect", std::move(connecting));
+        auto connecting = dial(probe.address, static_cast<int>(probe.port), deadline);
+        auto connected = co_await std::move(connecting);
+        if (!connected) seen = std::unexpected(std::move(connected).error());
       } else {
         HttpRequest request;
         request.url = fmt::format("http://{}:{}{}", probe.address, probe.port, probe.path);
@@ -276,7 +333,8 @@ class Agent {
           seen = fail(ErrorKind::refused, fmt::format("answered {}", answer->status));
         }
       }
-      wire::ProbeResult result{probe.id, seen.has_value(), seen ? "" : seen.error().what, to_duration(boot_now() - begun).count()};
+      wire::ProbeResult result{probe.id, seen.has_value(), seen ? "" : seen.error().what,
+                               to_duration(boot_now() - begun).count()};
       Json body = encode(result);
       body.as_object()["type"] = wire::ProbeResult::kType;
       send(std::move(body));
@@ -316,7 +374,8 @@ class Agent {
 
   Result<DatabaseMember*> member_of(const std::string& service) {
     auto found = members_.find(service);
-    if (found == members_.end()) return fail(ErrorKind::not_found, fmt::format("{} runs no server of '{}'", options_.host, service));
+    if (found == members_.end())
+      return fail(ErrorKind::not_found, fmt::format("{} runs no server of '{}'", options_.host, service));
     return found->second.get();
   }
 
@@ -346,12 +405,28 @@ class Agent {
     if (request.method == wire::Scale::kMethod) {
       CO_TRY(wire::Scale order, params_of<wire::Scale>(request));
       auto group = units_.find(order.service);
-      if (group == units_.end()) co_return fail(ErrorKind::not_found, fmt::format("{} runs no instances of '{}'", options_.host, order.service));
+      if (group == units_.end())
+        co_return fail(ErrorKind::not_found, fmt::format("{} runs no instances of '{}'", options_.host, order.service));
       co_return co_await group->second->scale(order.count, deadline, progress);
     }
-    co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", request.method), "it may be older than the controller");
+    co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", request.method),
+                   "it may be older than the controller");
   }
 };
+
+// Two agents in one folder would end each other's servers. The lock goes with the process, however it ends.
+bool hold_alone(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  int lock = open((folder + "/agent.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) return false;
+  // One that is about to end is waited for.
+  for (MonoTime end = boot_now() + std::chrono::seconds(2); boot_now() < end;) {
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0) return true;
+    usleep(20'000);
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -362,6 +437,10 @@ int run_agent(const AgentOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   // What a guard that died leaves behind comes to the agent, which ends it.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (!hold_alone(options.data_dir)) {
+    spdlog::error("another agent works in {}", options.data_dir);
+    return 1;
+  }
   asio::io_context context(1);
   asio::signal_set signals(context, SIGTERM, SIGINT);
   auto agent = std::make_unique<Agent>(context, options);

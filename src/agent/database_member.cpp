@@ -12,6 +12,8 @@ constexpr Duration kLookEvery{100};
 constexpr Duration kLookWithin{400};
 // A server that answers nothing for this long is taken for hung. Bounded checks and slow disks stay below it.
 constexpr Duration kHungAfter{1'200};
+// A standby that hangs takes nothing from anybody; it is given more time before it is started anew.
+constexpr Duration kStandbyHungAfter{5'000};
 constexpr Duration kStreamSoon{5'000};
 constexpr Duration kRestartPause{500};
 constexpr Duration kGiveWay{600};
@@ -38,10 +40,13 @@ struct DatabaseMember::Busy {
   DatabaseMember& member;
 };
 
-DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service, wire::ServerConfig config,
-                               std::string folder, std::string run_as, Hooks hooks)
-    : executor_(executor), scope_(scope), service_(std::move(service)),
-      server_(executor, std::move(folder), std::move(run_as), std::move(config)), hooks_(std::move(hooks)) {
+DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service,
+                               wire::ServerConfig config, std::string folder, std::string run_as, Hooks hooks)
+    : executor_(executor),
+      scope_(scope),
+      service_(std::move(service)),
+      server_(executor, std::move(folder), std::move(run_as), std::move(config)),
+      hooks_(std::move(hooks)) {
   lease_.length = Duration{server_.config().lease_ms};
 }
 
@@ -52,23 +57,41 @@ Task<Result<>> DatabaseMember::begin() {
   if (auto text = read_file(state_file())) {
     if (auto state = parse_json(*text)) {
       lease_.floor = static_cast<uint64_t>(int_or(*state, "floor"));
+      lease_.term = static_cast<uint64_t>(int_or(*state, "leads"));
       upstream_ = text_or(*state, "upstream");
     }
   }
+  auto cleared = server_.clear_up();
+  // What an agent before this one held is over as soon as nothing of its server is left.
+  if (cleared && lease_.term != 0) release("the agent was started again", false);
+  drop(lease_);
+  parked_ = !cleared || server_.spoiled();
+  reason_ = !cleared ? cleared.error().text() : parked_ ? "a rewind was cut off; its data must be copied anew" : "";
   scope_.spawn("renew " + service_, renew_loop());
   scope_.spawn("watch " + service_, watch_loop());
   // A standby takes no writes, so it may run without anybody's leave; anything else stays stopped.
   bool standby = server_.has_data() && server_.marked_standby() && !upstream_.empty();
-  if (!standby) co_return Result<>{};
+  if (!standby || parked_) co_return Result<>{};
   CO_TRY_VOID(server_.write_settings(upstream_, true));
   role_ = Role::standby;
   co_return start_server(MonoTime::max());
 }
 
-void DatabaseMember::reconfigure(const wire::ServerConfig& config) { server_.reconfigure(config); }
+void DatabaseMember::reconfigure(const wire::ServerConfig& config) {
+  if (encode(config) == encode(server_.config())) return;
+  server_.reconfigure(config);
+  // Renewals count by the new length from now on. One that is held by the old length ends when it was to end.
+  lease_.length = Duration{config.lease_ms};
+  if (!server_.running() || !doing_.empty() || role_ == Role::none) return;
+  bool standby = role_ == Role::standby;
+  if (auto written = server_.write_settings(standby ? upstream_ : std::string(), standby); !written)
+    log(written.error().text());
+  server_.reload();
+  if (!standby) scope_.spawn("furnish " + service_, furnish_primary());
+}
 
-Result<> DatabaseMember::remember() {
-  JsonObject state{{"floor", lease_.floor}, {"upstream", upstream_}};
+Result<> DatabaseMember::remember(uint64_t leads) {
+  JsonObject state{{"floor", lease_.floor}, {"leads", leads}, {"upstream", upstream_}};
   return write_file_atomic(state_file(), to_text(state), 0600);
 }
 
@@ -86,12 +109,18 @@ Result<> DatabaseMember::start_server(MonoTime fence) {
 
 void DatabaseMember::server_ended(Guard::Ended how) {
   // The guard says this from inside its own call, so its object is let go of afterwards.
-  asio::post(executor_, [this] { server_.forget_process(); hooks_.changed(); });
+  asio::post(executor_, [this] {
+    server_.forget_process();
+    hooks_.changed();
+  });
   seen_.reset();
   silent_since_.reset();
   hung_ = false;
   bool wanted = stopping_;
-  if (reason_.empty()) reason_ = how == Guard::Ended::fenced ? "its lease ended" : how == Guard::Ended::lost ? "its guard died" : "the server died";
+  if (reason_.empty())
+    reason_ = how == Guard::Ended::fenced ? "its lease ended"
+              : how == Guard::Ended::lost ? "its guard died"
+                                          : "the server died";
   log(wanted ? "the server has ended" : "the server ended by itself: " + reason_);
   if (lease_.term != 0 && !wanted) release(reason_, how != Guard::Ended::fenced);
   bool standby = role_ == Role::standby;
@@ -119,23 +148,35 @@ void DatabaseMember::release(const std::string& reason, bool server_failed) {
 void DatabaseMember::fence_now(const std::string& reason, bool server_failed) {
   log("fences itself: " + reason);
   reason_ = reason;
-  bool wanted_before = stopping_;
-  stopping_ = true;  // its end is ours, so server_ended() does not speak for it
-  server_.kill_now();
+  bool gone = kill_server();
+  if (lease_.term == 0) return;
+  if (gone) return release(reason, server_failed);
+  log("something of the server could not be killed; its term is not given back");
+  drop(lease_);
+}
+
+// Its end is ours, so server_ended() does not speak for it.
+bool DatabaseMember::kill_server() {
+  bool wanted_before = std::exchange(stopping_, true);
+  bool gone = server_.kill_now();
   stopping_ = wanted_before;
-  if (lease_.term != 0) release(reason, server_failed);
+  return gone;
 }
 
 Task<> DatabaseMember::renew_loop() {
   while (!ended_) {
-    co_await sleep_for(lease_.renew_every());
+    MonoTime next = boot_now() + lease_.renew_every();
+    co_await sleep_until(lease_.term == 0 ? next : std::min(next, lease_.fence_at()));
     if (lease_.term == 0) continue;
+    // The guard watches the same time; this covers a grant under which no server runs yet, and a guard that is stuck.
+    if (!lease_.held(boot_now())) {
+      fence_now("its lease ended", false);
+      continue;
+    }
     wire::Renew message{service_, server_.config().member, lease_.term, boot_now().time_since_epoch().count()};
     Json body = encode(message);
     body.as_object()["type"] = wire::Renew::kType;
     hooks_.send(std::move(body));
-    // The guard watches the same time; this covers a grant under which no server runs yet.
-    if (!lease_.held(boot_now()) && lease_.term != 0) fence_now("its lease ended", false);
   }
 }
 
@@ -152,12 +193,23 @@ Task<> DatabaseMember::watch_loop() {
     if (!server_.running() || stopping_) continue;
     auto looking = look_once();
     co_await std::move(looking);
-    bool hung = silent_since_ && boot_now() - *silent_since_ >= kHungAfter;
-    if (!hung) continue;
-    hung_ = true;
-    hooks_.changed();
-    if (lease_.term != 0) fence_now("the server does not answer", true);
+    if (server_.running() && !stopping_) judge();
   }
+}
+
+// What has to be done about what was seen last.
+void DatabaseMember::judge() {
+  // Somebody promoted it behind our back: two servers would take writes.
+  if (seen_ && !seen_->in_recovery && lease_.term == 0) return fence_now("it took writes without a lease", false);
+  if (!silent_since_) return;
+  auto silent = boot_now() - *silent_since_;
+  if (silent < kHungAfter) return;
+  if (!std::exchange(hung_, true)) hooks_.changed();
+  if (lease_.term != 0) return fence_now("the server does not answer", true);
+  if (silent < kStandbyHungAfter || !doing_.empty()) return;
+  log("the standby does not answer and is started anew");
+  reason_ = "the standby did not answer";
+  server_.kill_now();
 }
 
 Task<> DatabaseMember::look_once() {
@@ -174,7 +226,8 @@ Task<> DatabaseMember::look_once() {
     silent_since_ = begun;
   }
   if (!seen || !server_.running()) co_return;
-  bool news = !seen_ || seen_->in_recovery != seen->in_recovery || seen_->streaming != seen->streaming || seen_->timeline != seen->timeline;
+  bool news = !seen_ || seen_->in_recovery != seen->in_recovery || seen_->streaming != seen->streaming ||
+              seen_->timeline != seen->timeline;
   seen_ = std::move(*seen);
   if (news) hooks_.changed();
 }
@@ -222,20 +275,25 @@ MemberReport DatabaseMember::report() const {
 Task<Result<Json>> DatabaseMember::lead(wire::Lead order, Deadline deadline, Progress) {
   // A standby that only waits for its upstream gives way: whoever orders this knows that the upstream is gone.
   lead_waits_ = true;
-  for (Deadline patience = Deadline::after(kGiveWay); !doing_.empty() && !hides_state_ && !patience.passed();) co_await sleep_for(Duration{3});
+  for (Deadline patience = Deadline::after(kGiveWay); !doing_.empty() && !hides_state_ && !patience.passed();)
+    co_await sleep_for(Duration{3});
   lead_waits_ = false;
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   MonoTime begun = boot_now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};
+  if (server_.spoiled())
+    co_return fail(ErrorKind::refused,
+                   fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
   if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, begun)) {
-    co_return fail(ErrorKind::refused, fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
+    co_return fail(ErrorKind::refused,
+                   fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
   }
   Busy busy(*this, "takes over", true);
   // Durable before anything is done under it.
   uint64_t floor_before = lease_.floor;
   lease_.floor = next.floor;
-  if (auto kept = remember(); !kept) {
+  if (auto kept = remember(order.term); !kept) {
     lease_.floor = floor_before;
     co_return std::unexpected(std::move(kept).error().with("the term could not be kept"));
   }
@@ -247,23 +305,26 @@ Task<Result<Json>> DatabaseMember::lead(wire::Lead order, Deadline deadline, Pro
   if (done && !held) done = fail(ErrorKind::refused, "the lease ended before it took writes");
   if (!done) {
     // Whatever state it is in, it must not be able to write. A standby that was not promoted goes on as one.
-    bool still_standby = seen_ && seen_->in_recovery && role_ == Role::standby && done.error().kind == ErrorKind::refused;
+    bool still_standby =
+        seen_ && seen_->in_recovery && role_ == Role::standby && done.error().kind == ErrorKind::refused;
     if (still_standby) {
       drop(lease_);
       server_.set_fence(MonoTime::max());
     } else {
-      stopping_ = true;
-      server_.kill_now();
-      stopping_ = false;
+      bool gone = kill_server();
       drop(lease_);
+      // An error here says that nothing takes writes; when that is not sure, no answer is given and the lease has to run out.
+      if (!gone)
+        done = fail(ErrorKind::unknown_outcome, "something of the server could not be killed: " + done.error().what);
     }
     reason_ = done.error().what;
     co_return std::unexpected(std::move(done).error());
   }
   role_ = Role::primary;
+  reason_.clear();
   auto looking = server_.look(Deadline::after(kLookWithin));
   if (auto seen = co_await std::move(looking)) seen_ = std::move(*seen);
-  scope_.spawn("slots " + service_, after_promotion());
+  scope_.spawn("furnish " + service_, furnish_primary());
   JsonObject out;
   out["timeline"] = seen_ ? seen_->timeline : 0;
   out["lsn"] = ScalarText<Lsn>::format(seen_ ? seen_->written : Lsn{});
@@ -315,33 +376,41 @@ Task<Result<>> DatabaseMember::wait_received(Lsn at_least, Deadline deadline) {
     if (seen && seen->written > at_least) co_return Result<>{};
     if (deadline.passed()) {
       co_return fail(ErrorKind::refused, fmt::format("it has received {} and needs more than {}",
-                                                     seen ? ScalarText<Lsn>::format(seen->written) : "nothing known", ScalarText<Lsn>::format(at_least)));
+                                                     seen ? ScalarText<Lsn>::format(seen->written) : "nothing known",
+                                                     ScalarText<Lsn>::format(at_least)));
     }
     co_await sleep_for(Duration{5});
   }
 }
 
-Task<> DatabaseMember::after_promotion() {
+Task<> DatabaseMember::furnish_primary() {
   // Promotion removes standby.signal by itself; the settings of a standby are taken out so that none is left for later.
   if (auto written = server_.write_settings({}, false); !written) log(written.error().text());
-  auto keeping = server_.keep_slots(Deadline::after(Duration{10'000}));
+  auto keeping = server_.keep_slots(true, Deadline::after(Duration{10'000}));
   auto kept = co_await std::move(keeping);
   if (!kept) log("the slots of the other members could not be made: " + kept.error().text());
+  auto furnishing = server_.furnish(Deadline::after(Duration{30'000}));
+  auto furnished = co_await std::move(furnishing);
+  if (!furnished) log(furnished.error().text());
 }
 
 // ---- follow
 
 Task<Result<Json>> DatabaseMember::follow(wire::Follow order, Deadline deadline, Progress progress) {
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
-  if (order.term < lease_.floor) co_return fail(ErrorKind::refused, fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
-  if (lease_.term != 0) co_return fail(ErrorKind::refused, fmt::format("{} holds term {} itself", order.member, lease_.term));
-  if (!server_.config().members.contains(order.upstream)) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", order.upstream));
+  if (order.term < lease_.floor)
+    co_return fail(ErrorKind::refused,
+                   fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
+  if (lease_.term != 0)
+    co_return fail(ErrorKind::refused, fmt::format("{} holds term {} itself", order.member, lease_.term));
+  if (!server_.config().members.contains(order.upstream))
+    co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", order.upstream));
   MonoTime begun = boot_now();
   // A standby that is only pointed elsewhere stays what it was: a candidate.
   Busy busy(*this, "follows " + order.upstream, !server_.running());
   lease_.floor = order.term;
   upstream_ = order.upstream;
-  CO_TRY_VOID(remember());
+  CO_TRY_VOID(remember(0));
   parked_ = false;
   auto attaching = attach(order.upstream, deadline, std::move(progress));
   auto how = co_await std::move(attaching);
@@ -353,32 +422,63 @@ Task<Result<Json>> DatabaseMember::follow(wire::Follow order, Deadline deadline,
   role_ = Role::standby;
   reason_.clear();
   log(fmt::format("follows {}: {}", order.upstream, *how));
+  auto keeping = server_.keep_slots(false, Deadline::after(Duration{2'000}));
+  if (auto kept = co_await std::move(keeping); !kept)
+    log("slots of its time as primary are left: " + kept.error().text());
   co_return Json(JsonObject{{"how", *how}, {"seconds", to_seconds(boot_now() - begun)}});
 }
 
 Task<Result<std::string>> DatabaseMember::attach(const std::string& upstream, Deadline deadline, Progress progress) {
-  if (server_.running()) {
+  bool was_running = server_.running();
+  // After a clean stop the standbys have everything, so there is nothing to rewind.
+  bool may_start = server_.has_data() && !server_.spoiled() && (server_.marked_standby() || reason_ == "stepped down");
+  if (was_running || may_start) {
     CO_TRY_VOID(server_.write_settings(upstream, true));
-    server_.reload();
+    role_ = Role::standby;
+    if (was_running) {
+      server_.reload();
+    } else {
+      CO_TRY_VOID(start_server(MonoTime::max()));
+    }
     auto waiting = wait_streaming(upstream, Deadline::after(kStreamSoon));
     auto streams = co_await std::move(waiting);
-    if (streams) co_return std::string("reconfigured");
+    if (streams) co_return std::string(was_running ? "reconfigured" : "started");
     if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
-    // Without its upstream nothing would be won by stopping it, and a candidate lost.
-    auto asking = upstream_takes_writes(upstream);
-    CO_TRY_VOID(co_await std::move(asking));
-    hides_state_ = true;
+  }
+  auto replacing = replace_history(upstream, deadline, std::move(progress));
+  co_return co_await std::move(replacing);
+}
+
+Task<> DatabaseMember::lead_wanted() {
+  while (!lead_waits_) co_await sleep_for(Duration{5});
+}
+
+// The present history is given up for the upstream's.
+Task<Result<std::string>> DatabaseMember::replace_history(const std::string& upstream, Deadline deadline,
+                                                          Progress progress) {
+  uint64_t system_id = 0;
+  if (server_.has_data()) {
+    // Data whose control file cannot be read are nobody's cluster any more.
+    auto reading = server_.control_data(deadline.at_most(Duration{5'000}));
+    if (auto control = co_await std::move(reading)) system_id = control->system_id;
+  }
+  // Without its upstream nothing would be won by stopping a standby, and a candidate lost.
+  using namespace asio::experimental::awaitable_operators;
+  auto preparing = server_.prepare_source(upstream, system_id, deadline) || lead_wanted();
+  auto prepared = co_await std::move(preparing);
+  if (prepared.index() == 1) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+  CO_TRY_VOID(std::get<0>(std::move(prepared)));
+  hides_state_ = true;
+  if (server_.running()) {
     stopping_ = true;
     auto stopping = server_.stop(Deadline::after(Duration{10'000}));
     if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
-  } else if (server_.has_data() && (server_.marked_standby() || reason_ == "stepped down")) {
-    auto starting = start_and_stream(upstream, kStreamSoon);
-    if (co_await std::move(starting)) co_return std::string("started");
+    while (server_.running()) co_await sleep_for(Duration{1});
   }
-  auto asking = upstream_takes_writes(upstream);
-  CO_TRY_VOID(co_await std::move(asking));
   std::string why_not = "there is no data directory";
-  if (server_.has_data()) {
+  if (server_.spoiled()) {
+    why_not = "an earlier rewind was cut off";
+  } else if (server_.has_data()) {
     progress("rewinds to where the histories parted");
     auto rewinding = server_.rewind(upstream, deadline.at_most(Duration{600'000}));
     auto rewound = co_await std::move(rewinding);
@@ -400,17 +500,6 @@ Task<Result<std::string>> DatabaseMember::attach(const std::string& upstream, De
   co_return std::string("copied");
 }
 
-Task<Result<>> DatabaseMember::upstream_takes_writes(const std::string& upstream) {
-  const wire::Peer peer = *server_.config().members.find(upstream);
-  PgParams params{{"host", peer.address}, {"port", std::to_string(peer.port)}, {"dbname", "postgres"},
-                  {"user", server_.config().replication_user}, {"password", server_.config().replication_password}};
-  auto asking = pg_query_once(std::move(params), "SELECT pg_is_in_recovery() AS rec", {}, Deadline::after(Duration{3'000}));
-  auto answer = co_await std::move(asking);
-  if (!answer) co_return std::unexpected(std::move(answer).error().with(upstream + " does not answer"));
-  if (answer->text(0, "rec") != "f") co_return fail(ErrorKind::refused, fmt::format("{} takes no writes", upstream));
-  co_return Result<>{};
-}
-
 Task<Result<>> DatabaseMember::start_and_stream(const std::string& upstream, Duration patience) {
   CO_TRY_VOID(server_.write_settings(upstream, true));
   role_ = Role::standby;
@@ -421,6 +510,7 @@ Task<Result<>> DatabaseMember::start_and_stream(const std::string& upstream, Dur
   stopping_ = true;
   auto stopping = server_.stop(Deadline::after(Duration{10'000}));
   if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+  while (server_.running()) co_await sleep_for(Duration{1});
   co_return streams;
 }
 
@@ -439,7 +529,8 @@ Task<Result<>> DatabaseMember::wait_streaming(const std::string& upstream, Deadl
     if (deadline.passed() || lead_waits_) break;
     co_await sleep_for(Duration{15});
   }
-  co_return fail(ErrorKind::refused, fmt::format("it does not stream from {}: {}", upstream, server_.running() ? last : "the server ended"));
+  co_return fail(ErrorKind::refused, fmt::format("it does not stream from {}: {}", upstream,
+                                                 server_.running() ? last : "the server ended"));
 }
 
 // ---- step down
@@ -465,7 +556,8 @@ Task<Result<Json>> DatabaseMember::step_down(wire::StepDown order, Deadline dead
   auto reading = server_.control_data(Deadline::after(Duration{5'000}));
   CO_TRY(ControlData control, co_await std::move(reading));
   if (!control.clean) co_return fail(ErrorKind::refused, "the server did not stop cleanly");
-  co_return Json(JsonObject{{"lsn", ScalarText<Lsn>::format(control.checkpoint)}, {"timeline", control.timeline},
+  co_return Json(JsonObject{{"lsn", ScalarText<Lsn>::format(control.checkpoint)},
+                            {"timeline", control.timeline},
                             {"seconds", to_seconds(boot_now() - begun)}});
 }
 

@@ -31,6 +31,7 @@ class DatabaseMember {
 
   // Reads what was seen before, starts a standby that was running before, and begins to watch.
   Task<Result<>> begin();
+  // Takes over other settings: at once where the server can, else with its next start.
   void reconfigure(const wire::ServerConfig& config);
 
   MemberReport report() const;
@@ -53,36 +54,39 @@ class DatabaseMember {
   Lease lease_;
   Role role_ = Role::none;
   std::string upstream_;
-  std::string reason_;         // why it is stopped or parked
-  std::string doing_;          // the order under way; empty: none
-  bool hides_state_ = false;   // that order makes the server no candidate
+  std::string reason_;        // why it is stopped or parked
+  std::string doing_;         // the order under way; empty: none
+  bool hides_state_ = false;  // that order makes the server no candidate
   bool parked_ = false;
-  bool stopping_ = false;      // its end is wanted
+  bool stopping_ = false;  // its end is wanted
   bool hung_ = false;
-  bool ended_ = false;         // this member is shut down
-  bool lead_waits_ = false;    // an order to lead came while a standby waits for its upstream
+  bool ended_ = false;       // this member is shut down
+  bool lead_waits_ = false;  // an order to lead came while a standby waits for its upstream
   std::optional<ServerLook> seen_;
   std::optional<MonoTime> silent_since_;
 
   struct Busy;
 
   std::string state_file() const { return server_.paths().folder + "/member.json"; }
-  Result<> remember();
+  Result<> remember(uint64_t leads);
   void log(const std::string& text) const;
   Result<> start_server(MonoTime fence);
   void server_ended(Guard::Ended how);
   void release(const std::string& reason, bool server_failed);
   void fence_now(const std::string& reason, bool server_failed);
+  bool kill_server();
   Task<> renew_loop();
   Task<> watch_loop();
+  void judge();
   Task<> look_once();
   Task<> restart_standby();
-  Task<> after_promotion();
+  Task<> furnish_primary();
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const std::string& upstream, Deadline deadline);
   Task<Result<>> start_and_stream(const std::string& upstream, Duration patience);
-  Task<Result<>> upstream_takes_writes(const std::string& upstream);
+  Task<Result<std::string>> replace_history(const std::string& upstream, Deadline deadline, Progress progress);
+  Task<> lead_wanted();
   Task<Result<std::string>> attach(const std::string& upstream, Deadline deadline, Progress progress);
 };
 

@@ -1,7 +1,5 @@
 #include "agent/guard.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -14,6 +12,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -29,6 +29,9 @@ struct Page {
 };
 
 constexpr int kLookEveryMs = 20;
+constexpr int kGuardAnswersMs = 1'000;
+constexpr Duration kSweep{2'000};
+constexpr Duration kSweepAgain{10};
 
 void say(int control, const JsonObject& message) {
   std::string text = to_text(message);
@@ -40,7 +43,7 @@ void say(int control, const JsonObject& message) {
 pid_t spawn_server(const JsonObject& spec, std::string& problem) {
   std::vector<std::string> arguments;
   for (const Json& argument : spec.at("argv").as_array()) arguments.emplace_back(argument.as_string());
-  std::string user = text_or(spec, "user"), output = text_or(spec, "output");
+  std::string user = text_or(spec, "user"), output = text_or(spec, "output"), directory = text_or(spec, "directory");
   passwd* account = user.empty() || geteuid() != 0 ? nullptr : getpwnam(user.c_str());
   if (!user.empty() && geteuid() == 0 && account == nullptr) {
     problem = "this machine has no user '" + user + "'";
@@ -67,8 +70,10 @@ pid_t spawn_server(const JsonObject& spec, std::string& problem) {
     int in = open("/dev/null", O_RDONLY);
     int out = open(output.empty() ? "/dev/null" : output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0640);
     if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) give_up();
-    if (account != nullptr && (initgroups(account->pw_name, account->pw_gid) != 0 || setgid(account->pw_gid) != 0 || setuid(account->pw_uid) != 0))
+    if (account != nullptr && (initgroups(account->pw_name, account->pw_gid) != 0 || setgid(account->pw_gid) != 0 ||
+                               setuid(account->pw_uid) != 0))
       give_up();
+    if (!directory.empty() && chdir(directory.c_str()) != 0) give_up();
     // A change of user clears the parent-death signal, so it is set after it; the guard may have died in between.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != guard) _exit(127);
@@ -131,10 +136,11 @@ int run_guard(int control, int page_fd) {
   say(control, {{"started", server}});
   int server_fd = static_cast<int>(syscall(SYS_pidfd_open, server, 0));
   bool agent_here = true;
-  auto end = [&](std::string_view how) {
+  // Ends without the library's own goodbyes, which take time that the agent waits.
+  auto end = [&](std::string_view how) -> int {
     int status = end_everything(server);
     say(control, {{"ended", how}, {"status", status}});
-    return 0;
+    _exit(0);
   };
   while (true) {
     pollfd watched[2] = {{server_fd, POLLIN, 0}, {control, POLLIN, 0}};
@@ -159,38 +165,52 @@ int run_guard(int control, int page_fd) {
 }
 
 struct Guard::State {
-  explicit State(asio::any_io_executor executor) : control(std::move(executor)) {}
+  explicit State(asio::any_io_executor executor) : control(executor), pause(std::move(executor)) {}
   ~State() {
     if (page != nullptr) munmap(page, sizeof(Page));
   }
   asio::posix::stream_descriptor control;
+  asio::steady_timer pause;
   Page* page = nullptr;
   pid_t guard = -1;
+  std::string directory;
+  std::string program;
   OnEnd on_end;
   bool ended = false;
 };
 
 namespace {
 
+// The guard is gone without a word. The kernel kills the server's first process then; its children are looked for and killed
+// here, and only when none is left is the end told.
+template <class StatePtr>
+void sweep_after_lost(StatePtr state) {
+  if (!state->on_end) return;
+  if (!end_processes_at(state->directory, state->program, Duration{0})) {
+    state->pause.expires_after(kSweepAgain);
+    return state->pause.async_wait([state](boost::system::error_code) { sweep_after_lost(state); });
+  }
+  auto on_end = std::move(state->on_end);
+  on_end(Guard::Ended::lost, 0);
+}
+
 // Reads the guard's last word. Plain callbacks, since this must go on while every coroutine of the agent is busy.
 template <class StatePtr>
 void listen_to(StatePtr state, std::shared_ptr<std::array<char, 4096>> buffer) {
-  state->control.async_wait(asio::posix::stream_descriptor::wait_read, [state, buffer](boost::system::error_code problem) {
+  state->control.async_wait(asio::posix::stream_descriptor::wait_read, [state,
+                                                                        buffer](boost::system::error_code problem) {
     if (problem || state->ended) return;
     ssize_t got = recv(state->control.native_handle(), buffer->data(), buffer->size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return listen_to(state, buffer);
-    Guard::Ended how = Guard::Ended::lost;
-    int status = 0;
-    if (got > 0) {
-      auto message = parse_json(std::string_view(buffer->data(), static_cast<size_t>(got)));
-      std::string word = message ? text_or(*message, "ended") : std::string();
-      how = word == "fenced" ? Guard::Ended::fenced : word == "died" ? Guard::Ended::died : Guard::Ended::lost;
-      if (message) status = static_cast<int>(int_or(*message, "status"));
-    }
+    auto message =
+        got > 0 ? parse_json(std::string_view(buffer->data(), static_cast<size_t>(got))) : Result<Json>(Json());
+    std::string word = message ? text_or(*message, "ended") : std::string();
     state->ended = true;
-    waitpid(state->guard, nullptr, got > 0 ? 0 : WNOHANG);
+    if (word.empty()) kill(state->guard, SIGKILL);
+    waitpid(state->guard, nullptr, 0);
+    if (word.empty()) return sweep_after_lost(state);
     auto on_end = std::move(state->on_end);
-    on_end(how, status);
+    on_end(word == "fenced" ? Guard::Ended::fenced : Guard::Ended::died, static_cast<int>(int_or(*message, "status")));
   });
 }
 
@@ -199,7 +219,8 @@ void listen_to(StatePtr state, std::shared_ptr<std::array<char, 4096>> buffer) {
 Result<std::unique_ptr<Guard>> Guard::start(asio::any_io_executor executor, const GuardedProgram& what, OnEnd on_end,
                                             const std::string& program) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail(ErrorKind::internal, std::strerror(errno));
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail(ErrorKind::internal, std::strerror(errno));
   int page_fd = memfd_create("lifeboat-fence", MFD_CLOEXEC);
   auto state = std::make_shared<State>(executor);
   state->control.assign(ends[0]);
@@ -211,6 +232,9 @@ Result<std::unique_ptr<Guard>> Guard::start(asio::any_io_executor executor, cons
     return fail(ErrorKind::internal, fmt::format("the guard's page: {}", std::strerror(errno)));
   }
   state->page = new (page) Page();
+  state->directory = what.directory;
+  state->program = what.argv.front();
+  state->page->fence_at_ns.store(what.fence.time_since_epoch().count(), std::memory_order_release);
   std::string control_text = "3", page_text = "4";
   std::string self = program;
   char* argv[] = {self.data(), const_cast<char*>("guard"), control_text.data(), page_text.data(), nullptr};
@@ -231,7 +255,8 @@ Result<std::unique_ptr<Guard>> Guard::start(asio::any_io_executor executor, cons
   state->guard = guard;
   JsonArray arguments;
   for (const std::string& argument : what.argv) arguments.push_back(Json(argument));
-  JsonObject spec{{"argv", arguments}, {"user", what.user}, {"output", what.output_file}};
+  JsonObject spec{
+      {"argv", arguments}, {"user", what.user}, {"output", what.output_file}, {"directory", what.directory}};
   std::string text = to_text(spec);
   // Fork and exec take milliseconds; a guard that does not answer for 5 s never will.
   timeval patience{.tv_sec = 5, .tv_usec = 0};
@@ -256,30 +281,39 @@ Result<std::unique_ptr<Guard>> Guard::start(asio::any_io_executor executor, cons
 }
 
 Guard::~Guard() {
-  if (!state_ || state_->ended) return;
-  state_->on_end = [](Ended, int) {};
+  if (!state_) return;
+  state_->on_end = nullptr;
   kill_now();
 }
 
-void Guard::set_fence(MonoTime at) { state_->page->fence_at_ns.store(at.time_since_epoch().count(), std::memory_order_release); }
+void Guard::set_fence(MonoTime at) {
+  state_->page->fence_at_ns.store(at.time_since_epoch().count(), std::memory_order_release);
+}
 void Guard::clear_fence() { state_->page->fence_at_ns.store(kNoFence, std::memory_order_release); }
 
 void Guard::signal_server(int signal_number) {
   if (!state_->ended) kill(server_, signal_number);
 }
 
-void Guard::kill_now() {
-  if (state_->ended) return;
+bool Guard::kill_now() {
+  if (state_->ended) return true;
   state_->ended = true;
   send(state_->control.native_handle(), "kill", 4, MSG_NOSIGNAL);
-  // It answers when nothing of the server is left.
-  std::array<char, 4096> answer{};
-  recv(state_->control.native_handle(), answer.data(), answer.size(), 0);
+  // Not left to the guard alone: it may be stopped or stuck.
+  bool gone = end_processes_at(state_->directory, state_->program, kSweep);
+  // It answers when nothing of the server is left. One that does not is of no use any more. (Asio has made the socket
+  // non-blocking, so a plain recv would not wait.)
+  pollfd answer{state_->control.native_handle(), POLLIN, 0};
+  bool answered = poll(&answer, 1, kGuardAnswersMs) > 0;
+  if (!answered) kill(state_->guard, SIGKILL);
   waitpid(state_->guard, nullptr, 0);
+  if (!answered) gone = end_processes_at(state_->directory, state_->program, kSweep);
+  waitpid(server_, nullptr, WNOHANG);
   boost::system::error_code ignored;
   state_->control.close(ignored);
   auto on_end = std::move(state_->on_end);
-  on_end(Ended::died, 0);
+  if (on_end) on_end(Ended::died, 0);
+  return gone;
 }
 
 }  // namespace lifeboat

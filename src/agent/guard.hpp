@@ -27,6 +27,9 @@ struct GuardedProgram {
   std::vector<std::string> argv;  // full path first
   std::string user;               // switched to when root
   std::string output_file;
+  // Its working directory: what is left of the server when its guard is gone is found by this and the program.
+  std::string directory;
+  MonoTime fence = MonoTime::max();  // in force before the program starts; max: none
 };
 
 class Guard {
@@ -51,8 +54,9 @@ class Guard {
   void clear_fence();
   // To the server's first process only: SIGINT for a fast shutdown, SIGHUP for a reload.
   void signal_server(int signal_number);
-  // Kills everything of the server now; returns when nothing is left. on_end is called with `died`.
-  void kill_now();
+  // Kills everything of the server now, also when the guard itself does not answer, and calls on_end with `died`. False when
+  // something of it is still there after some seconds: then nobody else may be allowed to write before the lease ends.
+  bool kill_now();
 
  private:
   struct State;

@@ -66,13 +66,16 @@ std::string connection_info(const wire::ServerConfig& config, const std::string&
   const wire::Peer* peer = config.members.find(member);
   if (peer == nullptr) return {};
   return fmt::format("host={} port={} user={} passfile={} application_name={} connect_timeout=3 gssencmode=disable",
-                     info_value(peer->address), peer->port, info_value(config.replication_user), info_value(paths.passfile),
-                     info_value(config.member));
+                     info_value(peer->address), peer->port, info_value(config.replication_user),
+                     info_value(paths.passfile), info_value(config.member));
 }
 
 std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream) {
-  std::string out = "# Written by the Lifeboat agent; changes here are overwritten. Put your own into postgresql.conf.\n";
-  auto set = [&](std::string_view name, std::string_view value) { out += fmt::format("{} = {}\n", name, conf_value(value)); };
+  std::string out =
+      "# Written by the Lifeboat agent; changes here are overwritten. Put your own into postgresql.conf.\n";
+  auto set = [&](std::string_view name, std::string_view value) {
+    out += fmt::format("{} = {}\n", name, conf_value(value));
+  };
   set("listen_addresses", config.listen);
   set("port", std::to_string(config.port));
   set("unix_socket_directories", paths.socket);

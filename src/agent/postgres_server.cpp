@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
@@ -17,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Duration kSweep{3'000};
+
 constexpr std::string_view kLook =
     "SELECT r.rec, s.system_identifier::text AS system_id,"
     " CASE WHEN r.rec THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text"
@@ -24,16 +27,21 @@ constexpr std::string_view kLook =
     " coalesce(pg_last_wal_replay_lsn(), '0/0')::text AS replayed,"
     " CASE WHEN r.rec THEN coalesce(w.received_tli, c.timeline_id)"
     "      ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,"
-    " coalesce(w.status = 'streaming' AND w.last_msg_receipt_time > now() - interval '5 s', false) AS streaming,"
+    // A receiver says "streaming" from before it has asked for anything, also when it will be turned away. What counts is a
+    // message of the sender (until then both times are the same), or that it has not been turned away for a while.
+    " coalesce(w.status = 'streaming' AND w.last_msg_receipt_time > now() - interval '5 s' AND"
+    "          (w.last_msg_send_time <> w.last_msg_receipt_time OR a.backend_start < now() - interval '500 ms'), "
+    "false) AS streaming,"
     " coalesce(w.sender_host, '') AS sender_host, coalesce(w.sender_port, 0) AS sender_port,"
     " CASE WHEN r.rec THEN pg_get_wal_replay_pause_state() <> 'not paused' ELSE false END AS paused,"
     " CASE WHEN r.rec AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()"
     "      THEN (extract(epoch FROM now() - pg_last_xact_replay_timestamp()) * 1000)::bigint ELSE 0 END AS lag_ms"
     " FROM (SELECT pg_is_in_recovery() AS rec) r CROSS JOIN pg_control_system() s CROSS JOIN pg_control_checkpoint() c"
-    " LEFT JOIN pg_stat_wal_receiver w ON true";
+    " LEFT JOIN pg_stat_wal_receiver w ON true LEFT JOIN pg_stat_activity a ON a.pid = w.pid";
 
 constexpr std::string_view kStandbys =
-    "SELECT application_name, flush_lsn::text FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn IS NOT NULL";
+    "SELECT application_name, flush_lsn::text FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn IS NOT "
+    "NULL";
 
 // Debian keeps each major version's programs apart; the newest is taken.
 std::string bin_folder() {
@@ -56,7 +64,8 @@ Lsn position(const std::string& text) { return ScalarText<Lsn>::parse(text).valu
 
 }  // namespace
 
-PostgresServer::PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as, wire::ServerConfig config)
+PostgresServer::PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as,
+                               wire::ServerConfig config)
     : executor_(std::move(executor)), run_as_(std::move(run_as)), config_(std::move(config)) {
   paths_.folder = std::move(folder);
   paths_.data = config_.data_dir.empty() ? paths_.folder + "/data" : config_.data_dir;
@@ -68,10 +77,17 @@ PostgresServer::PostgresServer(asio::any_io_executor executor, std::string folde
 std::string PostgresServer::tool(const std::string& name) const { return bin_folder() + "/" + name; }
 
 PgParams PostgresServer::socket_params(const std::string& database) const {
-  return {{"host", paths_.socket}, {"port", std::to_string(config_.port)}, {"dbname", database}, {"user", "postgres"}};
+  return {
+      {"host", paths_.socket},
+      {"port", std::to_string(config_.port)},
+      {"dbname", database},
+      {"user", "postgres"},
+      // Statements that hold a password must not get into the server's log, whatever its settings and also when they fail.
+      {"options", "-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1"}};
 }
 
 bool PostgresServer::has_data() const { return access((paths_.data + "/PG_VERSION").c_str(), F_OK) == 0; }
+bool PostgresServer::spoiled() const { return access(spoiled_file().c_str(), F_OK) == 0; }
 bool PostgresServer::marked_standby() const { return access((paths_.data + "/standby.signal").c_str(), F_OK) == 0; }
 
 void PostgresServer::give_to_server(const std::string& path) const {
@@ -86,7 +102,8 @@ Result<> PostgresServer::make_folders() const {
     fs::create_directories(path, problem);
     if (problem) return fail(ErrorKind::refused, fmt::format("{}: {}", path, problem.message()));
     give_to_server(path);
-    if (chmod(path.c_str(), 0700) != 0) return fail(ErrorKind::refused, fmt::format("{}: its mode cannot be set", path));
+    if (chmod(path.c_str(), 0700) != 0)
+      return fail(ErrorKind::refused, fmt::format("{}: its mode cannot be set", path));
   }
   return {};
 }
@@ -99,30 +116,60 @@ Result<> PostgresServer::write_owned(const std::string& path, const std::string&
 
 Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv, Deadline deadline) {
   std::string name = argv.front();
-  if (bin_folder().empty()) co_return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
+  if (bin_folder().empty())
+    co_return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
   ProcessSpec spec;
   argv.front() = tool(name);
   spec.argv = std::move(argv);
   spec.user = run_as_;
   spec.directory = paths_.folder;
+  spec.ends_with_us = true;
   spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}};
   auto running = run_process(std::move(spec), deadline);
   CO_TRY(ProcessResult result, co_await std::move(running));
   if (result.exit_code != 0) {
     std::string said = result.err.empty() ? result.out : result.err;
-    co_return fail(ErrorKind::refused, fmt::format("{} ended with {}: {}", name, result.exit_code, said.substr(said.size() > 600 ? said.size() - 600 : 0)));
+    co_return fail(ErrorKind::refused, fmt::format("{} ended with {}: {}", name, result.exit_code,
+                                                   said.substr(said.size() > 600 ? said.size() - 600 : 0)));
   }
   co_return result.out + result.err;
 }
 
+Result<> PostgresServer::clear_up() {
+  if (!has_data() && access((paths_.data + ".old/PG_VERSION").c_str(), F_OK) == 0) {
+    std::error_code problem;
+    fs::rename(paths_.data + ".old", paths_.data, problem);
+    if (problem)
+      return fail(ErrorKind::refused, fmt::format("{}.old could not be put back: {}", paths_.data, problem.message()));
+  }
+  if (!end_processes_at(paths_.data, tool("postgres"), kSweep))
+    return fail(ErrorKind::refused, "processes of an earlier server cannot be killed",
+                "look for processes in state D and what they wait for");
+  return {};
+}
+
 Task<Result<>> PostgresServer::create(Deadline deadline) {
   CO_TRY_VOID(make_folders());
-  std::error_code ignored;
-  fs::remove_all(paths_.data, ignored);
-  std::vector<std::string> argv{"initdb", "-D", paths_.data, "-U", "postgres", "--data-checksums", "--encoding=UTF8",
-                                "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256"};
+  // Made beside its place: a half-made cluster is never taken for a whole one, and nothing that is there is overwritten.
+  std::string fresh = paths_.data + ".new";
+  std::error_code problem;
+  fs::remove_all(fresh, problem);
+  std::vector<std::string> argv{"initdb",
+                                "-D",
+                                fresh,
+                                "-U",
+                                "postgres",
+                                "--data-checksums",
+                                "--encoding=UTF8",
+                                "--locale=C.UTF-8",
+                                "--auth-local=trust",
+                                "--auth-host=scram-sha-256"};
   auto making = run_tool(std::move(argv), deadline);
   CO_TRY(std::string said, co_await std::move(making));
+  fs::rename(fresh, paths_.data, problem);
+  if (problem)
+    co_return fail(ErrorKind::refused, fmt::format("{}: {}", paths_.data, problem.message()),
+                   "it is not empty and holds no cluster: look what it is");
   co_return write_settings({}, false);
 }
 
@@ -142,17 +189,21 @@ Result<> PostgresServer::write_settings(const std::string& upstream, bool standb
 }
 
 Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
-  if (bin_folder().empty()) return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
+  if (bin_folder().empty())
+    return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
   TRY_VOID(make_folders());
-  // A lock file of a server that is gone would keep the new one from starting when its process number was given again.
+  TRY_VOID(clear_up());
+  // Lock files of a server that is gone would keep the new one from starting when its process number was given again.
   unlink((paths_.data + "/postmaster.pid").c_str());
+  unlink(fmt::format("{}/.s.PGSQL.{}.lock", paths_.socket, config_.port).c_str());
   GuardedProgram program;
   program.argv = {tool("postgres"), "-D", paths_.data};
   program.user = run_as_;
   program.output_file = paths_.log;
+  program.directory = paths_.data;
+  program.fence = fence;
   kept_.reset();
   TRY(guard_, Guard::start(executor_, program, std::move(on_end)));
-  set_fence(fence);
   return {};
 }
 
@@ -209,7 +260,8 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
     CO_TRY(PgRows standbys, co_await std::move(more));
     for (size_t row = 0; row < standbys.rows.size(); ++row) {
       std::string name = standbys.text(row, "application_name");
-      if (config_.members.contains(name) && !seen.standbys.contains(name)) seen.standbys.add(name, position(standbys.text(row, "flush_lsn")));
+      if (config_.members.contains(name) && !seen.standbys.contains(name))
+        seen.standbys.add(name, position(standbys.text(row, "flush_lsn")));
     }
   }
   co_return seen;
@@ -220,7 +272,8 @@ Task<Result<>> PostgresServer::wait_until_answers(Deadline deadline) {
     auto pinging = ping(deadline.at_most(Duration{500}));
     auto alive = co_await std::move(pinging);
     if (alive) co_return Result<>{};
-    if (deadline.passed()) co_return fail(ErrorKind::timed_out, "the server did not answer in time: " + alive.error().what);
+    if (deadline.passed())
+      co_return fail(ErrorKind::timed_out, "the server did not answer in time: " + alive.error().what);
     co_await sleep_for(Duration{10});
   }
   auto log = read_file(paths_.log);
@@ -232,17 +285,12 @@ Task<Result<>> PostgresServer::furnish(Deadline deadline) {
   auto role = ask("SELECT 1 FROM pg_roles WHERE rolname = " + sql_literal(config_.replication_user), deadline);
   CO_TRY(PgRows there, co_await std::move(role));
   if (there.empty()) {
-    std::string sql = replication_role_sql(config_);
-    for (size_t begin = 0; begin < sql.size();) {
-      // One statement at a time: the extended protocol takes no more. Passwords may hold ';', the SQL between them does not end there.
-      size_t end = begin;
-      bool quoted = false;
-      while (end < sql.size() && (quoted || sql[end] != ';')) quoted = sql[end++] == '\'' ? !quoted : quoted;
-      auto creating = ask(sql.substr(begin, end - begin), deadline);
-      auto created = co_await std::move(creating);
-      if (!created) co_return fail(created.error().kind, "the replication role could not be created");
-      begin = end + 1;
-    }
+    // One block, so that the role is there with all its rights or not at all.
+    auto creating = ask("DO " + sql_literal("BEGIN " + replication_role_sql(config_) + " END"), deadline);
+    auto created = co_await std::move(creating);
+    if (!created)
+      co_return fail(created.error().kind,
+                     "the replication role could not be created: SQLSTATE " + sqlstate_of(created.error()));
   }
   auto database = ask("SELECT 1 FROM pg_database WHERE datname = " + sql_literal(config_.database), deadline);
   CO_TRY(PgRows exists, co_await std::move(database));
@@ -261,24 +309,39 @@ Task<Result<>> PostgresServer::promote(Deadline deadline) {
     auto looking = ask("SELECT pg_is_in_recovery() AS rec", deadline);
     auto seen = co_await std::move(looking);
     if (seen && seen->text(0, "rec") == "f") co_return Result<>{};
-    if (deadline.passed() || !running()) co_return fail(ErrorKind::unknown_outcome, "the promotion was asked for and did not end in time");
+    if (deadline.passed() || !running())
+      co_return fail(ErrorKind::unknown_outcome, "the promotion was asked for and did not end in time");
     co_await sleep_for(Duration{3});
   }
 }
 
-Task<Result<>> PostgresServer::keep_slots(Deadline deadline) {
-  auto listing = ask("SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'", deadline);
-  CO_TRY(PgRows slots, co_await std::move(listing));
-  std::vector<std::string> there;
-  for (size_t row = 0; row < slots.rows.size(); ++row) there.push_back(slots.text(row, "slot_name"));
+Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
+  auto listing =
+      ask("SELECT slot_name, coalesce(wal_status = 'lost', false) AS lost FROM pg_replication_slots WHERE slot_type = "
+          "'physical' AND NOT active",
+          deadline);
+  CO_TRY(PgRows idle, co_await std::move(listing));
+  auto naming = ask("SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical' AND active", deadline);
+  CO_TRY(PgRows active, co_await std::move(naming));
+  std::vector<std::string> there, statements;
+  for (size_t row = 0; row < active.rows.size(); ++row) there.push_back(active.text(row, "slot_name"));
+  for (size_t row = 0; row < idle.rows.size(); ++row) {
+    std::string slot = idle.text(row, "slot_name");
+    bool ours = std::ranges::any_of(config_.members, [&](const auto& entry) { return slot_name(entry.first) == slot; });
+    bool useless = !primary || slot == slot_name(config_.member) || idle.text(row, "lost") == "t";
+    if (ours && useless) {
+      statements.push_back("SELECT pg_drop_replication_slot(" + sql_literal(slot) + ")");
+    } else {
+      there.push_back(slot);
+    }
+  }
   for (const auto& [member, peer] : config_.members) {
-    std::string slot = slot_name(member);
-    bool exists = std::ranges::find(there, slot) != there.end();
-    std::string sql;
-    if (member == config_.member && exists) sql = "SELECT pg_drop_replication_slot(" + sql_literal(slot) + ")";
+    bool wanted = primary && member != config_.member && std::ranges::find(there, slot_name(member)) == there.end();
     // Reserved at once, so that WAL a member has not received yet is kept from now on.
-    if (member != config_.member && !exists) sql = "SELECT pg_create_physical_replication_slot(" + sql_literal(slot) + ", true)";
-    if (sql.empty()) continue;
+    if (wanted)
+      statements.push_back("SELECT pg_create_physical_replication_slot(" + sql_literal(slot_name(member)) + ", true)");
+  }
+  for (const std::string& sql : statements) {
     auto changing = ask(sql, deadline);
     auto changed = co_await std::move(changing);
     if (!changed) co_return std::unexpected(std::move(changed).error());
@@ -296,9 +359,9 @@ Task<Result<>> PostgresServer::stop(Deadline deadline) {
   co_return fail(ErrorKind::timed_out, "the server did not stop in time and was killed");
 }
 
-void PostgresServer::kill_now() {
+bool PostgresServer::kill_now() {
   kept_.reset();
-  if (guard_ != nullptr) guard_->kill_now();
+  return guard_ == nullptr || guard_->kill_now();
 }
 
 void PostgresServer::forget_process() {
@@ -319,47 +382,90 @@ Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
   out.clean = value("Database cluster state:").starts_with("shut down");
   out.checkpoint = position(value("Latest checkpoint location:"));
   out.timeline = number(value("Latest checkpoint's TimeLineID:"));
+  out.system_id = number(value("Database system identifier:"));
   co_return out;
+}
+
+Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_t system_id, Deadline deadline) {
+  const wire::Peer* peer = config_.members.find(source);
+  if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
+  auto params = PgParams{{"host", peer->address},
+                         {"port", std::to_string(peer->port)},
+                         {"dbname", "postgres"},
+                         {"user", config_.replication_user},
+                         {"password", config_.replication_password}};
+  auto connecting = PgConnection::connect(std::move(params), deadline.at_most(Duration{5'000}));
+  auto connected = co_await std::move(connecting);
+  if (!connected) co_return std::unexpected(std::move(connected).error().with(source));
+  std::unique_ptr<PgConnection> connection = std::move(*connected);
+  auto asking = connection->query(
+      "SELECT system_identifier::text AS system_id, pg_is_in_recovery() AS rec FROM pg_control_system()", {},
+      deadline.at_most(Duration{5'000}));
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return std::unexpected(std::move(answer).error().with(source));
+  if (answer->text(0, "rec") != "f") co_return fail(ErrorKind::refused, source + " takes no writes");
+  if (system_id != 0 && number(answer->text(0, "system_id")) != system_id) {
+    co_return fail(ErrorKind::refused,
+                   fmt::format("the data here belong to another cluster ({}) than those of {} ({})", system_id, source,
+                               answer->text(0, "system_id")),
+                   fmt::format("move {} away if nobody needs it", paths_.data));
+  }
+  // Up to version 15 a freshly promoted source may still show its old timeline until its next checkpoint, and pg_rewind
+  // would find nothing to do.
+  auto checkpointing = connection->query("CHECKPOINT", {}, deadline.at_most(Duration{60'000}));
+  auto checkpointed = co_await std::move(checkpointing);
+  if (!checkpointed) co_return std::unexpected(std::move(checkpointed).error().with("checkpoint on " + source));
+  co_return Result<>{};
 }
 
 Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadline) {
   CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
-  const wire::Peer* peer = config_.members.find(source);
-  if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
-  // Up to version 15 a freshly promoted source may still show its old timeline until its next checkpoint, and pg_rewind
-  // would find nothing to do.
-  auto params = PgParams{{"host", peer->address}, {"port", std::to_string(peer->port)}, {"dbname", "postgres"},
-                         {"user", config_.replication_user}, {"password", config_.replication_password}};
-  auto checkpointing = pg_query_once(std::move(params), "CHECKPOINT", {}, deadline.at_most(Duration{60'000}));
-  auto checkpointed = co_await std::move(checkpointing);
-  if (!checkpointed) co_return std::unexpected(std::move(checkpointed).error().with("checkpoint on " + source));
+  CO_TRY_VOID(clear_up());
   unlink((paths_.data + "/postmaster.pid").c_str());
-  std::vector<std::string> argv{"pg_rewind", "-D", paths_.data, "--source-server=" + connection_info(config_, source, paths_) + " dbname=postgres"};
+  // From its first copied block until its end the data are of no history at all; a crash in between must not hide that.
+  CO_TRY_VOID(write_file_atomic(spoiled_file(), "a rewind was begun and has not ended\n", 0600));
+  std::vector<std::string> argv{"pg_rewind", "-D", paths_.data,
+                                "--source-server=" + connection_info(config_, source, paths_) + " dbname=postgres"};
   auto rewinding = run_tool(std::move(argv), deadline);
-  CO_TRY(std::string said, co_await std::move(rewinding));
+  auto rewound = co_await std::move(rewinding);
+  if (!rewound) {
+    // It says where it rewinds to before it changes anything; a refusal before that leaves the data as they were.
+    const Error& error = rewound.error();
+    bool untouched = error.kind == ErrorKind::refused && error.what.size() < 500 &&
+                     error.what.find("rewinding from") == std::string::npos;
+    if (untouched) unlink(spoiled_file().c_str());
+    co_return std::unexpected(std::move(rewound).error());
+  }
   // It has copied the source's own settings over ours.
-  co_return write_settings(source, true);
+  CO_TRY_VOID(write_settings(source, true));
+  unlink(spoiled_file().c_str());
+  co_return Result<>{};
 }
 
 Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline) {
   CO_TRY_VOID(make_folders());
   CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
+  CO_TRY_VOID(clear_up());
   const wire::Peer* peer = config_.members.find(source);
   if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
   std::string fresh = paths_.data + ".new", old = paths_.data + ".old";
   std::error_code ignored;
   fs::remove_all(fresh, ignored);
-  std::vector<std::string> argv{"pg_basebackup", "-D", fresh, "-h", peer->address, "-p", std::to_string(peer->port), "-U",
-                                config_.replication_user, "-X", "stream", "-c", "fast", "--no-password"};
+  std::vector<std::string> argv{
+      "pg_basebackup",          "-D", fresh,    "-h", peer->address, "-p",           std::to_string(peer->port), "-U",
+      config_.replication_user, "-X", "stream", "-c", "fast",        "--no-password"};
   auto copying = run_tool(std::move(argv), deadline);
   CO_TRY(std::string said, co_await std::move(copying));
   fs::remove_all(old, ignored);
   std::error_code problem;
   if (fs::exists(paths_.data)) fs::rename(paths_.data, old, problem);
   if (!problem) fs::rename(fresh, paths_.data, problem);
-  if (problem) co_return fail(ErrorKind::refused, fmt::format("the fresh copy could not be put in place: {}", problem.message()));
+  if (problem)
+    co_return fail(ErrorKind::refused, fmt::format("the fresh copy could not be put in place: {}", problem.message()));
   fs::remove_all(old, ignored);
-  co_return write_settings(source, true);
+  CO_TRY_VOID(write_settings(source, true));
+  unlink(spoiled_file().c_str());
+  co_return Result<>{};
 }
 
 }  // namespace lifeboat

@@ -30,6 +30,7 @@ struct ControlData {
   bool clean = false;  // "shut down" or "shut down in recovery"
   Lsn checkpoint;
   uint64_t timeline = 0;
+  uint64_t system_id = 0;
 };
 
 class PostgresServer {
@@ -42,7 +43,12 @@ class PostgresServer {
 
   bool has_data() const;
   bool marked_standby() const;  // standby.signal is there
+  // A rewind was cut off in the middle: neither the old nor the new history, good for nothing but to be replaced.
+  bool spoiled() const;
   bool running() const { return guard_ != nullptr; }
+  // Ends what an agent before this one left running on the data directory, and puts back what it left in the middle of a
+  // replacement.
+  Result<> clear_up();
 
   // Folders for the server and its socket, which only its own user may enter.
   Result<> make_folders() const;
@@ -66,17 +72,21 @@ class PostgresServer {
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
   Task<Result<>> promote(Deadline deadline);
-  // A slot for each other member, none for itself.
-  Task<Result<>> keep_slots(Deadline deadline);
+  // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
+  Task<Result<>> keep_slots(bool primary, Deadline deadline);
   // Asks the server to stop at once without losing anything ("fast"); killed at the deadline.
   Task<Result<>> stop(Deadline deadline);
-  void kill_now();
+  // False when something of it could not be killed.
+  bool kill_now();
   // Called by the owner when on_end was called.
   void forget_process();
 
   Task<Result<ControlData>> control_data(Deadline deadline);
-  // Turns this stopped server's data into a standby's of `source`: pg_rewind; `copy` takes a fresh one beside the old, which
-  // is deleted only when the new is whole.
+  // Whether `source` answers, takes writes and is of the same cluster as `system_id` (0: any). Makes a checkpoint there, which
+  // a rewind from it needs.
+  Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
+  // Turns this stopped server's data into a standby's of `source`, which was prepared: pg_rewind; `copy` takes a fresh one
+  // beside the old, which is deleted only when the new is whole.
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
   Task<Result<>> copy(const std::string& source, Deadline deadline);
 
@@ -88,6 +98,7 @@ class PostgresServer {
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<PgConnection> kept_;
 
+  std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
   PgParams socket_params(const std::string& database) const;
   std::string tool(const std::string& name) const;
   Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline);

@@ -28,7 +28,7 @@ namespace lifeboat::wire {
 // Everything an agent knows of its host, sent every `report_every` and at once when something important changes.
 struct Report {
   static constexpr std::string_view kType = "report";
-  int64_t boot_ns = 0;  // agent's CLOCK_BOOTTIME when it was sent; grants refer to it
+  int64_t boot_ns = 0;               // agent's CLOCK_BOOTTIME when it was sent; grants refer to it
   OrderedMap<MemberReport> members;  // by service name: the member this agent runs
   OrderedMap<int64_t> units;         // by http service: instances that are up
 };
@@ -115,8 +115,8 @@ struct Progress {
 };
 BOOST_DESCRIBE_STRUCT(Progress, (), (id, text))
 constexpr auto field_docs(const Progress*) {
-  return std::to_array<FieldDoc>({{"id", Need::required, "id of the request"},
-                                  {"text", Need::required, "how far it is, for people"}});
+  return std::to_array<FieldDoc>(
+      {{"id", Need::required, "id of the request"}, {"text", Need::required, "how far it is, for people"}});
 }
 
 // ---- controller → agent
@@ -177,9 +177,9 @@ constexpr auto field_docs(const ServerConfig*) {
 
 // A group of instances that the agent keeps running.
 struct UnitConfig {
-  std::vector<std::string> command;  // ${port} is replaced for each instance
+  std::vector<std::string> command;      // ${port} is replaced for each instance
   std::vector<std::string> environment;  // NAME=VALUE; ${port} is replaced here too
-  std::string health;  // path asked at http://listen:port
+  std::string health;                    // path asked at http://listen:port
   std::string listen;
   int64_t port = 8080;
   int64_t count = 1;

@@ -29,12 +29,15 @@ class UnitGroup {
   // Replies {up, wanted} when that many answer well (or, for fewer, the others have ended).
   Task<Result<Json>> scale(int64_t count, Deadline deadline, std::function<void(std::string)> progress);
   int64_t up() const;
+  // Takes over another configuration: its instances are started anew, one after the other.
+  void reconfigure(const wire::UnitConfig& config);
   Task<> shut_down(Deadline deadline);
 
  private:
   struct Instance {
     pid_t pid = -1;
     bool healthy = false;
+    MonoTime kill_at = MonoTime::max();  // asked to end; killed then
   };
   Scope& scope_;
   HttpClient& http_;
@@ -46,11 +49,14 @@ class UnitGroup {
   Hooks hooks_;
   int64_t wanted_ = 0;
   bool ended_ = false;
+  uint64_t generation_ = 0;                // of the configuration
   std::map<int64_t, Instance> instances_;  // by number, from 0
 
   std::string state_file() const { return folder_ + "/wanted"; }
   Task<> keep(int64_t number);
   Task<> judge();
+  Task<> start_anew(uint64_t generation);
+  static void ask_to_end(Instance& instance);
   Result<pid_t> start_one(int64_t number);
   void add_missing();
 };

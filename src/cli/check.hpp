@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "core/data/scalars.hpp"
 #include "controller/action_catalogue.hpp"
+#include "core/data/scalars.hpp"
 
 namespace lifeboat {
 

@@ -39,7 +39,8 @@ Result<std::string> Client::call(std::string method, const std::string& path, st
     while (!request.bearer.empty() && request.bearer.back() == '\n') request.bearer.pop_back();
   }
   std::optional<Result<HttpResponse>> answer;
-  auto ask = [](HttpClient& http, HttpRequest what, Deadline deadline, std::optional<Result<HttpResponse>>& into) -> Task<> {
+  auto ask = [](HttpClient& http, HttpRequest what, Deadline deadline,
+                std::optional<Result<HttpResponse>>& into) -> Task<> {
     into.emplace(co_await http.send(std::move(what), deadline));
   };
   Scope scope(state_->context.get_executor(), [](std::string_view, std::string_view) {});
@@ -57,7 +58,8 @@ Result<std::string> Client::call(std::string method, const std::string& path, st
   if (response.status < 400) return response.body;
   auto problem = parse_json(response.body);
   if (!problem) return fail(kind_of(response.status, {}), fmt::format("the controller answered {}", response.status));
-  return fail(kind_of(response.status, text_or(*problem, "kind")), text_or(*problem, "error", "no reason given"), text_or(*problem, "hint"));
+  return fail(kind_of(response.status, text_or(*problem, "kind")), text_or(*problem, "error", "no reason given"),
+              text_or(*problem, "hint"));
 }
 
 Result<Json> Client::get(const std::string& path, Duration within_time) {
@@ -70,6 +72,8 @@ Result<Json> Client::post(const std::string& path, const Json& body, Duration wi
   return parse_json(text);
 }
 
-Result<std::string> Client::get_text(const std::string& path, Duration within_time) { return call("GET", path, {}, within_time); }
+Result<std::string> Client::get_text(const std::string& path, Duration within_time) {
+  return call("GET", path, {}, within_time);
+}
 
 }  // namespace lifeboat::cli

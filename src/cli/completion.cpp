@@ -56,10 +56,12 @@ std::string for_zsh(const CLI::App& app) {
 std::string for_fish(const CLI::App& app) {
   std::string out;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); })) {
-    out += fmt::format("complete -c lifeboat -n __fish_use_subcommand -a {} -d '{}'\n", command->get_name(), one_line(command->get_description()));
+    out += fmt::format("complete -c lifeboat -n __fish_use_subcommand -a {} -d '{}'\n", command->get_name(),
+                       one_line(command->get_description()));
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& name : option->get_lnames())
-        out += fmt::format("complete -c lifeboat -n '__fish_seen_subcommand_from {}' -l {} -d '{}'\n", command->get_name(), name, one_line(option->get_description()));
+        out += fmt::format("complete -c lifeboat -n '__fish_seen_subcommand_from {}' -l {} -d '{}'\n",
+                           command->get_name(), name, one_line(option->get_description()));
     }
   }
   return out;

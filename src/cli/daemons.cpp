@@ -40,7 +40,10 @@ void add_controller(CLI::App& app, int& exit_code) {
   command->add_option("--host", options->host, "the plan's host it runs on")->required();
   command->add_option("--listen", options->listen, "ADDRESS:PORT")->required();
   command->add_flag("--drill", options->drill, "everything is a drill, and every message says so");
-  command->add_option("--crash-points", options->crash_points, "for tests: file of points at which the process kills itself")->group("");
+  command
+      ->add_option("--crash-points", options->crash_points,
+                   "for tests: file of points at which the process kills itself")
+      ->group("");
   command->callback([options, &exit_code] { exit_code = run_controller(*options); });
 }
 
@@ -48,14 +51,16 @@ void add_agent(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("agent", "run the agent of this host")->group("Daemons");
   auto options = std::make_shared<AgentOptions>();
   command->add_option("--host", options->host, "its name in the plan")->required();
-  command->add_option("--controller", options->controllers, "ADDRESS:PORT of a controller; several are tried in turn")->required();
+  command->add_option("--controller", options->controllers, "ADDRESS:PORT of a controller; several are tried in turn")
+      ->required();
   command->add_option("--data", options->data_dir, "folder for all it keeps")->required();
   command->add_option("--secrets", options->secrets_dir, "folder with its token, agent-HOST")->required();
   command->add_option("--unit-path", options->unit_path, "folder in which programs of instances are looked for first");
   command->add_option("--run-as", options->run_as, "user of database servers (postgres)");
   command->callback([options, &exit_code] { exit_code = run_agent(*options); });
 
-  auto* guard = app.add_subcommand("guard", "the process between an agent and a database server; started by agents")->group("");
+  auto* guard =
+      app.add_subcommand("guard", "the process between an agent and a database server; started by agents")->group("");
   auto ends = std::make_shared<std::pair<int, int>>();
   guard->add_option("control", ends->first)->required();
   guard->add_option("page", ends->second)->required();
@@ -98,8 +103,11 @@ void add_witness(CLI::App& app, int& exit_code) {
       exit_code = kBadInput;
       return;
     }
-    DirectOptions options{.plan = std::move(*plan), .secrets_dir = arguments->secrets, .service = arguments->service,
-                          .member = arguments->member, .out = arguments->out};
+    DirectOptions options{.plan = std::move(*plan),
+                          .secrets_dir = arguments->secrets,
+                          .service = arguments->service,
+                          .member = arguments->member,
+                          .out = arguments->out};
     exit_code = run_direct_witness(options);
   });
 }
@@ -129,14 +137,16 @@ void add_statuspage(CLI::App& app, int& exit_code) {
     std::signal(SIGPIPE, SIG_IGN);
     asio::io_context context(1);
     auto serve = [](StatuspageOptions what, int& code) -> Task<> { code = co_await run_statuspage(std::move(what)); };
-    Scope scope(context.get_executor(), [](std::string_view task, std::string_view what) { spdlog::error("{}: {}", task, what); });
+    Scope scope(context.get_executor(),
+                [](std::string_view task, std::string_view what) { spdlog::error("{}: {}", task, what); });
     scope.spawn("status page", serve(std::move(options), exit_code));
     context.run();
   });
 }
 
 void add_lab(CLI::App& app, int& exit_code) {
-  auto* lab = app.add_subcommand("lab", "a plan's servers, real, on this machine, with faults to put in")->group("Rehearsal");
+  auto* lab =
+      app.add_subcommand("lab", "a plan's servers, real, on this machine, with faults to put in")->group("Rehearsal");
   lab->require_subcommand(1);
   auto* up = lab->add_subcommand("up", "bring it up; Ctrl-C ends it");
   auto wanted = std::make_shared<LabUpOptions>();
@@ -147,7 +157,9 @@ void add_lab(CLI::App& app, int& exit_code) {
   up->callback([wanted, &exit_code] { exit_code = run_lab_up(*wanted); });
 
   auto which = std::make_shared<LabOptions>();
-  auto choose = [which](CLI::App* command) { command->add_option("--lab", which->lab, "number of the lab; the only one when left out"); };
+  auto choose = [which](CLI::App* command) {
+    command->add_option("--lab", which->lab, "number of the lab; the only one when left out");
+  };
   auto* down = lab->add_subcommand("down", "end it; nothing is left behind");
   choose(down);
   down->callback([which, &exit_code] { exit_code = run_lab_down(*which); });
@@ -164,7 +176,8 @@ void add_lab(CLI::App& app, int& exit_code) {
     command->add_option("target", fault->target, "region or member");
     choose(command);
     command->callback([which, fault, heals, &exit_code] {
-      exit_code = heals ? run_lab_heal(*which, fault->name, fault->target) : run_lab_fault(*which, fault->name, fault->target);
+      exit_code =
+          heals ? run_lab_heal(*which, fault->name, fault->target) : run_lab_fault(*which, fault->name, fault->target);
     });
   }
   auto* exec = lab->add_subcommand("exec", "run a program where the lab's users stand");
@@ -184,7 +197,8 @@ void add_lab(CLI::App& app, int& exit_code) {
 }
 
 void add_drill(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("drill", "bring up a lab, break it, let Lifeboat recover, and judge")->group("Rehearsal");
+  auto* command =
+      app.add_subcommand("drill", "bring up a lab, break it, let Lifeboat recover, and judge")->group("Rehearsal");
   auto options = std::make_shared<DrillCommand>();
   command->add_option("scenario", options->scenario, "the scenario")->required();
   command->add_option("--plan", options->plan, "the plan file")->required();

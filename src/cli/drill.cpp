@@ -18,7 +18,8 @@ namespace {
 std::string numbered(const std::string& file, int number, int of) {
   if (of == 1 || file.empty()) return file;
   std::filesystem::path path(file);
-  return (path.parent_path() / fmt::format("{}-{}{}", path.stem().string(), number, path.extension().string())).string();
+  return (path.parent_path() / fmt::format("{}-{}{}", path.stem().string(), number, path.extension().string()))
+      .string();
 }
 
 std::string in_seconds(const Json& value) {
@@ -29,14 +30,18 @@ void print_outcome(const lab::DrillOutcome& outcome) {
   const Json& report = outcome.report;
   const Json& rpa = member(report, "rpa");
   const Json& objectives = member(report, "objectives");
-  fmt::print("{} under {}: {}\n", text_or(report, "scenario"), text_or(report, "fault"), outcome.passed ? "passed" : "FAILED");
-  fmt::print("  recovery time  {}, objective {:.0f} s\n", in_seconds(member(report, "rta_s")), number_or(objectives, "rto_s"));
-  fmt::print("  lost           {} of {} acknowledged writes, oldest {:.2f} s, objective {:.0f} s\n", int_or(rpa, "lost"),
-             int_or(rpa, "acknowledged"), number_or(rpa, "oldest_lost_age_s"), number_or(objectives, "rpo_s"));
+  fmt::print("{} under {}: {}\n", text_or(report, "scenario"), text_or(report, "fault"),
+             outcome.passed ? "passed" : "FAILED");
+  fmt::print("  recovery time  {}, objective {:.0f} s\n", in_seconds(member(report, "rta_s")),
+             number_or(objectives, "rto_s"));
+  fmt::print("  lost           {} of {} acknowledged writes, oldest {:.2f} s, objective {:.0f} s\n",
+             int_or(rpa, "lost"), int_or(rpa, "acknowledged"), number_or(rpa, "oldest_lost_age_s"),
+             number_or(objectives, "rpo_s"));
   fmt::print("  two writers    {}\n", in_seconds(member(report, "double_acknowledged_s")));
   const Json& failback = member(report, "failback");
   if (!member(failback, "write_outage_s").is_null()) {
-    fmt::print("  failback       writes paused {}, lost {}\n", in_seconds(member(failback, "write_outage_s")), int_or(failback, "lost"));
+    fmt::print("  failback       writes paused {}, lost {}\n", in_seconds(member(failback, "write_outage_s")),
+               int_or(failback, "lost"));
   }
   for (const auto& [name, value] : member(report, "milestones").as_object()) {
     fmt::print("  {:<14} {}\n", std::string(name), in_seconds(value));
@@ -62,9 +67,14 @@ int run_drill_command(const DrillCommand& command) {
   }
   int worst = kOk;
   for (int number = 1; number <= command.repeat; ++number) {
-    lab::DrillOptions options{.scenario = command.scenario, .plan_file = command.plan, .plan = loaded->plan,
-                              .fault = command.fault, .target = command.target, .profile = command.profile,
-                              .report = numbered(command.report, number, command.repeat), .keep = command.keep};
+    lab::DrillOptions options{.scenario = command.scenario,
+                              .plan_file = command.plan,
+                              .plan = loaded->plan,
+                              .fault = command.fault,
+                              .target = command.target,
+                              .profile = command.profile,
+                              .report = numbered(command.report, number, command.repeat),
+                              .keep = command.keep};
     auto outcome = lab::run_drill(options, progress);
     if (!outcome) return complain(outcome.error());
     print_outcome(*outcome);

@@ -49,8 +49,11 @@ int run_lab_up(const LabUpOptions& options) {
     for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
     return loaded.error().unreadable ? 2 : 1;
   }
-  lab::LabOptions lab{.plan_file = options.plan, .plan = std::move(loaded->plan), .profile = options.profile,
-                      .drill = options.drill, .daemons = !options.servers_only};
+  lab::LabOptions lab{.plan_file = options.plan,
+                      .plan = std::move(loaded->plan),
+                      .profile = options.profile,
+                      .drill = options.drill,
+                      .daemons = !options.servers_only};
   if (options.loopback || geteuid() != 0) {
     lab.mode = lab::Mode::loopback;
     for (const lab::FaultKind& kind : lab::fault_kinds()) {

@@ -10,17 +10,17 @@ namespace lifeboat::cli {
 
 struct LabUpOptions {
   std::string plan;
-  std::string profile;    // may be empty
-  bool detach = false;    // return when users are served; `lab down` ends it
-  bool drill = false;     // the controller marks every message as a drill
-  bool loopback = false;  // no namespaces even as root
+  std::string profile;        // may be empty
+  bool detach = false;        // return when users are served; `lab down` ends it
+  bool drill = false;         // the controller marks every message as a drill
+  bool loopback = false;      // no namespaces even as root
   bool servers_only = false;  // no controller, agents and status page
 };
 // Foreground: until Ctrl-C. 0 when it came up (and, in the foreground, was ended).
 int run_lab_up(const LabUpOptions& options);
 
 struct LabOptions {
-  std::optional<int> lab;      // number; the only one when left out
+  std::optional<int> lab;       // number; the only one when left out
   std::string format = "text";  // or json (status)
 };
 int run_lab_down(const LabOptions& options);

@@ -1,7 +1,7 @@
 // The one binary: subcommands for people and for daemons. Only arguments are parsed here; each command is a function.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdlib>
 
@@ -47,7 +47,8 @@ void add_check(CLI::App& app, int& exit_code) {
 
 void add_plan_commands(CLI::App& app, Common& common, int& exit_code) {
   add_check(app, exit_code);
-  auto* preview_command = app.add_subcommand("preview", "what each step of a scenario would do now; changes nothing")->group("Plans");
+  auto* preview_command =
+      app.add_subcommand("preview", "what each step of a scenario would do now; changes nothing")->group("Plans");
   auto look = std::make_shared<PreviewOptions>();
   preview_command->add_option("plan", look->plan_file, "the plan file")->required();
   preview_command->add_option("scenario", look->scenario, "the scenario")->required();
@@ -57,8 +58,11 @@ void add_plan_commands(CLI::App& app, Common& common, int& exit_code) {
     Client client(common.client);
     exit_code = preview(client, *look, detect_output(common.format));
   });
-  app.add_subcommand("schema", "the plan format as JSON Schema, for editors")->group("Plans")->callback([&exit_code] { exit_code = run_schema(); });
-  auto* explain_command = app.add_subcommand("explain", "what an action does and takes; without a name, all of them")->group("Plans");
+  app.add_subcommand("schema", "the plan format as JSON Schema, for editors")->group("Plans")->callback([&exit_code] {
+    exit_code = run_schema();
+  });
+  auto* explain_command =
+      app.add_subcommand("explain", "what an action does and takes; without a name, all of them")->group("Plans");
   auto explained = std::make_shared<ExplainOptions>();
   explain_command->add_option("action", explained->action, "name of the action");
   explain_command->add_flag("--markdown", explained->markdown, "the whole reference as Markdown");
@@ -103,11 +107,15 @@ void add_run_commands(CLI::App& app, Common& common, int& exit_code) {
     const char* text;
     bool step;
   };
-  static constexpr Verb kVerbs[] = {{"approve", "agree to a step that asks", true},     {"decline", "refuse a step that asks", true},
-                                    {"confirm", "say that a manual step is done", true}, {"pause", "start no further steps", false},
-                                    {"resume", "go on after a pause", false},            {"abort", "stop a run where it is", false},
+  static constexpr Verb kVerbs[] = {{"approve", "agree to a step that asks", true},
+                                    {"decline", "refuse a step that asks", true},
+                                    {"confirm", "say that a manual step is done", true},
+                                    {"pause", "start no further steps", false},
+                                    {"resume", "go on after a pause", false},
+                                    {"abort", "stop a run where it is", false},
                                     {"rollback", "stop a run and take back what it did", false},
-                                    {"skip", "leave a step out, with a reason", true},   {"retry", "try a failed step again", true}};
+                                    {"skip", "leave a step out, with a reason", true},
+                                    {"retry", "try a failed step again", true}};
   for (const Verb& verb : kVerbs) {
     auto* command = app.add_subcommand(verb.name, verb.text)->group("Incidents");
     auto said = std::make_shared<SayOptions>();
@@ -144,7 +152,8 @@ void add_evidence_commands(CLI::App& app, Common& common, int& exit_code) {
   };
   auto wanted = std::make_shared<Wanted>();
   report_command->add_option("run", wanted->run, "id of the run")->required();
-  report_command->add_option("--as", wanted->format, "markdown, html or json")->check(CLI::IsMember({"markdown", "html", "json"}));
+  report_command->add_option("--as", wanted->format, "markdown, html or json")
+      ->check(CLI::IsMember({"markdown", "html", "json"}));
   report_command->add_option("--output", wanted->file, "file to write; standard output when left out");
   add_client_options(report_command, common);
   report_command->callback([wanted, &common, &exit_code] {

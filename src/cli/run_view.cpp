@@ -9,8 +9,8 @@
 namespace lifeboat::cli {
 namespace {
 
-constexpr std::string_view kBold = "\x1b[1m", kDim = "\x1b[2m", kBlue = "\x1b[1;94m", kAmber = "\x1b[33m", kRed = "\x1b[91m",
-                           kPlain = "\x1b[0m";
+constexpr std::string_view kBold = "\x1b[1m", kDim = "\x1b[2m", kBlue = "\x1b[1;94m", kAmber = "\x1b[33m",
+                           kRed = "\x1b[91m", kPlain = "\x1b[0m";
 
 std::string paint(std::string_view colour, const std::string& text, const ViewOptions& options) {
   return options.colour ? fmt::format("{}{}{}", colour, text, kPlain) : text;
@@ -32,7 +32,8 @@ std::string fit(std::string_view text, size_t columns) {
 
 std::string pad(const std::string& text, size_t columns) {
   std::string out = fit(text, columns);
-  size_t shown = static_cast<size_t>(std::ranges::count_if(out, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  size_t shown = static_cast<size_t>(
+      std::ranges::count_if(out, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
   return out + std::string(columns > shown ? columns - shown : 0, ' ');
 }
 
@@ -56,7 +57,8 @@ Mark mark_of(std::string_view status) {
 
 // Elapsed against the objective: filled up to now, the objective as a heavy tick at the end.
 std::string clock_bar(Duration elapsed, Duration objective, size_t columns) {
-  double share = objective.count() == 0 ? 0 : static_cast<double>(elapsed.count()) / static_cast<double>(objective.count());
+  double share =
+      objective.count() == 0 ? 0 : static_cast<double>(elapsed.count()) / static_cast<double>(objective.count());
   auto filled = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(columns));
   std::string out;
   for (size_t column = 0; column < columns; ++column) out += column < filled ? "█" : "·";
@@ -79,7 +81,8 @@ std::string step_line(const Json& step, const ViewOptions& options) {
   if (what.empty() && status == "idle") {
     std::string after;
     for (const Json& need : member(step, "after").is_array() ? member(step, "after").get_array() : JsonArray{})
-      after += (after.empty() ? "after " : ", ") + std::string(need.is_string() ? std::string_view(need.get_string()) : "");
+      after +=
+          (after.empty() ? "after " : ", ") + std::string(need.is_string() ? std::string_view(need.get_string()) : "");
     what = after;
   }
   int64_t attempts = int_or(step, "attempts");
@@ -91,14 +94,18 @@ std::string step_line(const Json& step, const ViewOptions& options) {
 
 void add_question(const Json& ask, const ViewOptions& options, std::vector<std::string>& out) {
   std::string step = text_or(ask, "step");
-  auto line = [&](const std::string& text) { out.push_back(paint(kBlue, "│ " + fit(text, options.width - 2), options)); };
-  std::string title = fmt::format("┌ {} ", bool_or(ask, "manual") ? "a person does this and confirms" : "an approval is asked");
+  auto line = [&](const std::string& text) {
+    out.push_back(paint(kBlue, "│ " + fit(text, options.width - 2), options));
+  };
+  std::string title =
+      fmt::format("┌ {} ", bool_or(ask, "manual") ? "a person does this and confirms" : "an approval is asked");
   out.push_back(paint(kBlue, title, options));
   line(text_or(ask, "question", step));
   if (!text_or(ask, "loss").empty()) line(text_or(ask, "loss"));
   std::string people;
   for (const Json& person : member(ask, "people").is_array() ? member(ask, "people").get_array() : JsonArray{})
-    people += (people.empty() ? "" : ", ") + std::string(person.is_string() ? std::string_view(person.get_string()) : "");
+    people +=
+        (people.empty() ? "" : ", ") + std::string(person.is_string() ? std::string_view(person.get_string()) : "");
   if (!people.empty()) line(fmt::format("{} of: {}", int_or(ask, "need", 1), people));
   line(text_or(ask, "command"));
 }
@@ -109,7 +116,8 @@ std::vector<std::string> render_run(const Json& run, const ViewOptions& options)
   std::vector<std::string> out;
   bool drill = text_or(run, "mode") == "drill";
   std::string kind = drill ? "Drill" : paint(kRed, "real, not a drill", options);
-  out.push_back(fmt::format(" Lifeboat  {}  {} {}  {}", kind, text_or(run, "id"), text_or(run, "incident"), text_or(run, "scenario")));
+  out.push_back(fmt::format(" Lifeboat  {}  {} {}  {}", kind, text_or(run, "id"), text_or(run, "incident"),
+                            text_or(run, "scenario")));
   out.push_back(paint(kBold, " " + fit(text_or(run, "headline"), options.width - 2), options));
   out.emplace_back();
   Duration elapsed{int_or(run, "elapsed_ms")}, rto{int_or(run, "rto_ms")};
@@ -136,9 +144,11 @@ std::vector<std::string> render_run(const Json& run, const ViewOptions& options)
     begin = std::min(list.size() - room, current > room / 2 ? current - room / 2 : 0);
     hidden = list.size() - room;
   }
-  for (size_t index = begin; index < std::min(list.size(), begin + room); ++index) out.push_back(step_line(list[index], options));
+  for (size_t index = begin; index < std::min(list.size(), begin + room); ++index)
+    out.push_back(step_line(list[index], options));
   if (hidden > 0) out.push_back(paint(kDim, fmt::format("   {} more", hidden), options));
-  for (const Json& ask : member(run, "asks").is_array() ? member(run, "asks").get_array() : JsonArray{}) add_question(ask, options, out);
+  for (const Json& ask : member(run, "asks").is_array() ? member(run, "asks").get_array() : JsonArray{})
+    add_question(ask, options, out);
   return out;
 }
 
@@ -158,7 +168,8 @@ std::string event_line(const Json& event) {
   if (kind == "signal-raised") return line("signal", text_or(body, "signal") + "  " + text_or(body, "text"));
   if (kind == "decided") return line("decide", text_or(body, "verdict") + "  " + text_or(body, "reason"));
   if (kind == "run-opened") return line("open", text_or(body, "scenario") + "  " + text_or(body, "reason"));
-  if (kind == "step-started") return line("run", step + (int_or(body, "attempt", 1) > 1 ? fmt::format("  try {}", int_or(body, "attempt")) : ""));
+  if (kind == "step-started")
+    return line("run", step + (int_or(body, "attempt", 1) > 1 ? fmt::format("  try {}", int_or(body, "attempt")) : ""));
   if (kind == "step-finished" || kind == "step-observed") return line("ok", with("summary"));
   if (kind == "step-failed") return line("FAIL", with("error"));
   if (kind == "step-unknown") return line("UNKNOWN", with("error"));

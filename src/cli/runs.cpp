@@ -34,12 +34,15 @@ Result<Json> vars_of(const std::vector<std::string>& assignments) {
   return Json(vars);
 }
 
-bool has_ended(const std::string& state) { return state == "done" || state == "failed" || state == "aborted" || state == "rolled-back"; }
+bool has_ended(const std::string& state) {
+  return state == "done" || state == "failed" || state == "aborted" || state == "rolled-back";
+}
 
 ViewOptions terminal_size() {
   ViewOptions options;
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40) options.width = size.ws_col, options.height = size.ws_row;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40)
+    options.width = size.ws_col, options.height = size.ws_row;
   options.colour = true;
   return options;
 }
@@ -71,7 +74,8 @@ Output detect_output(const std::string& format) {
 int start_run(Client& client, const RunOptions& options, const Output& output) {
   auto vars = vars_of(options.vars);
   if (!vars) return complain(vars.error());
-  auto opened = client.post("/api/runs", {{"scenario", options.scenario}, {"by", options.by}, {"vars", *vars}, {"reason", options.reason}});
+  auto opened = client.post(
+      "/api/runs", {{"scenario", options.scenario}, {"by", options.by}, {"vars", *vars}, {"reason", options.reason}});
   if (!opened) return complain(opened.error());
   std::string id = text_or(*opened, "id");
   if (!options.watch) {
@@ -93,16 +97,19 @@ int show_status(Client& client, const Output& output) {
   for (const auto& [name, database] : databases.is_object() ? databases.get_object() : JsonObject{}) {
     std::string holder = text_or(database, "holder");
     fmt::print("{:<16} {} term {}\n", std::string(name),
-               holder.empty() ? "NO PRIMARY" : bool_or(database, "writable") ? "primary " + holder : holder + " does not take writes",
+               holder.empty()                  ? "NO PRIMARY"
+               : bool_or(database, "writable") ? "primary " + holder
+                                               : holder + " does not take writes",
                int_or(database, "term"));
     for (const Json& one : list_of(database, "members")) {
       fmt::print("  {:<14} {:<12} {:<9} {:<10} {}\n", text_or(one, "member"), text_or(one, "region"),
-                 bool_or(one, "connected") ? text_or(one, "state") : "NO AGENT", bool_or(one, "streaming") ? "streams" : "",
-                 text_or(one, "written"));
+                 bool_or(one, "connected") ? text_or(one, "state") : "NO AGENT",
+                 bool_or(one, "streaming") ? "streams" : "", text_or(one, "written"));
     }
   }
   for (const Json& signal : list_of(*status, "signals"))
-    fmt::print("SIGNAL           {} {}: {}\n", text_or(signal, "signal"), text_or(signal, "subject"), text_or(signal, "text"));
+    fmt::print("SIGNAL           {} {}: {}\n", text_or(signal, "signal"), text_or(signal, "subject"),
+               text_or(signal, "text"));
   for (const Json& run : list_of(*status, "runs"))
     fmt::print("{:<16} {} {}\n", text_or(run, "id"), text_or(run, "state"), text_or(run, "scenario"));
   return kOk;
@@ -124,7 +131,8 @@ int watch_run(Client& client, std::string id, const Output& output) {
   while (true) {
     auto run = client.get("/api/runs/" + encoded(id));
     if (!run) {
-      if (run.error().kind != ErrorKind::unreachable && run.error().kind != ErrorKind::timed_out) return complain(run.error());
+      if (run.error().kind != ErrorKind::unreachable && run.error().kind != ErrorKind::timed_out)
+        return complain(run.error());
       // The run goes on without its watcher; so does the watcher without its controller, for a while.
       if (!warned) fmt::print(stderr, "lifeboat: not live: {}\n", run.error().what);
       warned = true;
@@ -161,7 +169,9 @@ int say(Client& client, const std::string& verb, const SayOptions& options, cons
 }
 
 int raise_signal(Client& client, const SignalOptions& options, const Output& output) {
-  auto done = client.post("/api/signals", {{"signal", options.signal}, {"subject", options.subject}, {"by", options.by}, {"text", options.text}});
+  auto done = client.post(
+      "/api/signals",
+      {{"signal", options.signal}, {"subject", options.subject}, {"by", options.by}, {"text", options.text}});
   if (!done) return complain(done.error());
   if (output.json) {
     fmt::print("{}\n", to_text(*done));
@@ -169,7 +179,8 @@ int raise_signal(Client& client, const SignalOptions& options, const Output& out
   }
   fmt::print("{}\n", text_or(*done, "reason"));
   for (const Json& proposal : list_of(*done, "proposals"))
-    fmt::print("A person may start it: lifeboat run {}\n", proposal.is_string() ? std::string_view(proposal.get_string()) : "");
+    fmt::print("A person may start it: lifeboat run {}\n",
+               proposal.is_string() ? std::string_view(proposal.get_string()) : "");
   return kOk;
 }
 
@@ -189,8 +200,9 @@ int preview(Client& client, const PreviewOptions& options, const Output& output)
   if (!bytes) return complain(bytes.error());
   auto vars = vars_of(options.vars);
   if (!vars) return complain(vars.error());
-  auto seen = client.post("/api/preview", {{"scenario", options.scenario}, {"plan_hash", sha256_hex(*bytes)}, {"vars", *vars}},
-                          Duration{60'000});
+  auto seen =
+      client.post("/api/preview", {{"scenario", options.scenario}, {"plan_hash", sha256_hex(*bytes)}, {"vars", *vars}},
+                  Duration{60'000});
   if (!seen) return complain(seen.error());
   if (output.json) {
     fmt::print("{}\n", to_text(*seen));
@@ -201,12 +213,17 @@ int preview(Client& client, const PreviewOptions& options, const Output& output)
   for (const Json& step : list_of(*seen, "steps")) {
     if (text_or(step, "phase") != phase) fmt::print("{}\n", phase = text_or(step, "phase"));
     bool holds = bool_or(step, "holds");
-    fmt::print("  {} {:<20} {}{}\n", holds ? "=" : bool_or(step, "known") ? "~" : "?", text_or(step, "id"), text_or(step, "state"),
+    fmt::print("  {} {:<20} {}{}\n",
+               holds                    ? "="
+               : bool_or(step, "known") ? "~"
+                                        : "?",
+               text_or(step, "id"), text_or(step, "state"),
                text_or(step, "change").empty() ? "" : "  " + text_or(step, "change"));
     if (!text_or(step, "approval").empty()) fmt::print("    {:<20} needs {}\n", "", text_or(step, "approval"));
   }
   std::string path;
-  for (const Json& id : list_of(*seen, "critical_path")) path += (path.empty() ? "" : " > ") + std::string(id.is_string() ? std::string_view(id.get_string()) : "");
+  for (const Json& id : list_of(*seen, "critical_path"))
+    path += (path.empty() ? "" : " > ") + std::string(id.is_string() ? std::string_view(id.get_string()) : "");
   fmt::print("\ncritical path  {}\n", path);
   for (const Json& loss : list_of(*seen, "losses")) fmt::print("loss           {}\n", text_or(loss, "text"));
   return kOk;
@@ -219,7 +236,8 @@ int verify_journal(Client& client, const Output& output) {
   if (output.json) {
     fmt::print("{}\n", to_text(*chain));
   } else if (whole) {
-    fmt::print("The journal is whole: {} events, head {}.\n", int_or(*chain, "events"), text_or(*chain, "head").substr(0, 16));
+    fmt::print("The journal is whole: {} events, head {}.\n", int_or(*chain, "events"),
+               text_or(*chain, "head").substr(0, 16));
   } else {
     fmt::print("THE JOURNAL IS NOT WHOLE at event {}: {}\n", int_or(*chain, "broken_at"), text_or(*chain, "reason"));
   }

@@ -56,9 +56,15 @@ struct AgentHub::Link {
   bool ended = false;
 };
 
-AgentHub::AgentHub(asio::any_io_executor executor, Secrets& secrets, std::vector<std::string> hosts, Callbacks callbacks)
-    : executor_(executor), secrets_(secrets), hosts_(std::move(hosts)), callbacks_(std::move(callbacks)),
-      writers_(executor, [this](std::string_view task, std::string_view what) { callbacks_.log(fmt::format("{}: {}", task, what)); }) {}
+AgentHub::AgentHub(asio::any_io_executor executor, Secrets& secrets, std::vector<std::string> hosts,
+                   Callbacks callbacks)
+    : executor_(executor),
+      secrets_(secrets),
+      hosts_(std::move(hosts)),
+      callbacks_(std::move(callbacks)),
+      writers_(executor, [this](std::string_view task, std::string_view what) {
+        callbacks_.log(fmt::format("{}: {}", task, what));
+      }) {}
 
 AgentHub::~AgentHub() = default;
 
@@ -67,14 +73,17 @@ Task<Result<std::string>> AgentHub::shake_hands(WebSocket& socket) {
   CO_TRY(std::string hello_text, co_await socket.read(deadline));
   CO_TRY(Json hello, parse_json(hello_text));
   std::string host = text_or(hello, "agent"), agent_nonce = text_or(hello, "nonce");
-  bool known = text_or(hello, "type") == "hello" && std::ranges::find(hosts_, host) != hosts_.end() && agent_nonce.size() >= 16;
+  bool known =
+      text_or(hello, "type") == "hello" && std::ranges::find(hosts_, host) != hosts_.end() && agent_nonce.size() >= 16;
   // The same answer for an unknown host and a wrong proof: a stranger learns nothing about which hosts there are.
-  auto refused = fail(ErrorKind::refused, "an agent could not prove who it is", "check the token in its secrets folder");
+  auto refused =
+      fail(ErrorKind::refused, "an agent could not prove who it is", "check the token in its secrets folder");
   auto token = known ? secrets_.get("agent-" + host) : Result<std::string>(random_hex(32));
   if (!token) co_return std::unexpected(std::move(token).error());
   std::string nonce = random_hex(16);
   std::string both = host + "\n" + agent_nonce + "\n" + nonce;
-  JsonObject challenge{{"type", "challenge"}, {"nonce", nonce}, {"proof", hmac_sha256_hex(*token, "controller\n" + both)}};
+  JsonObject challenge{
+      {"type", "challenge"}, {"nonce", nonce}, {"proof", hmac_sha256_hex(*token, "controller\n" + both)}};
   CO_TRY_VOID(co_await socket.write(to_text(challenge), deadline));
   CO_TRY(std::string proof_text, co_await socket.read(deadline));
   CO_TRY(Json proof, parse_json(proof_text));
@@ -138,8 +147,9 @@ void AgentHub::take(const std::shared_ptr<Link>& link, const Json& message) {
     if (bool_or(message, "ok")) {
       waiting->second->answer = Result<Json>(member(message, "result"));
     } else {
-      waiting->second->answer = fail(kind_from_text(text_or(message, "error_kind")), text_or(message, "error", "no reason given"),
-                                     text_or(message, "hint"), link->host);
+      waiting->second->answer =
+          fail(kind_from_text(text_or(message, "error_kind")), text_or(message, "error", "no reason given"),
+               text_or(message, "hint"), link->host);
     }
     waiting->second->wakeup.notify();
   } else if (type == wire::Progress::kType) {
@@ -186,7 +196,8 @@ int64_t AgentHub::units_up(std::string host, std::string service) {
   return units == found->second->units.end() ? -1 : units->second;
 }
 
-Task<Result<Json>> AgentHub::call(std::string host, std::string method, Json params, Deadline deadline, ProgressLine progress) {
+Task<Result<Json>> AgentHub::call(std::string host, std::string method, Json params, Deadline deadline,
+                                  ProgressLine progress) {
   auto found = links_.find(host);
   if (found == links_.end()) {
     co_return fail(ErrorKind::unreachable, fmt::format("no agent of {} is connected", host),

@@ -37,7 +37,8 @@ class AgentHub : public Agents {
   void send(const std::string& host, Json message);
 
   bool connected(std::string host) override;
-  Task<Result<Json>> call(std::string host, std::string method, Json params, Deadline deadline, ProgressLine progress) override;
+  Task<Result<Json>> call(std::string host, std::string method, Json params, Deadline deadline,
+                          ProgressLine progress) override;
   int64_t units_up(std::string host, std::string service) override;
 
  private:

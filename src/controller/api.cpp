@@ -129,7 +129,8 @@ Task<HttpReply> Api::answer(HttpIncoming request) {
   std::string sent = request.header("authorization");
   bool allowed = sent.starts_with("Bearer ") && equal_in_constant_time(std::string_view(sent).substr(7), parts_.token);
   if (!allowed) {
-    auto refused = fail(ErrorKind::refused, "the token is missing or wrong", "name the file that holds it with --token-file or LIFEBOAT_TOKEN_FILE");
+    auto refused = fail(ErrorKind::refused, "the token is missing or wrong",
+                        "name the file that holds it with --token-file or LIFEBOAT_TOKEN_FILE");
     HttpReply reply = error_reply(refused.error());
     reply.status = 401;
     co_return reply;
@@ -170,8 +171,11 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
   if (get && path == "/api/events") co_return co_await events(request);
   if (get && path == "/api/journal/verify") {
     CO_TRY(ChainReport chain, co_await parts_.store.verify());
-    co_return Json(JsonObject{{"whole", chain.whole}, {"events", chain.events}, {"broken_at", chain.broken_at},
-                              {"head", chain.head}, {"reason", chain.reason}});
+    co_return Json(JsonObject{{"whole", chain.whole},
+                              {"events", chain.events},
+                              {"broken_at", chain.broken_at},
+                              {"head", chain.head},
+                              {"reason", chain.reason}});
   }
   if (post && path == "/api/signals") {
     CO_TRY(SignalBody raised, body_as<SignalBody>(body));
@@ -187,11 +191,13 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
   }
   if (path.starts_with("/api/runs/")) {
     auto [id, verb] = run_and_verb(path);
-    if (parts_.runs.state(id) == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no run '{}'", Decoder::printable(id)));
+    if (parts_.runs.state(id) == nullptr)
+      co_return fail(ErrorKind::not_found, fmt::format("there is no run '{}'", Decoder::printable(id)));
     if (get && verb.empty()) co_return run_page(id);
     if (post && !verb.empty()) co_return co_await say(id, verb, body);
   }
-  co_return fail(ErrorKind::not_found, fmt::format("there is no {} {}", Decoder::printable(request.method), Decoder::printable(path)));
+  co_return fail(ErrorKind::not_found,
+                 fmt::format("there is no {} {}", Decoder::printable(request.method), Decoder::printable(path)));
 }
 
 Json Api::status() const {
@@ -203,34 +209,55 @@ Json Api::status() const {
     all_write = all_write && view->writable;
     JsonArray members;
     for (const MemberView& one : view->members) {
-      members.push_back({{"member", one.member}, {"region", one.region}, {"connected", one.connected},
-                         {"state", enum_name(one.report.state)}, {"reason", one.report.reason}, {"streaming", one.report.streaming},
-                         {"upstream", one.report.upstream}, {"timeline", one.report.timeline},
-                         {"written", ScalarText<Lsn>::format(one.report.written)}, {"lag_ms", one.report.lag_ms}});
+      members.push_back({{"member", one.member},
+                         {"region", one.region},
+                         {"connected", one.connected},
+                         {"state", enum_name(one.report.state)},
+                         {"reason", one.report.reason},
+                         {"streaming", one.report.streaming},
+                         {"upstream", one.report.upstream},
+                         {"timeline", one.report.timeline},
+                         {"written", ScalarText<Lsn>::format(one.report.written)},
+                         {"lag_ms", one.report.lag_ms}});
     }
-    databases[service] = {{"term", view->term}, {"holder", view->holder}, {"writable", view->writable},
-                          {"busy", view->busy}, {"members", members}};
+    databases[service] = {{"term", view->term},
+                          {"holder", view->holder},
+                          {"writable", view->writable},
+                          {"busy", view->busy},
+                          {"members", members}};
   }
   JsonArray signals, runs, incidents;
   for (const ActiveSignal& signal : parts_.watch.active()) {
-    signals.push_back({{"signal", signal.signal}, {"subject", signal.subject}, {"since", format_wall(signal.since)}, {"text", signal.text}});
+    signals.push_back({{"signal", signal.signal},
+                       {"subject", signal.subject},
+                       {"since", format_wall(signal.since)},
+                       {"text", signal.text}});
   }
   size_t active = 0;
   for (const std::string& id : parts_.runs.list()) {
     const run::RunState* state = parts_.runs.state(id);
     if (!state->finished()) ++active;
-    runs.push_back({{"id", id}, {"scenario", state->opened->scenario}, {"state", enum_name(run::status_of(*state))},
+    runs.push_back({{"id", id},
+                    {"scenario", state->opened->scenario},
+                    {"state", enum_name(run::status_of(*state))},
                     {"started_at", format_wall(state->opened_wall)}});
   }
   for (const IncidentView& incident : parts_.incidents.all())
-    incidents.push_back({{"id", incident.id}, {"title", incident.title}, {"severity", incident.severity}, {"state", incident.state}});
+    incidents.push_back(
+        {{"id", incident.id}, {"title", incident.title}, {"severity", incident.severity}, {"state", incident.state}});
   std::string headline = !signals.empty() ? text_or(signals.front(), "text")
-                         : !all_write    ? "A database takes no writes."
-                         : active > 0    ? fmt::format("{} {} under way.", active, active == 1 ? "run is" : "runs are")
-                                         : "Nothing is abnormal.";
-  return JsonObject{{"plan", parts_.plan.plan.text}, {"plan_hash", parts_.plan_hash}, {"profile", parts_.profile},
-                    {"mode", parts_.drill ? "drill" : "real"}, {"headline", headline}, {"databases", databases},
-                    {"signals", signals}, {"runs", runs}, {"incidents", incidents}};
+                         : !all_write     ? "A database takes no writes."
+                         : active > 0     ? fmt::format("{} {} under way.", active, active == 1 ? "run is" : "runs are")
+                                          : "Nothing is abnormal.";
+  return JsonObject{{"plan", parts_.plan.plan.text},
+                    {"plan_hash", parts_.plan_hash},
+                    {"profile", parts_.profile},
+                    {"mode", parts_.drill ? "drill" : "real"},
+                    {"headline", headline},
+                    {"databases", databases},
+                    {"signals", signals},
+                    {"runs", runs},
+                    {"incidents", incidents}};
 }
 
 // describe_state with what a person's screen needs beside it: clocks in milliseconds, phases counted, questions.
@@ -247,7 +274,8 @@ Json Api::run_page(const std::string& id) const {
   JsonArray phases, asks;
   for (size_t index = 0; index < state.graph->phases.size(); ++index) {
     const run::GraphPhase& phase = state.graph->phases[index];
-    phases.push_back({{"name", phase.name}, {"settled", phase.counted - state.phase_left[index]}, {"total", phase.counted}});
+    phases.push_back(
+        {{"name", phase.name}, {"settled", phase.counted - state.phase_left[index]}, {"total", phase.counted}});
   }
   JsonArray& steps = out["steps"].as_array();
   for (size_t index = 0; index < steps.size() && index < state.steps.size(); ++index) {
@@ -269,11 +297,20 @@ Json Api::run_page(const std::string& id) const {
     for (const std::string& person : spec.people) people.push_back(Json(person));
     for (const std::string& person : step.approvals) given.push_back(Json(person));
     std::string question = step.question && !step.question->text.empty() ? step.question->text
-                           : !spec.text.empty() ? spec.text : spec.title.empty() ? spec.id : spec.title;
-    asks.push_back({{"step", spec.id}, {"manual", manual}, {"question", question}, {"people", people}, {"given", given},
-                    {"need", step.question ? step.question->need : 1}, {"loss", step.question ? step.question->loss : ""},
-                    {"expires_ms", manual || step.question_expires == MonoTime{} ? -1 : to_duration(step.question_expires - now).count()},
-                    {"command", fmt::format("lifeboat {} {} {} --by NAME", manual ? "confirm" : "approve", id, spec.id)}});
+                           : !spec.text.empty()                          ? spec.text
+                           : spec.title.empty()                          ? spec.id
+                                                                         : spec.title;
+    asks.push_back(
+        {{"step", spec.id},
+         {"manual", manual},
+         {"question", question},
+         {"people", people},
+         {"given", given},
+         {"need", step.question ? step.question->need : 1},
+         {"loss", step.question ? step.question->loss : ""},
+         {"expires_ms",
+          manual || step.question_expires == MonoTime{} ? -1 : to_duration(step.question_expires - now).count()},
+         {"command", fmt::format("lifeboat {} {} {} --by NAME", manual ? "confirm" : "approve", id, spec.id)}});
   }
   out["phases"] = phases;
   out["asks"] = asks;
@@ -288,8 +325,13 @@ Task<Result<Json>> Api::events(const HttpIncoming& request) {
   CO_TRY(std::vector<StoredEvent> stored, co_await parts_.store.read(filter));
   JsonArray out;
   for (const StoredEvent& event : stored) {
-    out.push_back({{"seq", event.seq}, {"at", format_wall(event.at)}, {"boot_ns", int_or(event.body, "boot_ns")},
-                   {"stream", event.stream}, {"kind", event.kind}, {"body", event.body}, {"hash", event.hash}});
+    out.push_back({{"seq", event.seq},
+                   {"at", format_wall(event.at)},
+                   {"boot_ns", int_or(event.body, "boot_ns")},
+                   {"stream", event.stream},
+                   {"kind", event.kind},
+                   {"body", event.body},
+                   {"hash", event.hash}});
   }
   co_return Json(JsonObject{{"events", out}});
 }
@@ -328,13 +370,16 @@ Task<Result<Json>> Api::preview(Json body) {
     co_return fail(ErrorKind::conflict, "the controller works by another version of the plan",
                    "restart it with the plan you mean, or preview with the file it has");
   }
-  auto looking = preview_scenario(parts_.world, wanted.scenario, parts_.profile, wanted.vars, Deadline::after(Duration{50'000}));
+  auto looking =
+      preview_scenario(parts_.world, wanted.scenario, parts_.profile, wanted.vars, Deadline::after(Duration{50'000}));
   co_return co_await std::move(looking);
 }
 
 Task<HttpReply> Api::report(const HttpIncoming& request, std::string id) {
   const run::RunState* state = parts_.runs.state(id);
-  if (state == nullptr) co_return error_reply(fail(ErrorKind::not_found, fmt::format("there is no run '{}'", Decoder::printable(id))).error());
+  if (state == nullptr)
+    co_return error_reply(
+        fail(ErrorKind::not_found, fmt::format("there is no run '{}'", Decoder::printable(id))).error());
   auto format = request.query.find("format");
   ReportSource source{parts_.plan, parts_.plan_hash, parts_.store, *state};
   auto rendering = render_run_report(source, format == request.query.end() ? "markdown" : format->second);

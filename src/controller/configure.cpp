@@ -35,7 +35,8 @@ Result<wire::ServerConfig> server_on(const Plan& plan, const std::string& member
   if (service.replication_password) {
     TRY(config.replication_password, secrets.get(service.replication_password->name));
   }
-  for (const auto& [name, peer] : service.members) config.members.add(name, {address_of(plan, peer.host.text), peer.port});
+  for (const auto& [name, peer] : service.members)
+    config.members.add(name, {address_of(plan, peer.host.text), peer.port});
   config.lease_ms = service.lease.count();
   config.first_primary = service.primary.text == member;
   return config;
@@ -66,7 +67,8 @@ Result<wire::UnitConfig> unit_on(const Plan& plan, const std::string& service_na
     std::string value = expand_text(text, lookup, unknown);
     if (missing) return std::unexpected(std::move(*missing).with(fmt::format("environment of {}", service_name)));
     if (!unknown.empty())
-      return fail(ErrorKind::invalid_input, fmt::format("environment of {}: ${{{}}} is not known", service_name, unknown.front()));
+      return fail(ErrorKind::invalid_input,
+                  fmt::format("environment of {}: ${{{}}} is not known", service_name, unknown.front()));
     config.environment.push_back(environment_name(name) + "=" + value);
   }
   return config;
@@ -81,19 +83,25 @@ std::vector<WatchTarget> region_targets(const Plan& plan) {
   auto add = [&](const std::string& id, const std::string& host, int port) {
     WatchTarget target;
     target.target = {id, region_of(plan, host)};
-    target.probe = {.id = id, .kind = "tcp", .address = address_of(plan, host), .port = port,
-                    .every_ms = timing.every.count(), .within_ms = timing.within.count()};
+    target.probe = {.id = id,
+                    .kind = "tcp",
+                    .address = address_of(plan, host),
+                    .port = port,
+                    .every_ms = timing.every.count(),
+                    .within_ms = timing.within.count()};
     out.push_back(std::move(target));
   };
   for (const auto& [name, service] : plan.services) {
     if (const auto* haproxy = std::get_if<HaproxyService>(&service)) {
       for (const auto& [region, member] : haproxy->members) add(name + "/" + region, member.host.text, member.port);
     } else if (const auto* postgres = std::get_if<PostgresService>(&service)) {
-      for (const auto& [member, settings] : postgres->members) add(name + "/" + member, settings.host.text, settings.port);
+      for (const auto& [member, settings] : postgres->members)
+        add(name + "/" + member, settings.host.text, settings.port);
     } else if (const auto* redis = std::get_if<RedisService>(&service)) {
       for (const auto& [member, settings] : redis->members) add(name + "/" + member, settings.host.text, settings.port);
     } else if (const auto* cluster = std::get_if<RedisClusterService>(&service)) {
-      for (const auto& [member, settings] : cluster->members) add(name + "/" + member, settings.host.text, settings.port);
+      for (const auto& [member, settings] : cluster->members)
+        add(name + "/" + member, settings.host.text, settings.port);
     } else if (const auto* http = std::get_if<HttpService>(&service)) {
       for (const auto& [region, group] : http->instances) {
         if (group.count > 0) add(name + "/" + region, group.host.text, group.port);

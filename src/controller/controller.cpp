@@ -1,9 +1,9 @@
 #include "controller/controller.hpp"
 
-#include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <boost/asio/signal_set.hpp>
 
 #include <csignal>
 
@@ -34,9 +34,15 @@ constexpr std::string_view kByItself = "decision matrix";
 // Everything a controller is made of, in the order in which it is made; taken apart the other way round.
 class Controller {
  public:
-  Controller(asio::io_context& context, const ControllerOptions& options, LoadedPlan loaded, std::unique_ptr<Store> store)
-      : context_(context), options_(options), loaded_(std::move(loaded)), store_(std::move(store)),
-        plan_hash_(sha256_hex(loaded_.bytes)), secrets_(options.secrets_dir), crash_points_(options.crash_points),
+  Controller(asio::io_context& context, const ControllerOptions& options, LoadedPlan loaded,
+             std::unique_ptr<Store> store)
+      : context_(context),
+        options_(options),
+        loaded_(std::move(loaded)),
+        store_(std::move(store)),
+        plan_hash_(sha256_hex(loaded_.bytes)),
+        secrets_(options.secrets_dir),
+        crash_points_(options.crash_points),
         scope_(context.get_executor(), [this](std::string_view task, std::string_view what) { broken(task, what); }),
         hub_(context.get_executor(), secrets_, agent_hosts(), hub_callbacks()),
         databases_(context.get_executor(), *store_, loaded_.plan, hub_, scope_,
@@ -147,11 +153,14 @@ class Controller {
       std::vector<decision::ActiveRun> active;
       for (const std::string& id : runs_.list()) {
         const run::RunState* state = runs_.state(id);
-        if (!state->finished()) active.push_back({id, state->opened->scenario, state->opened->cause, state->opened->by == kByItself});
+        if (!state->finished())
+          active.push_back({id, state->opened->scenario, state->opened->cause, state->opened->by == kByItself});
       }
       return active;
     };
-    hooks.end_run = [this](std::string id, std::string reason) { return runs_.abort(std::move(id), std::string(kByItself), std::move(reason), false); };
+    hooks.end_run = [this](std::string id, std::string reason) {
+      return runs_.abort(std::move(id), std::string(kByItself), std::move(reason), false);
+    };
     return hooks;
   }
 
@@ -194,7 +203,8 @@ class Controller {
     for (const std::string& id : resumed.runs) say(id + " goes on");
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token, options_.drill, *store_, world_, databases_, watch_, incidents_, runs_};
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,
+                   world_,       databases_, watch_,           incidents_, runs_};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

@@ -34,9 +34,14 @@ struct DatabaseKeeper::Waiter {
   std::optional<FinishTransfer> finished;
 };
 
-DatabaseKeeper::DatabaseKeeper(asio::any_io_executor executor, Store& store, const Plan& plan, AgentHub& hub, Scope& scope,
-                               OnNote on_note)
-    : executor_(std::move(executor)), store_(store), plan_(plan), hub_(hub), scope_(scope), on_note_(std::move(on_note)) {}
+DatabaseKeeper::DatabaseKeeper(asio::any_io_executor executor, Store& store, const Plan& plan, AgentHub& hub,
+                               Scope& scope, OnNote on_note)
+    : executor_(std::move(executor)),
+      store_(store),
+      plan_(plan),
+      hub_(hub),
+      scope_(scope),
+      on_note_(std::move(on_note)) {}
 
 DatabaseKeeper::~DatabaseKeeper() = default;
 
@@ -142,12 +147,14 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
                                                    std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
     wire::Follow params{service, follow->member, follow->upstream, follow->term};
-    scope_.spawn("follow " + follow->member, ask_agent(service, What::follow, follow->member, follow->term,
-                                                       std::string(wire::Follow::kMethod), encode(params), kFollowPatience));
+    scope_.spawn("follow " + follow->member,
+                 ask_agent(service, What::follow, follow->member, follow->term, std::string(wire::Follow::kMethod),
+                           encode(params), kFollowPatience));
   } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
     wire::StepDown params{service, down->member, down->term};
-    scope_.spawn("step-down " + down->member, ask_agent(service, What::step_down, down->member, down->term,
-                                                        std::string(wire::StepDown::kMethod), encode(params), kStepDownPatience));
+    scope_.spawn("step-down " + down->member,
+                 ask_agent(service, What::step_down, down->member, down->term, std::string(wire::StepDown::kMethod),
+                           encode(params), kStepDownPatience));
   } else if (const auto* finish = std::get_if<FinishTransfer>(&command)) {
     auto waiter = waiters_.find(finish->id);
     if (waiter == waiters_.end()) return;
@@ -160,8 +167,11 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
 }
 
 Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
-  NewEvent event{"database/" + service, "granted",
-                 {{"term", grant.expected_term + 1}, {"holder", grant.holder}, {"reason", grant.reason},
+  NewEvent event{"database/" + service,
+                 "granted",
+                 {{"term", grant.expected_term + 1},
+                  {"holder", grant.holder},
+                  {"reason", grant.reason},
                   {"boot_ns", boot_now().time_since_epoch().count()}}};
   auto record = co_await store_.grant(service, grant.expected_term, grant.holder, std::move(event));
   Database& database = *databases_.at(service);
@@ -206,7 +216,8 @@ std::vector<std::string> DatabaseKeeper::services() const {
 
 Result<DatabaseView> DatabaseKeeper::view(std::string service) {
   auto found = databases_.find(service);
-  if (found == databases_.end()) return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
+  if (found == databases_.end())
+    return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
   const State& state = found->second->state;
   MonoTime now = boot_now();
   DatabaseView view;
@@ -215,17 +226,20 @@ Result<DatabaseView> DatabaseKeeper::view(std::string service) {
   view.holder = state.vacancy == Vacancy::none ? state.holder : std::string();
   view.writable = is_writable(state, now);
   if (!state.positions.empty()) view.last_known_written = state.positions.back().written;
-  if (state.transfer) view.busy = fmt::format("to {}", state.transfer->target.empty() ? state.transfer->to : state.transfer->target);
+  if (state.transfer)
+    view.busy = fmt::format("to {}", state.transfer->target.empty() ? state.transfer->to : state.transfer->target);
   for (const Member& member : state.members) {
-    view.members.push_back({member.config.name, member.config.region, member.connected, member.report,
-                            member.last_report == MonoTime{} ? Duration::max() : to_duration(now - member.last_report)});
+    view.members.push_back(
+        {member.config.name, member.config.region, member.connected, member.report,
+         member.last_report == MonoTime{} ? Duration::max() : to_duration(now - member.last_report)});
   }
   return view;
 }
 
 Result<LossEstimate> DatabaseKeeper::loss_if_failed_over(std::string service, std::string to) {
   auto found = databases_.find(service);
-  if (found == databases_.end()) return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
+  if (found == databases_.end())
+    return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
   const State& state = found->second->state;
   Choice choice = choose(state, to, {state.holder}, boot_now());
   LossEstimate loss{.candidate = choice.member, .reason = choice.reason};
@@ -243,21 +257,25 @@ Task<Result<Json>> DatabaseKeeper::failover(std::string service, std::string to,
   co_return co_await std::move(work);
 }
 
-Task<Result<Json>> DatabaseKeeper::switchover(std::string service, std::string to, Deadline deadline, ProgressLine progress) {
+Task<Result<Json>> DatabaseKeeper::switchover(std::string service, std::string to, Deadline deadline,
+                                              ProgressLine progress) {
   Transfer wanted{.kind = TransferKind::switchover, .to = std::move(to)};
   auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
   co_return co_await std::move(work);
 }
 
-Task<Result<Json>> DatabaseKeeper::reprotect(std::string service, std::string member, Deadline deadline, ProgressLine progress) {
+Task<Result<Json>> DatabaseKeeper::reprotect(std::string service, std::string member, Deadline deadline,
+                                             ProgressLine progress) {
   Transfer wanted{.kind = TransferKind::reprotect, .to = std::move(member)};
   auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
   co_return co_await std::move(work);
 }
 
-Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted, Deadline deadline, ProgressLine progress) {
+Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted, Deadline deadline,
+                                            ProgressLine progress) {
   auto found = databases_.find(service);
-  if (found == databases_.end()) co_return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
+  if (found == databases_.end())
+    co_return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", service));
   Database& database = *found->second;
   // A movement that is under way (a reflex, most often) is waited for: it may be the very one that is wanted.
   while (database.state.transfer && !deadline.passed()) co_await sleep_for(kTick);
@@ -281,7 +299,9 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
     std::string reason = waiter->finished ? said : waiting_reason(database, wanted);
     if (reason != said) progress(said = reason);
   }
-  if (!waiter->finished) co_return fail(ErrorKind::timed_out, fmt::format("{} was not moved in time: {}", service, waiting_reason(database, wanted)));
+  if (!waiter->finished)
+    co_return fail(ErrorKind::timed_out,
+                   fmt::format("{} was not moved in time: {}", service, waiting_reason(database, wanted)));
   if (waiter->finished->error) co_return std::unexpected(*waiter->finished->error);
   co_return waiter->finished->result;
 }
@@ -293,7 +313,8 @@ std::string DatabaseKeeper::waiting_reason(const Database& database, const Trans
   switch (state.transfer->stage) {
     case Transfer::Stage::waiting_for_vacancy:
       if (!is_vacant(state, now))
-        return fmt::format("{} may still write for {}", state.holder, format_span(to_duration(state.lease_until - now)));
+        return fmt::format("{} may still write for {}", state.holder,
+                           format_span(to_duration(state.lease_until - now)));
       return "no candidate: " + choose(state, wanted.to, state.transfer->failed, now).reason;
     case Transfer::Stage::stepping_down: return fmt::format("{} stops writing", state.holder);
     case Transfer::Stage::granting: return fmt::format("{} is granted the right to write", state.transfer->target);

@@ -17,7 +17,8 @@ class DatabaseKeeper : public Databases {
  public:
   using OnNote = std::function<void(const std::string& service, const ownership::Note& note)>;
 
-  DatabaseKeeper(asio::any_io_executor executor, Store& store, const Plan& plan, AgentHub& hub, Scope& scope, OnNote on_note);
+  DatabaseKeeper(asio::any_io_executor executor, Store& store, const Plan& plan, AgentHub& hub, Scope& scope,
+                 OnNote on_note);
   ~DatabaseKeeper() override;
 
   // Reads who holds what and begins to watch. Until then nothing is granted.
@@ -35,7 +36,8 @@ class DatabaseKeeper : public Databases {
   Task<Result<Json>> failover(std::string service, std::string to, bool accept_loss, Deadline deadline,
                               ProgressLine progress) override;
   Task<Result<Json>> switchover(std::string service, std::string to, Deadline deadline, ProgressLine progress) override;
-  Task<Result<Json>> reprotect(std::string service, std::string member, Deadline deadline, ProgressLine progress) override;
+  Task<Result<Json>> reprotect(std::string service, std::string member, Deadline deadline,
+                               ProgressLine progress) override;
 
  private:
   struct Database;
@@ -57,7 +59,8 @@ class DatabaseKeeper : public Databases {
   Task<> ask_agent(std::string service, ownership::CommandDone::What what, std::string member, uint64_t term,
                    std::string method, Json params, Duration within);
   Task<> write_note(std::string service, ownership::Note note);
-  Task<Result<Json>> transfer(std::string service, ownership::Transfer wanted, Deadline deadline, ProgressLine progress);
+  Task<Result<Json>> transfer(std::string service, ownership::Transfer wanted, Deadline deadline,
+                              ProgressLine progress);
   std::string waiting_reason(const Database& database, const ownership::Transfer& wanted) const;
 };
 

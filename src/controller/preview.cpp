@@ -17,8 +17,9 @@ std::string approval_in_words(const Step& step) {
 }
 
 Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadline deadline) {
-  JsonObject out{{"id", step.id.text}, {"title", step.title}, {"uses", step.uses}, {"approval", approval_in_words(step)},
-                 {"known", false}, {"holds", false}};
+  JsonObject out{{"id", step.id.text}, {"title", step.title},
+                 {"uses", step.uses},  {"approval", approval_in_words(step)},
+                 {"known", false},     {"holds", false}};
   const ActionDescriptor* descriptor = find_action(step.uses);
   if (descriptor == nullptr) {
     out["state"] = fmt::format("this version has no action {}", step.uses);
@@ -26,8 +27,9 @@ Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadlin
   }
   if (descriptor->make == nullptr) {
     out["known"] = true;
-    out["state"] = descriptor->kind == ActionKind::wait ? fmt::format("waits {}", text_or(with, "for"))
-                   : descriptor->kind == ActionKind::manual ? "a person does it and confirms" : "people are asked";
+    out["state"] = descriptor->kind == ActionKind::wait     ? fmt::format("waits {}", text_or(with, "for"))
+                   : descriptor->kind == ActionKind::manual ? "a person does it and confirms"
+                                                            : "people are asked";
     co_return out;
   }
   if (descriptor->kind == ActionKind::message) {
@@ -40,8 +42,11 @@ Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadlin
     out["state"] = action.error().text();
     co_return out;
   }
-  ActionContext context{.world = world, .step = step.id.text, .idempotency_key = "preview/" + step.id.text,
-                        .deadline = deadline, .progress = [](std::string) {}};
+  ActionContext context{.world = world,
+                        .step = step.id.text,
+                        .idempotency_key = "preview/" + step.id.text,
+                        .deadline = deadline,
+                        .progress = [](std::string) {}};
   auto observing = (*action)->observe(context);
   auto seen = co_await within(deadline, step.id.text, std::move(observing));
   if (!seen) {
@@ -70,11 +75,13 @@ Duration usual(const Step& step, const Json& with) {
 
 }  // namespace
 
-Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std::string profile, Vars run_vars, Deadline deadline) {
+Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std::string profile, Vars run_vars,
+                                    Deadline deadline) {
   const Scenario* scenario = world.plan.scenarios.find(scenario_name);
   if (scenario == nullptr) {
     std::vector<std::string> known = world.plan.scenarios.names();
-    co_return fail(ErrorKind::not_found, fmt::format("the plan has no scenario '{}'", scenario_name), did_you_mean(scenario_name, known));
+    co_return fail(ErrorKind::not_found, fmt::format("the plan has no scenario '{}'", scenario_name),
+                   did_you_mean(scenario_name, known));
   }
   Vars vars = merge_vars(world.plan, scenario_name, profile, run_vars);
   JsonArray steps, losses;
@@ -93,12 +100,17 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
       if (step.uses == "postgres.failover") {
         auto loss = world.databases.loss_if_failed_over(text_or(with, "service"), text_or(with, "to"));
         if (loss) {
-          std::string text = loss->candidate.empty()
-                                 ? fmt::format("{}: nobody there can be promoted: {}", text_or(with, "service"), loss->reason)
-                                 : fmt::format("{}: promoting {} now would set aside {} bytes{}", text_or(with, "service"), loss->candidate,
-                                               loss->bytes.value_or(0), loss->age ? ", " + format_span(*loss->age) : "");
-          losses.push_back({{"service", text_or(with, "service")}, {"text", text}, {"candidate", loss->candidate},
-                            {"bytes", loss->bytes.value_or(0)}, {"age_ms", loss->age ? loss->age->count() : -1}});
+          std::string text =
+              loss->candidate.empty()
+                  ? fmt::format("{}: nobody there can be promoted: {}", text_or(with, "service"), loss->reason)
+                  : fmt::format("{}: promoting {} now would set aside {} bytes{}", text_or(with, "service"),
+                                loss->candidate, loss->bytes.value_or(0),
+                                loss->age ? ", " + format_span(*loss->age) : "");
+          losses.push_back({{"service", text_or(with, "service")},
+                            {"text", text},
+                            {"candidate", loss->candidate},
+                            {"bytes", loss->bytes.value_or(0)},
+                            {"age_ms", loss->age ? loss->age->count() : -1}});
         }
       }
       steps.push_back(Json(std::move(seen)));
@@ -124,8 +136,11 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
   run::CriticalPath path = run::critical_path(graph, [&](size_t index) { return estimates[index]; });
   JsonArray critical;
   for (size_t index : path.steps) critical.push_back(Json(graph.steps[index].id));
-  co_return Json(JsonObject{{"scenario", scenario_name}, {"steps", steps}, {"critical_path", critical},
-                            {"estimated_ms", path.length.count()}, {"losses", losses}});
+  co_return Json(JsonObject{{"scenario", scenario_name},
+                            {"steps", steps},
+                            {"critical_path", critical},
+                            {"estimated_ms", path.length.count()},
+                            {"losses", losses}});
 }
 
 }  // namespace lifeboat

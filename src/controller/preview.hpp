@@ -8,6 +8,7 @@ namespace lifeboat {
 
 // {steps: [{id, phase, title, uses, known, holds, state, change, approval}], critical_path: [ids],
 //  losses: [{service, text, bytes, age_ms}], }. A step that cannot be observed now says why in `state`.
-Task<Result<Json>> preview_scenario(World& world, std::string scenario, std::string profile, Vars vars, Deadline deadline);
+Task<Result<Json>> preview_scenario(World& world, std::string scenario, std::string profile, Vars vars,
+                                    Deadline deadline);
 
 }  // namespace lifeboat

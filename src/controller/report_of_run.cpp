@@ -14,15 +14,17 @@ std::vector<ReportStep> steps_of(const run::RunState& state) {
     const run::ResolvedStep& spec = state.opened->steps[index];
     bool began = step.first_started_at != MonoTime{};
     MonoTime until = step.ended_at != MonoTime{} ? step.ended_at : state.last_at;
-    out.push_back({spec.id, spec.phase, enum_name(step.status), step.attempt, began ? after(state, step.first_started_at) : -1,
-                   began ? to_seconds(until - step.first_started_at) : 0, spec.title, spec.uses, step.summary, step.error,
-                   spec.kind == run::StepKind::message});
+    out.push_back({spec.id, spec.phase, enum_name(step.status), step.attempt,
+                   began ? after(state, step.first_started_at) : -1,
+                   began ? to_seconds(until - step.first_started_at) : 0, spec.title, spec.uses, step.summary,
+                   step.error, spec.kind == run::StepKind::message});
   }
   return out;
 }
 
 // What stands in the journal between the signal that led to the run and its end.
-void add_events(RunReport& report, const run::RunState& state, const std::vector<StoredEvent>& events, const std::string& cause) {
+void add_events(RunReport& report, const run::RunState& state, const std::vector<StoredEvent>& events,
+                const std::string& cause) {
   Json observations = nullptr;
   for (const StoredEvent& event : events) {
     bool of_run = event.stream == "run/" + state.id;
@@ -30,12 +32,15 @@ void add_events(RunReport& report, const run::RunState& state, const std::vector
     if (of_run) {
       auto decoded = run::decode_event(event.kind, event.body);
       line.text = decoded ? run::in_words(*decoded) : event.kind;
-      if (event.kind == "approval-given" || event.kind == "approval-declined" || event.kind == "manual-confirmed") report.approvals.push_back(line);
+      if (event.kind == "approval-given" || event.kind == "approval-declined" || event.kind == "manual-confirmed")
+        report.approvals.push_back(line);
     } else if (event.stream == "signals") {
       if (event.kind == "signal-raised") observations = member(event.body, "observations");
-      std::string signal_cause = text_or(event.body, "signal") + (text_or(event.body, "subject").empty() ? "" : "/" + text_or(event.body, "subject"));
+      std::string signal_cause = text_or(event.body, "signal") +
+                                 (text_or(event.body, "subject").empty() ? "" : "/" + text_or(event.body, "subject"));
       if (event.kind == "decided" && (cause.empty() || signal_cause == cause)) {
-        report.decisions.push_back({text_or(event.body, "signal"), text_or(event.body, "subject"), text_or(event.body, "verdict"), text_or(event.body, "reason"), observations});
+        report.decisions.push_back({text_or(event.body, "signal"), text_or(event.body, "subject"),
+                                    text_or(event.body, "verdict"), text_or(event.body, "reason"), observations});
       }
       line.text = text_or(event.body, "text", text_or(event.body, "reason"));
       if (line.text.empty()) continue;
@@ -85,7 +90,8 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
   }
   add_events(report, source.state, chosen, cause);
   for (const ReportLine& line : report.timeline) {
-    if (line.kind == "signal-raised" && report.milestones.detected < 0) report.milestones.detected = std::max(0.0, line.after_s);
+    if (line.kind == "signal-raised" && report.milestones.detected < 0)
+      report.milestones.detected = std::max(0.0, line.after_s);
   }
   CO_TRY(ChainReport chain, co_await source.store.verify());
   report.chain = {chain.whole, static_cast<int64_t>(chain.events), chain.head};
@@ -98,7 +104,8 @@ Task<Result<RenderedReport>> render_run_report(ReportSource source, std::string 
   if (format == "json") co_return RenderedReport{report_json(report), "application/json"};
   if (format == "html") co_return RenderedReport{report_html(report), "text/html; charset=utf-8"};
   if (format == "markdown") co_return RenderedReport{report_markdown(report), "text/markdown; charset=utf-8"};
-  co_return fail(ErrorKind::invalid_input, fmt::format("a report is markdown, html or json, not '{}'", format.substr(0, 20)));
+  co_return fail(ErrorKind::invalid_input,
+                 fmt::format("a report is markdown, html or json, not '{}'", format.substr(0, 20)));
 }
 
 }  // namespace lifeboat

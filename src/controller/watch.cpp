@@ -1,8 +1,8 @@
 #include "controller/watch.hpp"
 
+#include <fmt/format.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <fmt/format.h>
 
 #include "core/data/encode.hpp"
 
@@ -23,18 +23,30 @@ Task<Result<>> connect_once(asio::ip::tcp::endpoint endpoint) {
 Json in_json(const detection::RegionVerdict& verdict) {
   JsonArray votes;
   for (const detection::Vote& vote : verdict.votes) {
-    votes.push_back({{"vantage", vote.vantage}, {"region", vote.region}, {"targets", vote.targets}, {"failing", vote.failing},
-                     {"counts", vote.counts}, {"detail", vote.detail}});
+    votes.push_back({{"vantage", vote.vantage},
+                     {"region", vote.region},
+                     {"targets", vote.targets},
+                     {"failing", vote.failing},
+                     {"counts", vote.counts},
+                     {"detail", vote.detail}});
   }
   return {{"region", verdict.region}, {"regions_agreeing", verdict.regions_agreeing}, {"votes", votes}};
 }
 
 }  // namespace
 
-Watch::Watch(asio::any_io_executor executor, Store& store, const Plan& plan, HttpClient& http, DatabaseKeeper& databases,
-             std::string host, Scope& scope, Hooks hooks)
-    : executor_(std::move(executor)), store_(store), plan_(plan), http_(http), databases_(databases), host_(std::move(host)),
-      vantage_("controller " + host_), scope_(scope), hooks_(std::move(hooks)), targets_(region_targets(plan)) {
+Watch::Watch(asio::any_io_executor executor, Store& store, const Plan& plan, HttpClient& http,
+             DatabaseKeeper& databases, std::string host, Scope& scope, Hooks hooks)
+    : executor_(std::move(executor)),
+      store_(store),
+      plan_(plan),
+      http_(http),
+      databases_(databases),
+      host_(std::move(host)),
+      vantage_("controller " + host_),
+      scope_(scope),
+      hooks_(std::move(hooks)),
+      targets_(region_targets(plan)) {
   for (const auto& [name, signal] : plan_.signals) {
     const auto* endpoint = std::get_if<EndpointSignal>(&signal);
     if (endpoint == nullptr) continue;
@@ -53,13 +65,20 @@ Watch::Watch(asio::any_io_executor executor, Store& store, const Plan& plan, Htt
         if (member != nullptr && member->host.text == balancer_host) port = member->port;
       }
     } else if (haproxy != nullptr) {
-      if (const HaproxyMember* member = haproxy->members.find(region)) balancer_host = member->host.text, port = member->port;
+      if (const HaproxyMember* member = haproxy->members.find(region))
+        balancer_host = member->host.text, port = member->port;
     }
     if (balancer_host.empty()) continue;
     WatchTarget target;
     target.target = {"signal " + name, {}};
-    target.probe = {.id = target.target.id, .kind = "http", .address = address_of(plan_, balancer_host), .port = port, .path = endpoint->path,
-                    .host_header = header, .every_ms = endpoint->every.count(), .within_ms = endpoint->within.count()};
+    target.probe = {.id = target.target.id,
+                    .kind = "http",
+                    .address = address_of(plan_, balancer_host),
+                    .port = port,
+                    .path = endpoint->path,
+                    .host_header = header,
+                    .every_ms = endpoint->every.count(),
+                    .within_ms = endpoint->within.count()};
     targets_.push_back(std::move(target));
   }
   for (const WatchTarget& target : targets_) state_.targets.push_back(target.target);
@@ -96,7 +115,8 @@ Task<> Watch::probe(WatchTarget target) {
     std::string detail;
     if (what.kind == "tcp") {
       boost::system::error_code bad_address;
-      asio::ip::tcp::endpoint endpoint(asio::ip::make_address(what.address, bad_address), static_cast<uint16_t>(what.port));
+      asio::ip::tcp::endpoint endpoint(asio::ip::make_address(what.address, bad_address),
+                                       static_cast<uint16_t>(what.port));
       auto connecting = connect_once(endpoint);
       auto outcome = co_await within(deadline, "connect", std::move(connecting));
       ok = outcome.has_value();
@@ -121,7 +141,8 @@ void Watch::agent_connected(const std::string& host) {
 }
 
 void Watch::agent_lost(const std::string& host) {
-  std::erase_if(state_.vantages, [&](const detection::VantagePoint& vantage) { return vantage.name == "agent " + host; });
+  std::erase_if(state_.vantages,
+                [&](const detection::VantagePoint& vantage) { return vantage.name == "agent " + host; });
   detection::forget_vantage(state_, "agent " + host);
 }
 
@@ -155,7 +176,9 @@ void Watch::judge_regions(const std::string& name, const RegionLostSignal& signa
     auto verdict = detection::judge_region(state_, region, window, boot_now());
     decision::RaisedNow raised{name, region, "vantage points"};
     if (verdict.lost) {
-      hold(raised, fmt::format("{} is lost: nothing there answers, seen from {} other regions", region, verdict.regions_agreeing),
+      hold(raised,
+           fmt::format("{} is lost: nothing there answers, seen from {} other regions", region,
+                       verdict.regions_agreeing),
            in_json(verdict));
     } else if (!verdict.suspected) {
       clear(decision::cause_of(raised));
@@ -200,7 +223,9 @@ void Watch::judge_database(const std::string& name, const DatabaseSignal& signal
   }
   auto [since, fresh] = database_unwritable_.emplace(service, boot_now());
   if (boot_now() - since->second < signal.for_ || any_region_suspected()) return;
-  hold(raised, fmt::format("{} has had no member that takes writes for {}", service, format_span(to_duration(boot_now() - since->second))),
+  hold(raised,
+       fmt::format("{} has had no member that takes writes for {}", service,
+                   format_span(to_duration(boot_now() - since->second))),
        {{"term", view->term}});
 }
 
@@ -250,18 +275,27 @@ Task<Json> Watch::believe(decision::RaisedNow signal, std::string text, Json obs
   // Signal, decision and the start it allows are one durable fact, so that a crash in between cannot start it twice.
   std::vector<NewEvent> events;
   int64_t boot_ns = now.time_since_epoch().count();
-  events.push_back({"signals", "signal-raised",
-                    {{"signal", signal.signal}, {"subject", signal.subject}, {"by", signal.raised_by}, {"text", text},
-                     {"observations", std::move(observations)}, {"boot_ns", boot_ns}}});
-  JsonObject body{{"signal", signal.signal}, {"subject", signal.subject}, {"reason", decided.reason}, {"boot_ns", boot_ns}};
-  body["verdict"] = decided.verdict == decision::Verdict::start ? "start" : decided.verdict == decision::Verdict::propose ? "propose" : "nothing";
+  events.push_back({"signals",
+                    "signal-raised",
+                    {{"signal", signal.signal},
+                     {"subject", signal.subject},
+                     {"by", signal.raised_by},
+                     {"text", text},
+                     {"observations", std::move(observations)},
+                     {"boot_ns", boot_ns}}});
+  JsonObject body{
+      {"signal", signal.signal}, {"subject", signal.subject}, {"reason", decided.reason}, {"boot_ns", boot_ns}};
+  body["verdict"] = decided.verdict == decision::Verdict::start     ? "start"
+                    : decided.verdict == decision::Verdict::propose ? "propose"
+                                                                    : "nothing";
   body["scenario"] = decided.scenario;
   JsonArray proposals;
   for (const std::string& proposal : decided.proposals) proposals.push_back(Json(proposal));
   body["proposals"] = proposals;
   events.push_back({"signals", "decided", body});
   if (decided.verdict == decision::Verdict::start) {
-    events.push_back({"signals", "automatic-start", {{"scenario", decided.scenario}, {"cause", decision::cause_of(signal)}}});
+    events.push_back(
+        {"signals", "automatic-start", {{"scenario", decided.scenario}, {"cause", decision::cause_of(signal)}}});
     automatic_starts_.push_back(now);
   }
   auto written = co_await store_.append(std::move(events));
@@ -332,14 +366,16 @@ Result<RegionView> Watch::region(std::string name) {
   for (const auto& [signal_name, signal] : plan_.signals) {
     if (const auto* lost = std::get_if<RegionLostSignal>(&signal)) settings = *lost;
   }
-  auto verdict = detection::judge_region(state_, name, window_of(settings.for_, settings.every, settings.within, settings.quorum), boot_now());
+  auto verdict = detection::judge_region(
+      state_, name, window_of(settings.for_, settings.every, settings.within, settings.quorum), boot_now());
   RegionView view;
   view.region = name;
   view.regions_agreeing = verdict.regions_agreeing;
   view.quorum = settings.quorum;
   view.lost = verdict.lost;
   for (const detection::Vote& vote : verdict.votes) {
-    view.vantages.push_back({vote.vantage, vote.region, vote.targets, vote.failing, vote.failing_for.value_or(Duration{0}), vote.detail});
+    view.vantages.push_back(
+        {vote.vantage, vote.region, vote.targets, vote.failing, vote.failing_for.value_or(Duration{0}), vote.detail});
   }
   return view;
 }

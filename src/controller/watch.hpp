@@ -28,7 +28,8 @@ class Watch : public Observers {
  public:
   struct Hooks {
     // Starts a run; gives its id. Errors are journalled with the decision.
-    std::function<Task<Result<std::string>>(std::string scenario, decision::RaisedNow signal, std::string reason)> start_run;
+    std::function<Task<Result<std::string>>(std::string scenario, decision::RaisedNow signal, std::string reason)>
+        start_run;
     std::function<std::vector<decision::ActiveRun>()> active_runs;
     // Ends a run that a larger cause supersedes.
     std::function<Task<Result<>>(std::string run, std::string reason)> end_run;
@@ -67,9 +68,9 @@ class Watch : public Observers {
   Hooks hooks_;
   std::vector<WatchTarget> targets_;
   detection::State state_;
-  std::map<std::string, ActiveSignal> active_;               // by cause
-  std::map<std::string, MonoTime> database_unwritable_;      // by service
-  std::set<std::string> served_;                             // databases and endpoints that were well at some time
+  std::map<std::string, ActiveSignal> active_;           // by cause
+  std::map<std::string, MonoTime> database_unwritable_;  // by service
+  std::set<std::string> served_;                         // databases and endpoints that were well at some time
   std::vector<MonoTime> automatic_starts_;
   std::optional<UserView> users_;
   MonoTime users_at_{};

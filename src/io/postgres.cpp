@@ -1,9 +1,9 @@
 #include "io/postgres.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <algorithm>
 
@@ -29,7 +29,8 @@ Task<Result<>> wait_for(int fd, Descriptor::wait_type what, Deadline deadline) {
     ~GiveBack() { descriptor.release(); }
   } give_back{descriptor};
   using namespace asio::experimental::awaitable_operators;
-  auto outcome = co_await (descriptor.async_wait(what, asio::as_tuple(asio::use_awaitable)) || sleep_until(deadline.at));
+  auto outcome =
+      co_await (descriptor.async_wait(what, asio::as_tuple(asio::use_awaitable)) || sleep_until(deadline.at));
   if (outcome.index() == 1) co_return fail(ErrorKind::timed_out, "no answer in time");
   auto [problem] = std::get<0>(outcome);
   if (problem) co_return fail(ErrorKind::unreachable, problem.message());
@@ -46,7 +47,8 @@ PgRows rows_of(const PGresult* result) {
       if (PQgetisnull(result, row, column) != 0) {
         values.emplace_back(std::nullopt);
       } else {
-        values.emplace_back(std::string(PQgetvalue(result, row, column), static_cast<size_t>(PQgetlength(result, row, column))));
+        values.emplace_back(
+            std::string(PQgetvalue(result, row, column), static_cast<size_t>(PQgetlength(result, row, column))));
       }
     }
   }
@@ -87,7 +89,8 @@ Task<Result<std::unique_ptr<PgConnection>>> PgConnection::connect(PgParams param
   values.push_back(nullptr);
   state->connection = PQconnectStartParams(keys.data(), values.data(), 0);
   if (state->connection == nullptr) co_return fail(ErrorKind::internal, "libpq has no memory");
-  PostgresPollingStatusType next = PQstatus(state->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  PostgresPollingStatusType next =
+      PQstatus(state->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (next != PGRES_POLLING_OK) {
     if (next == PGRES_POLLING_FAILED)
       co_return fail(ErrorKind::unreachable, first_line(PQerrorMessage(state->connection)), {}, state->where);
@@ -119,7 +122,8 @@ Task<Result<PgRows>> PgConnection::query(std::string sql, std::vector<std::strin
     bool whole = false;
     ~Guard() { state.broken = state.broken || !whole; }
   } guard{state};
-  int sent = PQsendQueryParams(state.connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0);
+  int sent = PQsendQueryParams(state.connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                               nullptr, nullptr, 0);
   if (sent == 0) co_return fail(ErrorKind::unreachable, first_line(PQerrorMessage(state.connection)), {}, state.where);
   auto lost = [&](std::string why) {
     return fail(ErrorKind::unknown_outcome, std::move(why), "the statement may have been carried out", state.where);
@@ -160,7 +164,8 @@ Task<Result<PgRows>> PgConnection::query(std::string sql, std::vector<std::strin
   co_return rows;
 }
 
-Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values, Deadline deadline) {
+Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values,
+                                   Deadline deadline) {
   auto connecting = PgConnection::connect(std::move(params), deadline);
   CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
   auto asking = connection->query(std::move(sql), std::move(values), deadline);

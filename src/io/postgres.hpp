@@ -48,7 +48,8 @@ class PgConnection {
 };
 
 // Connects, asks once, closes.
-Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values, Deadline deadline);
+Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values,
+                                   Deadline deadline);
 
 // The SQLSTATE of an error of this adapter, or empty.
 std::string sqlstate_of(const Error& error);

@@ -1,20 +1,22 @@
 #include "io/process.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <unordered_map>
@@ -82,7 +84,9 @@ std::vector<std::string> environment_of(const ProcessSpec& spec, const std::opti
   } else {
     const char* path = std::getenv("PATH");
     const char* home = std::getenv("HOME");
-    all = {{"PATH", path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path}, {"LANG", "C.UTF-8"}, {"HOME", home == nullptr ? "/" : home}};
+    all = {{"PATH", path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path},
+           {"LANG", "C.UTF-8"},
+           {"HOME", home == nullptr ? "/" : home}};
     // A sanitizer's settings belong to the build that is running, so our own children need them too.
     for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"}) {
       if (const char* value = std::getenv(name)) all[name] = value;
@@ -105,7 +109,8 @@ struct ChildPlan {
   std::vector<gid_t> groups;
   int in = -1, out = -1, err = -1;
   bool new_session = true;
-  int report = -1;  // errno is written here when exec fails
+  pid_t parent = -1;  // ends with this one; -1: lives on
+  int report = -1;    // errno is written here when exec fails
 };
 
 [[noreturn]] void become(const ChildPlan& plan) {
@@ -122,7 +127,14 @@ struct ChildPlan {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   if (dup2(plan.in, 0) < 0 || dup2(plan.out, 1) < 0 || dup2(plan.err, 2) < 0) give_up();
   if (plan.account != nullptr) {
-    if (setgroups(plan.groups.size(), plan.groups.data()) != 0 || setgid(plan.account->gid) != 0 || setuid(plan.account->uid) != 0) give_up();
+    if (setgroups(plan.groups.size(), plan.groups.data()) != 0 || setgid(plan.account->gid) != 0 ||
+        setuid(plan.account->uid) != 0)
+      give_up();
+  }
+  if (plan.parent >= 0) {
+    // A change of user clears it, so it is set after that; the parent may have gone in between.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != plan.parent) _exit(127);
   }
   if (plan.directory != nullptr && chdir(plan.directory) != 0) give_up();
   execve(plan.program, plan.argv.data(), plan.environment.data());
@@ -161,6 +173,7 @@ Result<pid_t> launch(const ProcessSpec& spec, int in, int out, int err) {
   plan.out = out;
   plan.err = err;
   plan.new_session = spec.new_session;
+  plan.parent = spec.ends_with_us ? getpid() : -1;
   plan.report = report.write;
   pid_t child = fork();
   if (child < 0) return fail(ErrorKind::internal, fmt::format("fork: {}", std::strerror(errno)));
@@ -193,10 +206,25 @@ Task<> feed_input(int fd, std::string text) {
   Descriptor to(co_await asio::this_coro::executor, fd);
   size_t done = 0;
   while (done < text.size()) {
-    auto [problem, wrote] = co_await to.async_write_some(asio::buffer(text.data() + done, text.size() - done), asio::as_tuple(asio::use_awaitable));
+    auto [problem, wrote] = co_await to.async_write_some(asio::buffer(text.data() + done, text.size() - done),
+                                                         asio::as_tuple(asio::use_awaitable));
     if (problem) co_return;
     done += wrote;
   }
+}
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> out;
+  DIR* proc = opendir("/proc");
+  if (proc == nullptr) return out;
+  while (const dirent* entry = readdir(proc)) {
+    pid_t pid = 0;
+    std::string_view name = entry->d_name;
+    auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (problem == std::errc{} && end == name.data() + name.size()) out.push_back(pid);
+  }
+  closedir(proc);
+  return out;
 }
 
 }  // namespace
@@ -237,17 +265,20 @@ Task<Result<int>> wait_for_exit(pid_t child, Deadline deadline) {
   if (fd < 0) co_return fail(ErrorKind::not_found, fmt::format("process {}: {}", child, std::strerror(errno)));
   Descriptor descriptor(co_await asio::this_coro::executor, fd);
   using namespace asio::experimental::awaitable_operators;
-  auto ended = co_await (descriptor.async_wait(Descriptor::wait_read, asio::as_tuple(asio::use_awaitable)) || sleep_until(deadline.at));
+  auto ended = co_await (descriptor.async_wait(Descriptor::wait_read, asio::as_tuple(asio::use_awaitable)) ||
+                         sleep_until(deadline.at));
   if (ended.index() == 1) co_return fail(ErrorKind::timed_out, fmt::format("process {} did not end in time", child));
   int status = 0;
-  if (waitpid(child, &status, WNOHANG) != child) co_return fail(ErrorKind::not_found, fmt::format("process {} is no child", child));
+  if (waitpid(child, &status, WNOHANG) != child)
+    co_return fail(ErrorKind::not_found, fmt::format("process {} is no child", child));
   co_return status;
 }
 
 Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   MonoTime begun = boot_now();
   Pipe in, out, err;
-  if (!in.open() || !out.open() || !err.open()) co_return fail(ErrorKind::internal, fmt::format("pipe: {}", std::strerror(errno)));
+  if (!in.open() || !out.open() || !err.open())
+    co_return fail(ErrorKind::internal, fmt::format("pipe: {}", std::strerror(errno)));
   CO_TRY(pid_t child, launch(spec, in.read, out.write, err.write));
   in.close_read();
   out.close_write();
@@ -265,10 +296,12 @@ Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   ProcessResult result;
   using namespace asio::experimental::awaitable_operators;
   auto talk = keep_output(out.take_read(), spec.capture, result.out, result.cut) &&
-              keep_output(err.take_read(), spec.capture, result.err, result.cut) && feed_input(in.take_write(), spec.input);
+              keep_output(err.take_read(), spec.capture, result.err, result.cut) &&
+              feed_input(in.take_write(), spec.input);
   auto finished = co_await (std::move(talk) || sleep_until(deadline.at));
   auto late = [&] {
-    return fail(ErrorKind::timed_out, fmt::format("{} did not end in time{}", spec.argv.front(), result.err.empty() ? "" : ": " + result.err.substr(0, 400)));
+    return fail(ErrorKind::timed_out, fmt::format("{} did not end in time{}", spec.argv.front(),
+                                                  result.err.empty() ? "" : ": " + result.err.substr(0, 400)));
   };
   if (finished.index() == 1) co_return late();
   auto waiting = wait_for_exit(child, deadline);
@@ -282,13 +315,7 @@ Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
 
 std::vector<pid_t> descendants_of(pid_t root) {
   std::unordered_multimap<pid_t, pid_t> children;
-  DIR* proc = opendir("/proc");
-  if (proc == nullptr) return {};
-  while (const dirent* entry = readdir(proc)) {
-    pid_t pid = 0;
-    std::string_view name = entry->d_name;
-    auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (problem != std::errc{} || end != name.data() + name.size()) continue;
+  for (pid_t pid : all_processes()) {
     char path[64], text[512];
     std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -303,7 +330,6 @@ std::vector<pid_t> descendants_of(pid_t root) {
     char state = 0;
     if (after != nullptr && std::sscanf(after + 1, " %c %d", &state, &parent) == 2) children.emplace(parent, pid);
   }
-  closedir(proc);
   std::vector<pid_t> out;
   std::vector<pid_t> open_list{root};
   while (!open_list.empty()) {
@@ -316,6 +342,47 @@ std::vector<pid_t> descendants_of(pid_t root) {
     }
   }
   return out;
+}
+
+std::vector<pid_t> processes_at(const std::string& folder, const std::string& program) {
+  auto real = [](const std::string& path) {
+    char out[PATH_MAX];
+    return realpath(path.c_str(), out) == nullptr ? std::string() : std::string(out);
+  };
+  std::string at = real(folder), runs = real(program);
+  std::vector<pid_t> out;
+  if (at.empty() || runs.empty()) return out;
+  for (pid_t pid : all_processes()) {
+    auto target = [pid](const char* what) {
+      char path[64], text[PATH_MAX];
+      std::snprintf(path, sizeof path, "/proc/%d/%s", pid, what);
+      ssize_t got = readlink(path, text, sizeof text);
+      return std::string(text, got > 0 ? static_cast<size_t>(got) : 0);
+    };
+    // A program that was replaced on disk while it runs is shown as "PATH (deleted)".
+    std::string exe = target("exe");
+    if (target("cwd") == at && (exe == runs || exe == runs + " (deleted)")) out.push_back(pid);
+  }
+  return out;
+}
+
+bool end_processes_at(const std::string& folder, const std::string& program, Duration patience) {
+  Deadline deadline = Deadline::after(patience);
+  std::vector<pid_t> seen;
+  bool gone = false;
+  while (!gone) {
+    std::vector<pid_t> there = processes_at(folder, program);
+    gone = there.empty();
+    for (pid_t pid : there) {
+      kill(pid, SIGKILL);
+      seen.push_back(pid);
+    }
+    if (!gone && deadline.passed()) break;
+    if (!gone) usleep(1'000);
+  }
+  // Orphans that came to this process are reaped; of others this says only that they are no children.
+  for (pid_t pid : seen) waitpid(pid, nullptr, WNOHANG);
+  return gone;
 }
 
 void kill_tree(pid_t root, int signal_number) {

@@ -15,22 +15,25 @@
 namespace lifeboat {
 
 struct ProcessSpec {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH when it holds no '/'
+  std::vector<std::string> argv;                   // argv[0] is looked up in PATH when it holds no '/'
   std::map<std::string, std::string> environment;  // added to a minimal one (PATH, LANG=C.UTF-8, HOME of the user)
   bool inherit_environment = false;
-  std::string directory;          // working directory; empty: as it is
-  std::string user;               // switched to when this process is root; empty: as it is
-  std::string input;              // written to its stdin
-  std::string output_file;        // stdout and stderr are appended there; empty: captured
-  size_t capture = 64 * 1024;     // kept of stdout and of stderr, each
+  std::string directory;       // working directory; empty: as it is
+  std::string user;            // switched to when this process is root; empty: as it is
+  std::string input;           // written to its stdin
+  std::string output_file;     // stdout and stderr are appended there; empty: captured
+  size_t capture = 64 * 1024;  // kept of stdout and of stderr, each
   bool new_session = true;
+  // Killed by the kernel when this process ends, however that comes about. Only for what is started by a thread that lives
+  // as long as the process does.
+  bool ends_with_us = false;
 };
 
 struct ProcessResult {
   int exit_code = 0;  // 128 + signal when a signal ended it
   std::string out;
   std::string err;
-  bool cut = false;   // more was written than kept
+  bool cut = false;  // more was written than kept
   Duration took{};
 };
 
@@ -49,6 +52,10 @@ std::string find_program(const std::string& name, const std::vector<std::string>
 
 // All descendants of a process, by /proc; children before their parents' siblings, in no other order.
 std::vector<pid_t> descendants_of(pid_t root);
+// All processes that run `program` (a full path) with `folder` as their working directory, whoever started them.
+std::vector<pid_t> processes_at(const std::string& folder, const std::string& program);
+// Kills them (SIGKILL) until none is left; false when some are still there after `patience`. Blocks for as long as that takes.
+bool end_processes_at(const std::string& folder, const std::string& program, Duration patience);
 // Sends the signal to a process and all its descendants. Repeats until a look finds no new ones (for SIGKILL).
 void kill_tree(pid_t root, int signal);
 

@@ -7,7 +7,8 @@
 namespace lifeboat::lab {
 
 Result<Json> ControllerLink::call(const std::string& method, const std::string& path, const std::string& body) const {
-  HttpRequest request{.method = method, .address = address_, .port = port_, .path = path, .token = token_, .body = body};
+  HttpRequest request{
+      .method = method, .address = address_, .port = port_, .path = path, .token = token_, .body = body};
   TRY(HttpAnswer answer, http(request, Duration{10'000}));
   auto value = parse_json(answer.body);
   if (answer.status == 200 && value) return std::move(*value);
@@ -24,7 +25,8 @@ Result<Json> ControllerLink::post(const std::string& path, const Json& body) con
 
 Result<std::string> ControllerLink::text(const std::string& path) const {
   TRY(HttpAnswer answer, http({.address = address_, .port = port_, .path = path, .token = token_}, Duration{30'000}));
-  if (answer.status != 200) return fail(ErrorKind::refused, fmt::format("GET {}: the controller answers {}", path, answer.status));
+  if (answer.status != 200)
+    return fail(ErrorKind::refused, fmt::format("GET {}: the controller answers {}", path, answer.status));
   return std::move(answer.body);
 }
 

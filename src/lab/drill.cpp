@@ -82,7 +82,8 @@ class DrillRun {
       argv.emplace_back(key);
       argv.emplace_back(value);
     }
-    TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "run"}, {"region", region}, {"name", name}, {"argv", std::move(argv)}}));
+    TRY_VOID(ask_lab(lab_.folder(),
+                     JsonObject{{"do", "run"}, {"region", region}, {"name", name}, {"argv", std::move(argv)}}));
     witnesses_.emplace_back(region, name);
     return {};
   }
@@ -110,7 +111,8 @@ class DrillRun {
 
   Result<void> stop_witnesses() {
     for (const auto& [region, name] : witnesses_) {
-      TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "signal"}, {"region", region}, {"name", name}, {"signal", SIGTERM}}));
+      TRY_VOID(ask_lab(lab_.folder(),
+                       JsonObject{{"do", "signal"}, {"region", region}, {"name", name}, {"signal", SIGTERM}}));
     }
     return {};
   }
@@ -163,9 +165,7 @@ class DrillRun {
   }
 
   // A profile makes waits short; without one the plan's own are waited out.
-  Duration patience() const {
-    return options_.profile.empty() ? options_.plan.objectives.rto * 2 : Duration{300'000};
-  }
+  Duration patience() const { return options_.profile.empty() ? options_.plan.objectives.rto * 2 : Duration{300'000}; }
 
   Result<Json> wait_for_end(const std::string& id) {
     std::set<std::string> told;
@@ -178,7 +178,8 @@ class DrillRun {
         if (is_over(state)) return page;
         // It stands still until a person helps, and nobody helps in a drill.
         if (state == "waiting" || state == "paused") {
-          trace_.needs_a_hand = fmt::format("run {} of {} needs a hand: {}", id, text_or(page, "scenario"), why_it_waits(page));
+          trace_.needs_a_hand =
+              fmt::format("run {} of {} needs a hand: {}", id, text_or(page, "scenario"), why_it_waits(page));
           return page;
         }
         tell_steps(page, told);
@@ -195,7 +196,8 @@ class DrillRun {
     if (!member(page, "steps").is_array()) return text;
     for (const Json& step : member(page, "steps").get_array()) {
       std::string error = text_or(step, "error");
-      if (!error.empty() && text_or(step, "status") == "failed") text += fmt::format("; {}: {}", text_or(step, "id"), error);
+      if (!error.empty() && text_or(step, "status") == "failed")
+        text += fmt::format("; {}: {}", text_or(step, "id"), error);
     }
     return text;
   }
@@ -321,7 +323,8 @@ class DrillRun {
       trace_.failback_ns = boot_ns();
       auto opened = link_.post("/api/runs", JsonObject{{"scenario", scenario_.failback->text}, {"by", "drill"}});
       if (opened) return text_or(*opened, "id");
-      if (opened.error().kind != ErrorKind::conflict || boot_ns() > deadline) return std::unexpected(std::move(opened).error());
+      if (opened.error().kind != ErrorKind::conflict || boot_ns() > deadline)
+        return std::unexpected(std::move(opened).error());
     }
   }
 
@@ -387,7 +390,8 @@ Result<DrillOutcome> run_drill(const DrillOptions& given, const LabProgress& pro
     return fail(ErrorKind::not_found, "no scenario is named '" + options.scenario + "'",
                 did_you_mean(options.scenario, options.plan.scenarios.names()));
   }
-  if (!options.plan.journey) return fail(ErrorKind::invalid_input, "the plan has no journey, so nothing can be measured");
+  if (!options.plan.journey)
+    return fail(ErrorKind::invalid_input, "the plan has no journey, so nothing can be measured");
   if (options.profile.empty() && options.plan.profiles.contains("compressed")) options.profile = "compressed";
   LabOptions lab{.plan_file = options.plan_file, .plan = options.plan, .profile = options.profile, .drill = true};
   TRY(RunningLab running, start_lab(std::move(lab), progress));

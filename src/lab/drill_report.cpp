@@ -70,7 +70,8 @@ Result<Looked> missing_writes(const DrillOptions& options, const std::vector<mea
   if (!answer) kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
   if (!answer) return fail(ErrorKind::timed_out, "the acknowledged writes were not looked for in time");
-  if (std::string problem = text_or(*answer, "error"); !problem.empty()) return fail(ErrorKind::unknown_outcome, problem);
+  if (std::string problem = text_or(*answer, "error"); !problem.empty())
+    return fail(ErrorKind::unknown_outcome, problem);
   Looked looked{.unknown = int_or(*answer, "unknown")};
   for (const Json& key : member(*answer, "missing").as_array()) looked.missing.emplace_back(key.as_string());
   return looked;
@@ -130,7 +131,9 @@ JsonArray steps_of(const Json& run, double offset_s) {
   JsonArray steps;
   if (!member(run, "steps").is_array()) return steps;
   for (const Json& step : member(run, "steps").get_array()) {
-    JsonObject line{{"id", text_or(step, "id")}, {"phase", text_or(step, "phase")}, {"status", text_or(step, "status")},
+    JsonObject line{{"id", text_or(step, "id")},
+                    {"phase", text_or(step, "phase")},
+                    {"status", text_or(step, "status")},
                     {"attempts", int_or(step, "attempts")}};
     bool began = member(step, "started_after_s").is_number();
     line["started_after_s"] = began ? Json(rounded(number_or(step, "started_after_s") + offset_s)) : Json(nullptr);
@@ -163,18 +166,24 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
                         {"first_served", or_null(figures.recovery.first_served)},
                         {"all_served", or_null(figures.recovery.all_served)},
                         {"reprotected", or_null(after(moment(trace.reprotected_ns), fault))}};
-  JsonObject rpa{{"acknowledged", figures.loss.acknowledged + figures.failback_loss.acknowledged}, {"lost", figures.loss.lost},
+  JsonObject rpa{{"acknowledged", figures.loss.acknowledged + figures.failback_loss.acknowledged},
+                 {"lost", figures.loss.lost},
                  {"oldest_lost_age_s", in_seconds(figures.loss.oldest_age.value_or(Duration{0}))}};
-  JsonObject objectives{{"rto_s", in_seconds(options.plan.objectives.rto)}, {"rpo_s", in_seconds(options.plan.objectives.rpo)},
+  JsonObject objectives{{"rto_s", in_seconds(options.plan.objectives.rto)},
+                        {"rpo_s", in_seconds(options.plan.objectives.rpo)},
                         {"met", met}};
   double offset = or_never(after(figures.decided.opened, fault));
-  return JsonObject{{"scenario", trace.scenario}, {"fault", trace.fault}, {"profile", trace.profile},
-                    {"milestones", std::move(milestones)},
-                    {"rta_s", figures.recovery.recovered ? Json(in_seconds(figures.recovery.rta)) : Json(nullptr)},
-                    {"rpa", std::move(rpa)}, {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
-                    {"objectives", std::move(objectives)},
-                    {"failback", JsonObject{{"write_outage_s", or_null(figures.switch_gap)}, {"lost", figures.failback_loss.lost}}},
-                    {"steps", steps_of(trace.run, std::max(0.0, offset))}};
+  return JsonObject{
+      {"scenario", trace.scenario},
+      {"fault", trace.fault},
+      {"profile", trace.profile},
+      {"milestones", std::move(milestones)},
+      {"rta_s", figures.recovery.recovered ? Json(in_seconds(figures.recovery.rta)) : Json(nullptr)},
+      {"rpa", std::move(rpa)},
+      {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
+      {"objectives", std::move(objectives)},
+      {"failback", JsonObject{{"write_outage_s", or_null(figures.switch_gap)}, {"lost", figures.failback_loss.lost}}},
+      {"steps", steps_of(trace.run, std::max(0.0, offset))}};
 }
 
 // The run's pages: what the controller's journal tells, with what the witnesses measured.
@@ -201,7 +210,8 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
               .lost = static_cast<int64_t>(figures.loss.lost),
               .oldest_lost_age_s = in_seconds(figures.loss.oldest_age.value_or(Duration{0}))};
   page.double_acknowledged_s = in_seconds(figures.double_acknowledged);
-  page.objectives = {.rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
+  page.objectives = {
+      .rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
   if (figures.switch_gap) {
     page.failback = FailbackResult{.write_outage_s = in_seconds(*figures.switch_gap),
                                    .lost = static_cast<int64_t>(figures.failback_loss.lost)};
@@ -213,16 +223,16 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
 
 }  // namespace
 
-Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTrace& trace, const std::string& folder, int number,
-                                     const ControllerLink& link) {
+Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTrace& trace, const std::string& folder,
+                                     int number, const ControllerLink& link) {
   TRY(std::string text, read_file(trace.samples));
   TRY(std::vector<measure::Sample> users, measure::read_samples(text));
   TRY(DirectAcks direct, read_direct(trace));
   TRY(Looked looked, missing_writes(options, users, folder, number));
   Figures figures = compute(trace, users, direct, looked.missing);
   Verdict verdict = judge(options, trace, figures);
-  DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed,
-                       .note = trace.needs_a_hand};
+  DrillOutcome outcome{
+      .report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed, .note = trace.needs_a_hand};
   if (looked.unknown > 0) {
     outcome.passed = false;
     if (!outcome.note.empty()) outcome.note += "; ";

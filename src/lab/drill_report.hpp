@@ -8,7 +8,7 @@
 namespace lifeboat::lab {
 
 // Call while the lab still stands: acknowledged writes are looked for in it.
-Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTrace& trace, const std::string& folder, int number,
-                                     const ControllerLink& link);
+Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTrace& trace, const std::string& folder,
+                                     int number, const ControllerLink& link);
 
 }  // namespace lifeboat::lab

@@ -16,16 +16,17 @@ struct DrillTrace {
   std::string fault;
   std::string target;
   std::string profile;
-  int64_t calm_since_ns = 0;     // witnesses at work
+  int64_t calm_since_ns = 0;  // witnesses at work
   int64_t fault_ns = 0;
   int64_t run_ended_ns = 0;
   int64_t healed_ns = 0;
-  int64_t failback_ns = 0;       // when the failback was asked for
+  int64_t failback_ns = 0;  // when the failback was asked for
   int64_t failback_ended_ns = 0;
-  int64_t reprotected_ns = 0;    // a standby streamed from a server that had become primary after the fault, or goes on to
-  JsonArray events;              // the controller's journal from the fault on
-  Json run;                      // GET /api/runs/ID at its end
-  Json failback_run;             // null when the scenario has none
+  int64_t reprotected_ns =
+      0;              // a standby streamed from a server that had become primary after the fault, or goes on to
+  JsonArray events;   // the controller's journal from the fault on
+  Json run;           // GET /api/runs/ID at its end
+  Json failback_run;  // null when the scenario has none
   std::string run_id;
   std::string failback_id;
   std::string needs_a_hand;                   // why a run stood still; empty when none did

@@ -164,7 +164,8 @@ Result<FaultDone> inject(LabWorld& world, const std::string& name, const std::st
     return fail(ErrorKind::unsupported, name + " needs network namespaces", "run the lab as root");
   }
   for (const ActiveFault& other : world.faults) {
-    if (other.name == name && other.target == target) return fail(ErrorKind::conflict, name + " is in already", "heal it first");
+    if (other.name == name && other.target == target)
+      return fail(ErrorKind::conflict, name + " is in already", "heal it first");
   }
   ActiveFault active{.name = name};
   TRY(FaultDone done, hit(world, *kind, target, active));

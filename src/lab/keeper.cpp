@@ -65,8 +65,11 @@ class Keeper {
   Result<void> bring_up() {
     TRY(world_.layout, lay_out(job_.plan, job_.number, job_.mode));
     world_.plan = with_addresses(job_.plan, world_.layout);
-    world_.options = ServerOptions{.folder = job_.folder, .plan_file = job_.plan_file, .profile = job_.profile,
-                                   .drill = job_.drill, .daemons = job_.daemons};
+    world_.options = ServerOptions{.folder = job_.folder,
+                                   .plan_file = job_.plan_file,
+                                   .profile = job_.profile,
+                                   .drill = job_.drill,
+                                   .daemons = job_.daemons};
     TRY(control_, listen_unix(job_.folder + "/control.sock"));
     TRY_VOID(start_world(world_));
     auto say = [this](const std::string& text) {
@@ -85,7 +88,8 @@ class Keeper {
     sigprocmask(SIG_BLOCK, &watched, nullptr);
     Fd signals(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
     while (!ending_) {
-      std::vector<pollfd> waits{{control_.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {job_.guardian.get(), POLLIN, 0}};
+      std::vector<pollfd> waits{
+          {control_.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {job_.guardian.get(), POLLIN, 0}};
       for (auto& [name, machine] : world_.machines) {
         if (machine->up()) waits.push_back({machine->fd(), POLLIN, 0});
       }
@@ -167,9 +171,14 @@ class Keeper {
     }
     std::string controller = controller_host(world_.plan);
     if (!controller.empty()) controller = fmt::format("{}:{}", address_of(world_.plan, controller), kControllerPort);
-    return JsonObject{{"ok", true}, {"number", job_.number}, {"folder", job_.folder}, {"plan", job_.plan_file},
+    return JsonObject{{"ok", true},
+                      {"number", job_.number},
+                      {"folder", job_.folder},
+                      {"plan", job_.plan_file},
                       {"mode", job_.mode == Mode::namespaces ? "namespaces" : "loopback"},
-                      {"controller", controller}, {"regions", std::move(regions)}, {"faults", std::move(faults)}};
+                      {"controller", controller},
+                      {"regions", std::move(regions)},
+                      {"faults", std::move(faults)}};
   }
 
   Json host_status(const LabHost& host) {
@@ -179,7 +188,8 @@ class Keeper {
       if (entry.host != host.name) continue;
       daemons.push_back(JsonObject{{"name", entry.daemon.name}, {"state", word_for(machine.state(entry.daemon.name))}});
     }
-    return JsonObject{{"name", host.name}, {"address", host.address}, {"up", machine.up()}, {"programs", std::move(daemons)}};
+    return JsonObject{
+        {"name", host.name}, {"address", host.address}, {"up", machine.up()}, {"programs", std::move(daemons)}};
   }
 
   KeeperJob job_;

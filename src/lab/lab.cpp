@@ -45,8 +45,10 @@ void to_log(const std::string& folder) {
 // What the lab's processes see of the machine: their own processes, their own shared memory, the lab's resolver.
 void own_mounts(JsonLines& progress, const KeeperJob& job) {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up(progress, "cannot make mounts private");
-  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) give_up(progress, "cannot mount /proc");
-  if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0) give_up(progress, "cannot mount /dev/shm");
+  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    give_up(progress, "cannot mount /proc");
+  if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0)
+    give_up(progress, "cannot mount /dev/shm");
   auto layout = lay_out(job.plan, job.number, job.mode);
   for (const auto& [name, service] : job.plan.services) {
     const auto* dns = std::get_if<DnsService>(&service);
@@ -54,7 +56,8 @@ void own_mounts(JsonLines& progress, const KeeperJob& job) {
     if (resolver == nullptr) continue;
     std::string file = job.folder + "/resolv.conf";
     if (!write_file(file, "nameserver " + resolver->address + "\noptions timeout:1 attempts:2\n", 0644)) continue;
-    if (mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0) give_up(progress, "cannot mount resolv.conf");
+    if (mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0)
+      give_up(progress, "cannot mount resolv.conf");
     return;
   }
 }
@@ -160,9 +163,14 @@ Result<RunningLab> start_lab(LabOptions options, const LabProgress& progress) {
   TRY(SocketPair talk, socket_pair());
   TRY(SocketPair guarding, socket_pair());  // the keeper sees the guard end
   TRY(SocketPair living, socket_pair());    // this process sees the guard end
-  KeeperJob job{.plan_file = std::filesystem::absolute(options.plan_file).string(), .plan = std::move(options.plan),
-                .profile = options.profile, .drill = options.drill, .daemons = options.daemons,
-                .ready_within = options.ready_within, .number = dir.number, .folder = dir.path};
+  KeeperJob job{.plan_file = std::filesystem::absolute(options.plan_file).string(),
+                .plan = std::move(options.plan),
+                .profile = options.profile,
+                .drill = options.drill,
+                .daemons = options.daemons,
+                .ready_within = options.ready_within,
+                .number = dir.number,
+                .folder = dir.path};
   job.mode = options.mode.value_or(geteuid() == 0 ? Mode::namespaces : Mode::loopback);
   pid_t guard = fork();
   if (guard < 0) return std::unexpected(os_error("cannot start the lab"));
@@ -247,9 +255,11 @@ Result<void> enter_outside(const std::string& folder) {
   TRY(std::string guard, read_file(folder + "/guard.pid"));
   std::string path = "/proc/" + guard + "/ns/net";
   std::error_code failed;
-  if (std::filesystem::read_symlink(path, failed) == std::filesystem::read_symlink("/proc/self/ns/net", failed)) return {};
+  if (std::filesystem::read_symlink(path, failed) == std::filesystem::read_symlink("/proc/self/ns/net", failed))
+    return {};
   Fd outside(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!outside || setns(outside.get(), CLONE_NEWNET) != 0) return std::unexpected(os_error("cannot enter the lab's network"));
+  if (!outside || setns(outside.get(), CLONE_NEWNET) != 0)
+    return std::unexpected(os_error("cannot enter the lab's network"));
   return {};
 }
 

@@ -176,10 +176,11 @@ TEST_F(RealLab, ServesUsersByNameAndLeavesNothingBehind) {
       return address && *address == network + ".1.1" ? 10 : 0;
     });
     EXPECT_EQ(found, 10) << "the resolver leads to the primary region's balancer";
-    EXPECT_EQ(status_within_seconds(*lab, network + ".1.1"), 500) << "the balancer answers 503: nothing runs behind it here";
+    EXPECT_EQ(status_within_seconds(*lab, network + ".1.1"), 500)
+        << "the balancer answers 503: nothing runs behind it here";
     processes = descendants(lab->guard());
     EXPECT_GT(processes.size(), 10U);
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(stat((folder + "/secrets/dns-key").c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777U, 0600U);
     ASSERT_EQ(stat(folder.c_str(), &info), 0);

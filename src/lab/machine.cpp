@@ -164,7 +164,8 @@ class FirstProcess {
     if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(1);
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) _exit(1);
     // A host that comes back must not give a server the number that its lock file from before names.
-    if (auto done = write_file("/proc/sys/kernel/ns_last_pid", fmt::format("{}", 100 + generation * 3000), 0644); !done) {
+    if (auto done = write_file("/proc/sys/kernel/ns_last_pid", fmt::format("{}", 100 + generation * 3000), 0644);
+        !done) {
       dprintf(2, "%s\n", done.error().text().c_str());
     }
     if (sethostname(name.c_str(), name.size()) != 0) _exit(1);
@@ -185,7 +186,8 @@ std::vector<pid_t> descendants(pid_t root) {
     size_t after_name = stat->rfind(')');
     char state = 0;
     int parent = 0;
-    if (after_name == std::string::npos || sscanf(stat->c_str() + after_name + 1, " %c %d", &state, &parent) != 2) continue;
+    if (after_name == std::string::npos || sscanf(stat->c_str() + after_name + 1, " %c %d", &state, &parent) != 2)
+      continue;
     if (state != 'Z') children[parent].push_back(static_cast<pid_t>(std::stol(name)));
   }
   std::vector<pid_t> found, open{root};

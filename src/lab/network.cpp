@@ -53,8 +53,9 @@ Result<Network> Network::build(const Layout& layout) {
   outside += fmt::format("address add 10.{}.0.254/16 dev br0\n", layout.number);
   for (size_t index = 1; index < layout.regions.size(); ++index) {
     TRY(Fd made, new_namespace());
-    outside += fmt::format("link add r{0} type veth peer name eth0 netns /proc/{1}/fd/{2}\nlink set r{0} master br0 up\n",
-                           index, getpid(), made.get());
+    outside +=
+        fmt::format("link add r{0} type veth peer name eth0 netns /proc/{1}/fd/{2}\nlink set r{0} master br0 up\n",
+                    index, getpid(), made.get());
     network.regions_[layout.regions[index].name] = std::move(made);
   }
   TRY_VOID(run_in(-1, {"ip", "-batch", "-"}, outside));

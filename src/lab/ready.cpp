@@ -96,7 +96,7 @@ Result<void> run_sql(pid_t postmaster, const std::string& database, const std::s
     if (number == 4) port = line;
     if (number == 5) socket = line;
   }
-  struct stat owner {};
+  struct stat owner{};
   if (stat((folder + "/.").c_str(), &owner) != 0) return std::unexpected(os_error("stat"));
   std::string psql = find_program("psql");
   if (psql.empty()) return fail(ErrorKind::unsupported, "psql is not installed", "apt install postgresql-client");
@@ -104,8 +104,9 @@ Result<void> run_sql(pid_t postmaster, const std::string& database, const std::s
     if (geteuid() != 0) return;
     if (setgroups(0, nullptr) != 0 || setgid(owner.st_gid) != 0 || setuid(owner.st_uid) != 0) _exit(126);
   };
-  TRY_VOID(run_program({psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", port, "-U", "postgres", "-d", database},
-                       sql, Duration{10'000}, drop_rights));
+  TRY_VOID(run_program(
+      {psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", port, "-U", "postgres", "-d", database}, sql,
+      Duration{10'000}, drop_rights));
   return {};
 }
 
@@ -128,7 +129,8 @@ std::string role_sql(const LabWorld& world, const PostgresService& service) {
       "ALTER ROLE {2} LOGIN PASSWORD {3};\n"
       "ALTER DATABASE {4} OWNER TO {2};\n"
       "GRANT ALL ON SCHEMA public TO {2};\n",
-      in_quotes(user, '\''), in_quotes(service.user, '\''), user, in_quotes(password, '\''), in_quotes(service.database, '"'));
+      in_quotes(user, '\''), in_quotes(service.user, '\''), user, in_quotes(password, '\''),
+      in_quotes(service.database, '"'));
 }
 
 Result<void> set_up_databases(const LabWorld& world) {

@@ -13,7 +13,8 @@ struct LabFile {
 BOOST_DESCRIBE_STRUCT(LabFile, (), (setup))
 constexpr auto field_docs(const LabFile*) {
   return std::to_array<FieldDoc>(
-      {{"setup", Need::optional, "by postgres service: SQL file run once on the fresh primary, ${secret.NAME} expanded"}});
+      {{"setup", Need::optional,
+        "by postgres service: SQL file run once on the fresh primary, ${secret.NAME} expanded"}});
 }
 Result<LabFile> read_lab_file(const std::string& plan_file);
 

@@ -68,7 +68,8 @@ Result<void> set_up_cluster(const Plan& plan, const RedisClusterService& cluster
     }
   }
   for (Node* node : all) {
-    TRY_VOID(wait_until(node->link, {"CLUSTER", "INFO"}, {fmt::format("cluster_known_nodes:{}\r", all.size())}, deadline));
+    TRY_VOID(
+        wait_until(node->link, {"CLUSTER", "INFO"}, {fmt::format("cluster_known_nodes:{}\r", all.size())}, deadline));
   }
   for (size_t i = 0; i < replicas.size(); ++i) {
     const std::string& master = masters[i % masters.size()].id;

@@ -84,7 +84,7 @@ Uses secrets_of(const Plan& plan) {
 SecretValues make_secrets(const Plan& plan, const std::string& sink) {
   SecretValues values;
   for (const auto& [name, use] : secrets_of(plan)) {
-    values[name] = use == SecretUse::webhook ? sink + "/" + name
+    values[name] = use == SecretUse::webhook   ? sink + "/" + name
                    : use == SecretUse::dns_key ? random_base64(32)
                                                : random_hex(20);
   }

@@ -64,7 +64,8 @@ class Builder {
 
   Result<std::string> program(const std::string& name, std::string_view package) {
     std::string path = find_program(name);
-    if (path.empty()) return fail(ErrorKind::unsupported, name + " is not installed", fmt::format("apt install {}", package));
+    if (path.empty())
+      return fail(ErrorKind::unsupported, name + " is not installed", fmt::format("apt install {}", package));
     return path;
   }
 
@@ -85,11 +86,13 @@ class Builder {
   Result<void> add_sinks() {
     std::set<std::string> done;
     std::string chat = sink_host(plan_, layout_);
-    bool wanted = std::ranges::any_of(secrets_of(plan_), [](const auto& use) { return use.second == SecretUse::webhook; });
+    bool wanted =
+        std::ranges::any_of(secrets_of(plan_), [](const auto& use) { return use.second == SecretUse::webhook; });
     if (wanted && !chat.empty()) {
       TRY(std::string lifeboat, own_program());
-      run(chat, "chat", {lifeboat, "lab", "sink", "--http", fmt::format("{}:{}", address_of(plan_, chat), kSinkPort),
-                         "--out", options_.folder + "/out/chat.jsonl"},
+      run(chat, "chat",
+          {lifeboat, "lab", "sink", "--http", fmt::format("{}:{}", address_of(plan_, chat), kSinkPort), "--out",
+           options_.folder + "/out/chat.jsonl"},
           {}, fmt::format("{}:{}", address_of(plan_, chat), kSinkPort));
     }
     for (const auto& [name, channel] : plan_.communications.channels) {
@@ -98,8 +101,8 @@ class Builder {
       std::string at = fmt::format("{}:{}", address(mail->host), mail->port);
       if (!done.insert(at).second) continue;
       TRY(std::string lifeboat, own_program());
-      run(mail->host.text, "mail", {lifeboat, "lab", "sink", "--smtp", at, "--out", options_.folder + "/out/mail.jsonl"},
-          {}, at);
+      run(mail->host.text, "mail",
+          {lifeboat, "lab", "sink", "--smtp", at, "--out", options_.folder + "/out/mail.jsonl"}, {}, at);
     }
     return {};
   }
@@ -180,8 +183,8 @@ class Builder {
     TRY(std::string folder, folder_for(page.host.text, name));
     std::string at = fmt::format("{}:{}", address(page.host), page.port);
     TRY(std::string lifeboat, own_program());
-    std::vector<std::string> argv{lifeboat, "statuspage", "--listen", at, "--data", folder + "/page.json",
-                                  "--secrets", options_.folder + "/secrets"};
+    std::vector<std::string> argv{lifeboat, "statuspage",          "--listen",  at,
+                                  "--data", folder + "/page.json", "--secrets", options_.folder + "/secrets"};
     if (page.key) argv.insert(argv.end(), {"--key", page.key->name});
     run(page.host.text, name, std::move(argv), folder, at);
     return {};
@@ -199,9 +202,10 @@ class Builder {
       if (!host.controller) continue;
       TRY(std::string folder, folder_for(name, "controller"));
       std::string listen = fmt::format("{}:{}", address_of(plan_, name), kControllerPort);
-      std::vector<std::string> argv{lifeboat, "controller", "--plan", options_.plan_file, "--inventory", inventory,
-                                    "--store", folder + "/journal.sqlite", "--secrets", secrets, "--host", name,
-                                    "--listen", listen};
+      std::vector<std::string> argv{lifeboat,      "controller", "--plan",  options_.plan_file,
+                                    "--inventory", inventory,    "--store", folder + "/journal.sqlite",
+                                    "--secrets",   secrets,      "--host",  name,
+                                    "--listen",    listen};
       if (!options_.profile.empty()) argv.insert(argv.end(), {"--profile", options_.profile});
       if (options_.drill) argv.push_back("--drill");
       run(name, "controller", std::move(argv), folder, listen);
@@ -210,8 +214,9 @@ class Builder {
     for (const auto& [name, host] : plan_.hosts) {
       if (!host.agent) continue;
       TRY(std::string folder, folder_for(name, "agent"));
-      run(name, "agent", {lifeboat, "agent", "--host", name, "--controller", link, "--data", folder, "--secrets",
-                          secrets, "--unit-path", units},
+      run(name, "agent",
+          {lifeboat, "agent", "--host", name, "--controller", link, "--data", folder, "--secrets", secrets,
+           "--unit-path", units},
           folder, {});
     }
     return {};

@@ -50,8 +50,10 @@ class Sink {
     }
     size_t space = text.find(' ');
     std::string path = text.substr(space + 1, text.find(' ', space + 1) - space - 1);
-    keep({{"kind", "http"}, {"method", text.substr(0, space)}, {"path", path}, {"body", text.substr(head + 4, length)}});
-    answer(peer.get(), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    keep(
+        {{"kind", "http"}, {"method", text.substr(0, space)}, {"path", path}, {"body", text.substr(head + 4, length)}});
+    answer(peer.get(),
+           "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
   }
 
   void serve_smtp(Fd peer) {
@@ -147,7 +149,8 @@ Result<void> run_sink(const SinkOptions& options) {
   for (auto [at, serve] : {std::pair{options.http, &Sink::serve_http}, {options.smtp, &Sink::serve_smtp}}) {
     if (at.empty()) continue;
     TRY(Fd listener, listen_tcp(at));
-    threads.emplace_back([&sink, serve, moved = std::move(listener)]() mutable { accept_all(sink, std::move(moved), serve); });
+    threads.emplace_back(
+        [&sink, serve, moved = std::move(listener)]() mutable { accept_all(sink, std::move(moved), serve); });
   }
   if (threads.empty()) return fail(ErrorKind::invalid_input, "a sink needs --http or --smtp");
   for (std::thread& thread : threads) thread.join();

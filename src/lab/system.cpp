@@ -44,11 +44,11 @@ void pause_for(Duration span) {
 
 Error os_error(std::string what) {
   int code = errno;
-  ErrorKind kind = code == ENOENT ? ErrorKind::not_found
-                   : code == EACCES || code == EPERM ? ErrorKind::refused
+  ErrorKind kind = code == ENOENT                                                        ? ErrorKind::not_found
+                   : code == EACCES || code == EPERM                                     ? ErrorKind::refused
                    : code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH ? ErrorKind::unreachable
-                   : code == ETIMEDOUT ? ErrorKind::timed_out
-                                       : ErrorKind::internal;
+                   : code == ETIMEDOUT                                                   ? ErrorKind::timed_out
+                                                                                         : ErrorKind::internal;
   return Error{.kind = kind, .what = what + ": " + std::strerror(code)};
 }
 
@@ -113,7 +113,8 @@ std::string lifeboat_program() {
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0 ? name : std::string();
   const char* from = std::getenv("PATH");
-  std::stringstream folders(std::string(from == nullptr ? "" : from) + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin");
+  std::stringstream folders(std::string(from == nullptr ? "" : from) +
+                            ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
     std::string path = folder + "/" + name;
     if (!folder.empty() && access(path.c_str(), X_OK) == 0) return path;

@@ -203,7 +203,8 @@ Result<HttpAnswer> http(const HttpRequest& request, Duration within) {
   }
   std::from_chars(answer.data() + 9, answer.data() + 12, out.status);
   out.body = answer.substr(head + 4);
-  if (lower(answer.substr(0, head)).find("\r\ntransfer-encoding: chunked") != std::string::npos) out.body = unchunk(out.body);
+  if (lower(answer.substr(0, head)).find("\r\ntransfer-encoding: chunked") != std::string::npos)
+    out.body = unchunk(out.body);
   return out;
 }
 

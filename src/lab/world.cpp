@@ -88,7 +88,8 @@ Result<void> wait_for_ports(LabWorld& world, const std::string& host, Duration w
   int64_t deadline = deadline_in(within);
   std::vector<std::string> waiting;
   for (const HostDaemon& entry : world.daemons) {
-    if (!entry.daemon.ready_at.empty() && (host.empty() || entry.host == host)) waiting.push_back(entry.daemon.ready_at);
+    if (!entry.daemon.ready_at.empty() && (host.empty() || entry.host == host))
+      waiting.push_back(entry.daemon.ready_at);
   }
   while (true) {
     std::erase_if(waiting, [](const std::string& at) {
@@ -126,7 +127,9 @@ Result<pid_t> postmaster_of(const LabWorld& world, const std::string& service, c
 Result<Json> controller_status(const LabWorld& world) {
   std::string host = controller_host(world.plan);
   if (host.empty()) return fail(ErrorKind::not_found, "the plan has no host with a controller");
-  HttpRequest request{.address = address_of(world.plan, host), .port = kControllerPort, .path = "/api/status",
+  HttpRequest request{.address = address_of(world.plan, host),
+                      .port = kControllerPort,
+                      .path = "/api/status",
                       .token = world.secret("api-token")};
   TRY(HttpAnswer answer, http(request, Duration{2000}));
   if (answer.status != 200) return fail(ErrorKind::refused, fmt::format("controller answers {}", answer.status));

@@ -38,9 +38,9 @@ struct OwnershipRecord {
 };
 
 struct EventFilter {
-  std::string stream;       // exactly this one; empty: all
+  std::string stream;         // exactly this one; empty: all
   std::string stream_prefix;  // "run/": those that begin so
-  uint64_t after = 0;       // only those with a greater number
+  uint64_t after = 0;         // only those with a greater number
   size_t limit = 10'000;
 };
 

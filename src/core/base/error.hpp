@@ -51,8 +51,8 @@ std::unexpected<Error> fail(ErrorKind kind, std::string what, std::string hint =
 
 #define LIFEBOAT_CONCAT_INNER(a, b) a##b
 #define LIFEBOAT_CONCAT(a, b) LIFEBOAT_CONCAT_INNER(a, b)
-#define LIFEBOAT_TRY_INNER(tmp, ret, decl, ...)         \
-  auto tmp = (__VA_ARGS__);                             \
+#define LIFEBOAT_TRY_INNER(tmp, ret, decl, ...)          \
+  auto tmp = (__VA_ARGS__);                              \
   if (!tmp) ret std::unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)
 

@@ -40,7 +40,8 @@ TEST(Decode, ChoosesAnAlternativeByKind) {
 }
 
 TEST(Decode, GivesBackWhatWasEncoded) {
-  auto step = decode<Step>(json(R"({"id":"a","uses":"wait","with":{"for":"2s"},"if":"true","retries":{"attempts":3}})"));
+  auto step =
+      decode<Step>(json(R"({"id":"a","uses":"wait","with":{"for":"2s"},"if":"true","retries":{"attempts":3}})"));
   ASSERT_TRUE(step);
   auto again = decode<Step>(encode(*step));
   ASSERT_TRUE(again);

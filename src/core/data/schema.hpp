@@ -100,10 +100,7 @@ struct SchemaOf<T> {
       if (docs[index].need == Need::required) required.push_back(Json(field_name(d.name)));
       ++index;
     });
-    return {{"type", "object"},
-            {"properties", properties},
-            {"required", required},
-            {"additionalProperties", false}};
+    return {{"type", "object"}, {"properties", properties}, {"required", required}, {"additionalProperties", false}};
   }
 };
 

@@ -56,7 +56,8 @@ Decided decide(const Plan& plan, const RaisedNow& signal, const History& history
   if (!row->automatic) return propose(fmt::format("{} starts nothing by itself", signal.signal));
   const Scenario* scenario = plan.scenarios.find(row->automatic->text);
   if (scenario == nullptr) return propose(fmt::format("there is no scenario {}", row->automatic->text));
-  if (!applies(*scenario, signal.subject)) return propose(fmt::format("{} does not apply to {}", row->automatic->text, signal.subject));
+  if (!applies(*scenario, signal.subject))
+    return propose(fmt::format("{} does not apply to {}", row->automatic->text, signal.subject));
   for (const ActiveRun& run : history.active) {
     if (gives_way(plan, run, signal)) {
       decided.superseded.push_back(run.id);
@@ -67,9 +68,11 @@ Decided decide(const Plan& plan, const RaisedNow& signal, const History& history
   }
   if (plan.safety.automatic_runs) {
     const AutomaticLimit& limit = *plan.safety.automatic_runs;
-    auto recent = std::ranges::count_if(history.automatic_starts, [&](MonoTime at) { return now - at <= limit.within; });
+    auto recent =
+        std::ranges::count_if(history.automatic_starts, [&](MonoTime at) { return now - at <= limit.within; });
     if (recent >= limit.at_most) {
-      return propose(fmt::format("{} automatic runs within {} are the limit", limit.at_most, format_duration(limit.within)));
+      return propose(
+          fmt::format("{} automatic runs within {} are the limit", limit.at_most, format_duration(limit.within)));
     }
   }
   decided.verdict = Verdict::start;

@@ -10,15 +10,15 @@
 namespace lifeboat::decision {
 
 struct RaisedNow {
-  std::string signal;   // name in the plan
-  std::string subject;  // the region or service it is about
+  std::string signal;     // name in the plan
+  std::string subject;    // the region or service it is about
   std::string raised_by;  // "vantage points", "ownership", or a person's name
 };
 
 struct ActiveRun {
   std::string id;
   std::string scenario;
-  std::string cause;  // "signal/subject"
+  std::string cause;       // "signal/subject"
   bool by_itself = false;  // the decision matrix started it
 };
 
@@ -31,8 +31,8 @@ enum class Verdict { start, propose, nothing };
 
 struct Decided {
   Verdict verdict = Verdict::nothing;
-  std::string scenario;                // to start, or the first that is proposed
-  std::vector<std::string> proposals;  // scenarios that people may start
+  std::string scenario;                 // to start, or the first that is proposed
+  std::vector<std::string> proposals;   // scenarios that people may start
   std::vector<std::string> superseded;  // runs to be ended first
   std::string reason;
 };

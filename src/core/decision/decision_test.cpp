@@ -13,7 +13,8 @@ Plan small_plan() {
   failover.applies_to = {"east"};
   plan.scenarios.add("region-failover", failover);
   plan.scenarios.add("rebuild", Scenario{.title = "rebuild"});
-  plan.decision_matrix.add("region-failure", {.automatic = Identifier{"region-failover"}, .manual = Identifier{"region-failover"}});
+  plan.decision_matrix.add("region-failure",
+                           {.automatic = Identifier{"region-failover"}, .manual = Identifier{"region-failover"}});
   plan.decision_matrix.add("data-corruption", {.manual = Identifier{"rebuild"}, .full = Identifier{"rebuild"}});
   plan.safety.automatic_runs = AutomaticLimit{2, std::chrono::hours(24)};
   return plan;
@@ -31,7 +32,8 @@ TEST(Decision, NeverStartsByItselfForASubjectTheScenarioIsNotFor) {
 
 TEST(Decision, NeverStartsASecondRunForTheSameCause) {
   History history{.active = {{"R-1", "region-failover", "region-failure/east"}}};
-  EXPECT_EQ(decide(small_plan(), {"region-failure", "east", "vantage points"}, history, at(0)).verdict, Verdict::nothing);
+  EXPECT_EQ(decide(small_plan(), {"region-failure", "east", "vantage points"}, history, at(0)).verdict,
+            Verdict::nothing);
 }
 
 TEST(Decision, AsksAPersonWhenTheLimitOfAutomaticRunsIsReached) {

@@ -24,7 +24,8 @@ bool reaches_another_region(const State& state, const VantagePoint& vantage, con
   });
 }
 
-Vote vote_of(const State& state, const VantagePoint& vantage, const std::string& region, const Window& window, MonoTime now) {
+Vote vote_of(const State& state, const VantagePoint& vantage, const std::string& region, const Window& window,
+             MonoTime now) {
   Vote vote{.vantage = vantage.name, .region = vantage.region};
   MonoTime all_failing_since{};
   bool stale = false;
@@ -62,7 +63,8 @@ Vote vote_of(const State& state, const VantagePoint& vantage, const std::string&
 
 }  // namespace
 
-void observe(State& state, const std::string& vantage, const std::string& target, bool ok, std::string detail, MonoTime now) {
+void observe(State& state, const std::string& vantage, const std::string& target, bool ok, std::string detail,
+             MonoTime now) {
   Observed& seen = state.observed[{vantage, target}];
   seen.last = now;
   seen.detail = std::move(detail);

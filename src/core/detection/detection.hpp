@@ -40,12 +40,13 @@ struct State {
 };
 
 struct Window {
-  Duration for_{};     // how long it must be seen
-  Duration fresh{};    // a result older than this says nothing
+  Duration for_{};   // how long it must be seen
+  Duration fresh{};  // a result older than this says nothing
   int quorum = 2;
 };
 
-void observe(State& state, const std::string& vantage, const std::string& target, bool ok, std::string detail, MonoTime now);
+void observe(State& state, const std::string& vantage, const std::string& target, bool ok, std::string detail,
+             MonoTime now);
 // A vantage point that is gone has no vote, whatever it said before.
 void forget_vantage(State& state, const std::string& vantage);
 

@@ -56,7 +56,8 @@ TEST(Detection, OneTargetThatAnswersKeepsARegionAlive) {
   State state = three_regions();
   for (int64_t ms = 0; ms <= 5000; ms += 250) {
     for (const VantagePoint& vantage : state.vantages) {
-      for (const Target& target : state.targets) observe(state, vantage.name, target.id, target.id != "east-lb", "no answer", at(ms));
+      for (const Target& target : state.targets)
+        observe(state, vantage.name, target.id, target.id != "east-lb", "no answer", at(ms));
     }
   }
   EXPECT_FALSE(judge_region(state, "east", kWindow, at(5000)).lost);
@@ -67,7 +68,8 @@ TEST(Detection, AStaleVantagePointHasNoVote) {
   run(state, 0, 3000, "east");
   // The west agent goes silent; the controller goes on seeing it.
   for (int64_t ms = 3250; ms <= 6000; ms += 250) {
-    for (const Target& target : state.targets) observe(state, "controller", target.id, target.region != "east", "no answer", at(ms));
+    for (const Target& target : state.targets)
+      observe(state, "controller", target.id, target.region != "east", "no answer", at(ms));
   }
   EXPECT_FALSE(judge_region(state, "east", kWindow, at(6000)).lost);
 }

@@ -60,7 +60,8 @@ struct Region {
 BOOST_DESCRIBE_STRUCT(Region, (), (role, title, components))
 constexpr auto field_docs(const Region*) {
   return std::to_array<FieldDoc>({
-      {"role", Need::required, "primary serves users, secondary takes over, tertiary keeps watch, backups and access, external is not ours "
+      {"role", Need::required,
+       "primary serves users, secondary takes over, tertiary keeps watch, backups and access, external is not ours "
        "(users, their resolvers, mail)"},
       {"title", Need::optional, "its name for people"},
       {"components", Need::optional, "what stands there, in words, for what no service of the plan describes"},
@@ -190,7 +191,8 @@ constexpr auto field_docs(const Journey*) {
       {"read", Need::required, "path of a GET that needs the database"},
       {"write", Need::required, "path of a POST; ${id} is a number that never repeats, ${key} a unique key"},
       {"write_body", Need::optional, "body of the POST, with ${id} and ${key}"},
-      {"verify", Need::required, "path of a GET that answers 200 if the write with ${id} or ${key} is there, 404 if not"},
+      {"verify", Need::required,
+       "path of a GET that answers 200 if the write with ${id} or ${key} is there, 404 if not"},
       {"token", Need::optional, "secret sent as bearer token"},
   });
 }

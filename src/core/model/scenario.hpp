@@ -68,7 +68,8 @@ constexpr auto field_docs(const Step*) {
       {"timeout", Need::optional, "time for one attempt (5m)"},
       {"retries", Need::optional, "how often it is tried"},
       {"approval", Need::optional, "people who must agree before it starts"},
-      {"on_failure", Need::optional, "stop (default): the run halts and asks; go-on: others go on; rollback: what was applied is undone"},
+      {"on_failure", Need::optional,
+       "stop (default): the run halts and asks; go-on: others go on; rollback: what was applied is undone"},
       {"halt_if", Need::optional, "condition after the step; the run pauses when it holds"},
   });
 }

@@ -67,8 +67,8 @@ struct PostgresService {
   std::optional<Backups> backups;
 };
 BOOST_DESCRIBE_STRUCT(PostgresService, (),
-                      (database, user, password, replication_user, replication_password, members, primary,
-                       replication, max_lag, lease, automatic, backups))
+                      (database, user, password, replication_user, replication_password, members, primary, replication,
+                       max_lag, lease, automatic, backups))
 constexpr auto field_docs(const PostgresService*) {
   return std::to_array<FieldDoc>({
       {"database", Need::optional, "the database users' data is in"},
@@ -186,7 +186,8 @@ BOOST_DESCRIBE_STRUCT(HaproxyService, (), (backend, members))
 constexpr auto field_docs(const HaproxyService*) {
   return std::to_array<FieldDoc>({
       {"backend", Need::required,
-       "the http service behind it; also the name of the backend in HAProxy, whose servers are named REGION-1, REGION-2 …"},
+       "the http service behind it; also the name of the backend in HAProxy, whose servers are named REGION-1, "
+       "REGION-2 …"},
       {"members", Need::required, "by region: the load balancer there"},
   });
 }

@@ -32,10 +32,12 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
   if (!member.connected) return "its agent is not connected";
   if (!member.reported || now - member.last_report > kFresh) return "its agent has not reported for 1 s";
   if (report.state != ServerState::standby)
-    return fmt::format("its server is {}{}", enum_name(report.state), report.reason.empty() ? "" : ": " + report.reason);
+    return fmt::format("its server is {}{}", enum_name(report.state),
+                       report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused) return "its replay is paused";
   if (report.written.value == 0) return "it has received nothing yet";
-  if (report.floor > state.term) return fmt::format("it has seen term {}, which is newer than {}", report.floor, state.term);
+  if (report.floor > state.term)
+    return fmt::format("it has seen term {}, which is newer than {}", report.floor, state.term);
   const Member* holder = state.find(state.holder);
   bool other_system = holder != nullptr && holder->report.system_id != 0 && report.system_id != 0 &&
                       holder->report.system_id != report.system_id;

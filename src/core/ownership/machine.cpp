@@ -59,7 +59,8 @@ class Turn {
     bool is_holder = member->config.name == state_.holder;
     if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
       remember_position(input.report.written);
-      if (!state_.confirmed) note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
+      if (!state_.confirmed)
+        note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
       state_.confirmed = true;
     }
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
@@ -101,8 +102,9 @@ class Turn {
   void take(const GrantFailed& input) {
     state_.grant_in_flight = false;
     note("grant-failed", "the right to write could not be recorded: " + input.reason);
-    if (state_.transfer) finish_transfer(transfer_error(ErrorKind::conflict, "the right to write could not be recorded: " + input.reason,
-                                                        "another controller may be at work; look at `lifeboat status`"));
+    if (state_.transfer)
+      finish_transfer(transfer_error(ErrorKind::conflict, "the right to write could not be recorded: " + input.reason,
+                                     "another controller may be at work; look at `lifeboat status`"));
   }
 
   void take(const CommandDone& input) {
@@ -141,7 +143,8 @@ class Turn {
 
   // What time alone brings about; runs after each input.
   void look_around() {
-    if (state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until && !state_.grant_in_flight)
+    if (state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until &&
+        !state_.grant_in_flight)
       become_vacant(Vacancy::lease_ended, fmt::format("{} has not renewed its lease for {}", state_.holder,
                                                       format_span(state_.config.lease)));
     if (state_.transfer) push_transfer();
@@ -190,7 +193,8 @@ class Turn {
       transfer.stage = Transfer::Stage::attaching;
       for (Member& member : state_.members) member.follow_not_before = now_, member.follow_failures = 0;
       if (!is_writable(state_, now_))
-        finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} has no primary to follow", state_.config.service)));
+        finish_transfer(
+            transfer_error(ErrorKind::refused, fmt::format("{} has no primary to follow", state_.config.service)));
       return;
     }
     const Member* holder = state_.find(state_.holder);
@@ -205,7 +209,8 @@ class Turn {
   void begin_switchover() {
     Transfer& transfer = *state_.transfer;
     if (!is_writable(state_, now_)) {
-      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} has no primary that takes writes", state_.config.service),
+      return finish_transfer(transfer_error(ErrorKind::refused,
+                                            fmt::format("{} has no primary that takes writes", state_.config.service),
                                             "a failover is what can help"));
     }
     Choice choice = choose(state_, transfer.to, {state_.holder}, now_);
@@ -214,13 +219,15 @@ class Turn {
       return finish_transfer(transfer_error(ErrorKind::refused, "nobody there can take over: " + choice.reason));
     bool attached = target->report.streaming && target->report.upstream == state_.holder;
     if (!attached) {
-      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} does not stream from {}", choice.member, state_.holder),
+      return finish_transfer(transfer_error(ErrorKind::refused,
+                                            fmt::format("{} does not stream from {}", choice.member, state_.holder),
                                             "reprotect it first"));
     }
     // The stop waits for the standby to have everything, so what is missing now is an outage.
     constexpr uint64_t kCloseEnough = 16u << 20;
     if (choice.lost_bytes > kCloseEnough) {
-      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} is {} MiB behind", choice.member, choice.lost_bytes >> 20),
+      return finish_transfer(transfer_error(ErrorKind::refused,
+                                            fmt::format("{} is {} MiB behind", choice.member, choice.lost_bytes >> 20),
                                             "wait until it has caught up"));
     }
     transfer.target = choice.member;
@@ -234,7 +241,8 @@ class Turn {
 
   void push_transfer() {
     Transfer& transfer = *state_.transfer;
-    if (transfer.kind == TransferKind::failover && transfer.stage == Transfer::Stage::waiting_for_vacancy) return push_failover();
+    if (transfer.kind == TransferKind::failover && transfer.stage == Transfer::Stage::waiting_for_vacancy)
+      return push_failover();
     // A leader that was granted and then lost its lease before it took writes: the next candidate gets a try.
     if (transfer.stage == Transfer::Stage::leading && is_vacant(state_, now_) && !state_.grant_in_flight) {
       transfer.failed.push_back(transfer.target);
@@ -276,7 +284,8 @@ class Turn {
     if (transfer.kind == TransferKind::switchover) {
       // The old primary was stopped cleanly and has everything: it goes on, and nothing is lost.
       if (transfer.target == transfer.from) {
-        return finish_transfer(transfer_error(ErrorKind::refused, "neither the new nor the old primary could take writes: " + why));
+        return finish_transfer(
+            transfer_error(ErrorKind::refused, "neither the new nor the old primary could take writes: " + why));
       }
       transfer.target = transfer.from;
       transfer.at_least = Lsn{};
@@ -309,13 +318,19 @@ class Turn {
       state_.confirmed = true;
       member.report.state = ServerState::primary;
       member.report.term = input.term;
-      member.report.timeline = static_cast<uint64_t>(int_or(input.result, "timeline", static_cast<int64_t>(member.report.timeline)));
-      note("promoted", fmt::format("{} takes writes under term {}, timeline {}", member.config.name, input.term, member.report.timeline),
+      member.report.timeline =
+          static_cast<uint64_t>(int_or(input.result, "timeline", static_cast<int64_t>(member.report.timeline)));
+      note("promoted",
+           fmt::format("{} takes writes under term {}, timeline {}", member.config.name, input.term,
+                       member.report.timeline),
            input.result);
       if (leading_now()) {
-        bool undone = state_.transfer->kind == TransferKind::switchover && state_.transfer->target == state_.transfer->from;
+        bool undone =
+            state_.transfer->kind == TransferKind::switchover && state_.transfer->target == state_.transfer->from;
         if (undone) {
-          finish_transfer(transfer_error(ErrorKind::refused, fmt::format("the switchover was undone: {} goes on as primary", state_.transfer->from)));
+          finish_transfer(
+              transfer_error(ErrorKind::refused,
+                             fmt::format("the switchover was undone: {} goes on as primary", state_.transfer->from)));
         } else if (state_.transfer->kind == TransferKind::reflex) {
           state_.transfer.reset();
         } else {
@@ -325,7 +340,8 @@ class Turn {
       return;
     }
     // A definite no: by contract the agent holds no term any more. An unknown one: the lease has to run out.
-    if (!input.unknown) become_vacant(Vacancy::server_died, fmt::format("{} could not take over: {}", member.config.name, input.error));
+    if (!input.unknown)
+      become_vacant(Vacancy::server_died, fmt::format("{} could not take over: {}", member.config.name, input.error));
     if (leading_now() && !input.unknown) {
       state_.transfer->failed.push_back(member.config.name);
       retry_elsewhere(fmt::format("{} could not take over: {}", member.config.name, input.error));
@@ -336,10 +352,14 @@ class Turn {
     if (!state_.transfer || state_.transfer->stage != Transfer::Stage::stepping_down) return;
     Transfer& transfer = *state_.transfer;
     if (!input.ok) {
-      if (input.unknown) return finish_transfer(transfer_error(ErrorKind::unknown_outcome, "the old primary did not say whether it stopped"));
-      return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} did not stop writing: {}", transfer.from, input.error)));
+      if (input.unknown)
+        return finish_transfer(
+            transfer_error(ErrorKind::unknown_outcome, "the old primary did not say whether it stopped"));
+      return finish_transfer(
+          transfer_error(ErrorKind::refused, fmt::format("{} did not stop writing: {}", transfer.from, input.error)));
     }
-    if (state_.vacancy == Vacancy::none) become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
+    if (state_.vacancy == Vacancy::none)
+      become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
     if (auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"))) transfer.at_least = *lsn;
     transfer.stage = Transfer::Stage::granting;
     make_grant(transfer.target, fmt::format("switchover from {}", transfer.from));
@@ -349,7 +369,8 @@ class Turn {
     if (input.ok) {
       member.follow_failures = 0;
       member.follow_error.clear();
-      note("standby-attached", fmt::format("{} follows {}: {}", member.config.name, state_.holder, text_or(input.result, "how", "done")),
+      note("standby-attached",
+           fmt::format("{} follows {}: {}", member.config.name, state_.holder, text_or(input.result, "how", "done")),
            input.result);
       return;
     }
@@ -391,8 +412,8 @@ class Turn {
   // The holder is there and stopped: it has everything that was written.
   bool regrant_holder() {
     const Member* holder = state_.find(state_.holder);
-    bool ready = holder != nullptr && holder->connected && holder->reported && holder->report.state == ServerState::stopped &&
-                 !holder->command_running;
+    bool ready = holder != nullptr && holder->connected && holder->reported &&
+                 holder->report.state == ServerState::stopped && !holder->command_running;
     if (!ready) return false;
     state_.last_regrant = now_;
     make_grant(state_.holder, "the holder goes on: " + state_.vacancy_reason);
@@ -408,11 +429,14 @@ class Turn {
     bool anywhere = state_.config.automatic == AutomaticFailover::any || holder == nullptr;
     Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, {state_.holder}, now_);
     if (choice.member.empty()) return refuse_reflex(choice.reason);
-    if (too_much(choice)) return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
-    while (!state_.automatic_failovers.empty() && now_ - state_.automatic_failovers.front() > state_.config.automatic_within)
+    if (too_much(choice))
+      return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
+    while (!state_.automatic_failovers.empty() &&
+           now_ - state_.automatic_failovers.front() > state_.config.automatic_within)
       state_.automatic_failovers.pop_front();
     if (static_cast<int>(state_.automatic_failovers.size()) >= state_.config.automatic_at_most) {
-      return refuse_reflex(fmt::format("{} automatic failovers within {} are the limit", state_.config.automatic_at_most,
+      return refuse_reflex(fmt::format("{} automatic failovers within {} are the limit",
+                                       state_.config.automatic_at_most,
                                        format_duration(state_.config.automatic_within)));
     }
     state_.automatic_failovers.push_back(now_);
@@ -440,7 +464,8 @@ class Turn {
   // ---- standbys
 
   bool wants_follow(const Member& member) const {
-    if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running) return false;
+    if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running)
+      return false;
     if (now_ < member.follow_not_before) return false;
     const MemberReport& report = member.report;
     bool reprotecting = state_.transfer && state_.transfer->kind == TransferKind::reprotect &&
@@ -489,16 +514,19 @@ class Turn {
       if (!attached) {
         constexpr int kGiveUpAfter = 3;
         if (member.follow_failures >= kGiveUpAfter) {
-          finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} could not be made a standby of {}: {}", member.config.name,
-                                                                         state_.holder, member.follow_error)));
+          finish_transfer(
+              transfer_error(ErrorKind::refused, fmt::format("{} could not be made a standby of {}: {}",
+                                                             member.config.name, state_.holder, member.follow_error)));
         }
         return;
       }
       result[member.config.name] = "streams from " + state_.holder;
     }
     if (result.empty()) {
-      return finish_transfer(transfer_error(ErrorKind::unreachable, fmt::format("no other member of {} has an agent that is connected", state_.config.service),
-                                            "start the agents of the hosts that came back"));
+      return finish_transfer(
+          transfer_error(ErrorKind::unreachable,
+                         fmt::format("no other member of {} has an agent that is connected", state_.config.service),
+                         "start the agents of the hosts that came back"));
     }
     finish_transfer(std::nullopt, result);
   }
@@ -509,7 +537,8 @@ class Turn {
 Member* State::find(std::string_view name) { return const_cast<Member*>(std::as_const(*this).find(name)); }
 
 const Member* State::find(std::string_view name) const {
-  auto found = std::ranges::find(members, name, [](const Member& member) -> std::string_view { return member.config.name; });
+  auto found =
+      std::ranges::find(members, name, [](const Member& member) -> std::string_view { return member.config.name; });
   return found == members.end() ? nullptr : &*found;
 }
 

@@ -34,14 +34,16 @@ struct World {
     std::vector<Command> commands = step(state, input, now);
     for (const Command& command : commands) {
       last.push_back(command);
-      if (const auto* grant = std::get_if<MakeGrant>(&command)) feed(GrantMade{grant->expected_term + 1, grant->holder});
+      if (const auto* grant = std::get_if<MakeGrant>(&command))
+        feed(GrantMade{grant->expected_term + 1, grant->holder});
     }
   }
   void pass(int64_t ms) {
     now += milliseconds(ms);
     feed(Tick{});
   }
-  void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0, std::string upstream = {}) {
+  void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
+              std::string upstream = {}) {
     MemberReport report;
     report.member = member;
     report.state = server;
@@ -256,15 +258,20 @@ TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
         if (node.leading && world.now >= node.lease_until - milliseconds(500)) node.leading = false;
         if (!node.alive) continue;
         if (random() % 4 != 0)
-          world.report(name, node.leading ? ServerState::primary : node.term == 0 ? ServerState::standby : ServerState::stopped,
-                       1000 + static_cast<uint64_t>(tick), node.leading ? node.term : 0, node.leading ? "" : world.state.holder);
+          world.report(name,
+                       node.leading     ? ServerState::primary
+                       : node.term == 0 ? ServerState::standby
+                                        : ServerState::stopped,
+                       1000 + static_cast<uint64_t>(tick), node.leading ? node.term : 0,
+                       node.leading ? "" : world.state.holder);
         if (node.leading && tick % 8 == 0 && random() % 5 != 0) {
           size_t before = world.last.size();
           world.feed(RenewAsked{name, node.term, world.now.time_since_epoch().count()});
           for (size_t index = before; index < world.last.size(); ++index) {
             const auto* answer = std::get_if<AnswerRenew>(&world.last[index]);
             // The answer may get lost.
-            if (answer != nullptr && answer->granted && random() % 5 != 0) node.lease_until = world.now + milliseconds(2000);
+            if (answer != nullptr && answer->granted && random() % 5 != 0)
+              node.lease_until = world.now + milliseconds(2000);
           }
         }
         if (node.leading && random() % 100 == 0) {
@@ -284,14 +291,16 @@ TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
             node.lease_until = MonoTime{std::chrono::nanoseconds(lead->as_of_ns)} + milliseconds(2000);
             if (world.now >= node.lease_until - milliseconds(500)) node.leading = false;
             if (node.leading)
-              world.feed(CommandDone{CommandDone::What::lead, lead->member, lead->term, true, false, {}, {{"timeline", 1}}});
+              world.feed(
+                  CommandDone{CommandDone::What::lead, lead->member, lead->term, true, false, {}, {{"timeline", 1}}});
           } else {
             world.feed(CommandDone{CommandDone::What::lead, lead->member, lead->term, false, true, "lost", {}});
           }
         }
         if (const auto* follow = std::get_if<SendFollow>(&command)) {
           nodes[follow->member].term = 0;
-          world.feed(CommandDone{CommandDone::What::follow, follow->member, follow->term, true, false, {}, JsonObject{}});
+          world.feed(
+              CommandDone{CommandDone::What::follow, follow->member, follow->term, true, false, {}, JsonObject{}});
         }
       }
       int writers = 0;

@@ -36,18 +36,18 @@ struct MemberReport {
   std::string member;
   ServerState state = ServerState::stopped;
   std::string reason;
-  uint64_t term = 0;             // term under which it may write; 0: none
-  uint64_t floor = 0;            // highest term it has ever seen
-  int64_t lease_left_ms = 0;     // on the agent's clock
+  uint64_t term = 0;          // term under which it may write; 0: none
+  uint64_t floor = 0;         // highest term it has ever seen
+  int64_t lease_left_ms = 0;  // on the agent's clock
   uint64_t system_id = 0;
   uint64_t timeline = 0;
-  Lsn written;                   // primary: flushed; standby: received and flushed
-  Lsn replayed;                  // standby
-  bool streaming = false;        // standby: receiver connected and heard from within 5 s
-  std::string upstream;          // standby: member it follows
+  Lsn written;             // primary: flushed; standby: received and flushed
+  Lsn replayed;            // standby
+  bool streaming = false;  // standby: receiver connected and heard from within 5 s
+  std::string upstream;    // standby: member it follows
   bool replay_paused = false;
-  int64_t lag_ms = -1;           // standby: age of what it has not replayed; -1 unknown
-  OrderedMap<Lsn> standbys;      // primary: flushed position of each connected standby, by member
+  int64_t lag_ms = -1;       // standby: age of what it has not replayed; -1 unknown
+  OrderedMap<Lsn> standbys;  // primary: flushed position of each connected standby, by member
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,

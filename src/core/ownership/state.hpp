@@ -50,12 +50,12 @@ enum class Vacancy {
 struct Member {
   MemberConfig config;
   bool connected = false;
-  bool reported = false;           // at least once since it connected
+  bool reported = false;  // at least once since it connected
   MonoTime last_report{};
-  int64_t agent_clock_ns = 0;      // of the newest report
+  int64_t agent_clock_ns = 0;  // of the newest report
   MemberReport report;
-  bool command_running = false;    // Lead, Follow or StepDown was sent and is not answered
-  MonoTime follow_not_before{};    // back-off after a Follow that failed
+  bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
+  MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
 };
@@ -66,16 +66,22 @@ enum class TransferKind { failover, switchover, reprotect, reflex };
 struct Transfer {
   uint64_t id = 0;
   TransferKind kind = TransferKind::failover;
-  std::string to;             // region or member; empty: any
+  std::string to;  // region or member; empty: any
   bool accept_loss = false;
   MonoTime asked{};
-  MonoTime writes_stopped{};  // switchover
-  Lsn at_least;               // switchover: the shutdown checkpoint
-  std::string from;           // holder before
-  std::string target;         // chosen candidate
+  MonoTime writes_stopped{};        // switchover
+  Lsn at_least;                     // switchover: the shutdown checkpoint
+  std::string from;                 // holder before
+  std::string target;               // chosen candidate
   std::vector<std::string> failed;  // candidates that were tried and could not
   MonoTime last_failure{};
-  enum class Stage { waiting_for_vacancy, stepping_down, granting, leading, attaching } stage = Stage::waiting_for_vacancy;
+  enum class Stage {
+    waiting_for_vacancy,
+    stepping_down,
+    granting,
+    leading,
+    attaching
+  } stage = Stage::waiting_for_vacancy;
 };
 
 struct PositionAt {
@@ -87,13 +93,13 @@ struct State {
   Config config;
   std::vector<Member> members;
   uint64_t term = 0;
-  std::string holder;                // as recorded durably
+  std::string holder;  // as recorded durably
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
-  MonoTime lease_until{};            // the holder's right ends here at the latest
-  MonoTime started{};                // when this controller began to watch
-  bool grant_in_flight = false;      // handed to the store, not answered
-  bool confirmed = false;            // the holder has reported the present term
+  MonoTime lease_until{};        // the holder's right ends here at the latest
+  MonoTime started{};            // when this controller began to watch
+  bool grant_in_flight = false;  // handed to the store, not answered
+  bool confirmed = false;        // the holder has reported the present term
   std::optional<Transfer> transfer;
   std::deque<MonoTime> automatic_failovers;
   std::deque<PositionAt> positions;  // of the primary, for turning bytes into time
