@@ -6,8 +6,9 @@
 namespace lifeboat {
 namespace {
 
-constexpr Duration kLook{20};         // between two looks while a promotion settles
-constexpr Duration kElection{8'000};  // a failover with votes is given up by Redis itself after 5 s
+constexpr Duration kLook{20};          // between two looks while a promotion settles
+constexpr Duration kElection{8'000};   // a failover with votes is given up by Redis itself after 5 s
+constexpr Duration kAgreement{8'000};  // for the members to have heard of each other's last changes
 
 struct ClusterPromoteParams {
   Identifier service;
@@ -121,6 +122,35 @@ bool settled(const ClusterView& view) {
   return view.ok && view.slots == kClusterSlots && view.in_place == static_cast<int>(view.shards.size());
 }
 
+// Why a master would not vote for this replica now; empty when all that answer would. They refuse who they still take for a
+// master, and who asks in an epoch that they have voted in already (Redis cluster specification, "Replica election and
+// promotion"). An election that is lost is not repeated by Redis before four node timeouts have passed.
+std::string objection_to(const ClusterView& view, const Shard& shard) {
+  const ClusterProbe& candidate = *shard.replica;
+  for (const ClusterProbe& voter : view.probes) {
+    if (!voter.serves_slots()) continue;
+    if (voter.info.current_epoch != candidate.info.current_epoch) {
+      return fmt::format("{} is in epoch {}, {} in {}", voter.member.name, voter.info.current_epoch,
+                         candidate.member.name, candidate.info.current_epoch);
+    }
+    auto known = std::ranges::find(voter.nodes, candidate.self().id, &RedisClusterNode::id);
+    if (known == voter.nodes.end() || known->master || known->master_id != shard.master_id) {
+      return fmt::format("{} does not know yet that {} is a replica of {}", voter.member.name, candidate.member.name,
+                         shard.master);
+    }
+  }
+  return "";
+}
+
+// The shard whose master is to be elected next: those without a master first. Null when all are in place.
+Shard* next_to_elect(ClusterView& view) {
+  Shard* next = nullptr;
+  for (Shard& shard : view.shards) {
+    if (!shard.in_place && (next == nullptr || shard.method == Method::force)) next = &shard;
+  }
+  return next;
+}
+
 std::string state_text(const ClusterView& view, const std::string& region) {
   return fmt::format("{} of {} shards have their master in {}, {} of {} slots known, cluster {}", view.in_place,
                      view.shards.size(), region, view.slots, kClusterSlots, view.ok ? "ok" : "not ok");
@@ -138,17 +168,20 @@ class ClusterPromote final : public Action {
   Result<void> check_moves(const ClusterView& view) const;
   Task<Result<void>> take_over(ClusterView* view, Deadline deadline);
   Task<Result<void>> elect_next(ClusterView* view, Deadline deadline);
+  Task<Result<void>> agree(ClusterView* view, Deadline deadline);
+  Task<> look_again(ClusterView* view, Deadline deadline);
   Task<Result<void>> settle(ClusterView* view, std::function<bool(const ClusterView&)> done, Deadline deadline);
 
   ClusterPromoteParams params_;
+  std::string password_;
 };
 
 Task<Result<ClusterView>> ClusterPromote::look(World* world, Deadline deadline) {
   const auto* service = service_as<RedisClusterService>(world->plan, params_.service.text);
   if (service == nullptr) co_return fail(ErrorKind::invalid_input, "no such service: " + params_.service.text);
-  CO_TRY(std::string password, redis_password(*world, service->password));
+  CO_TRY(password_, redis_password(*world, service->password));
   ClusterView view;
-  view.probes = co_await probe_cluster(redis_members(world->plan, service->members), std::move(password), deadline);
+  view.probes = co_await probe_cluster(redis_members(world->plan, service->members), password_, deadline);
   const std::string& region = params_.to.text;
   read_shards(view, region);
   if (best_view(view.probes, region) != nullptr) co_return view;
@@ -210,31 +243,68 @@ Task<Result<void>> ClusterPromote::take_over(ClusterView* view, Deadline deadlin
 // One shard at a time: a master votes once in an epoch, so simultaneous elections take each other's votes, and Redis
 // then waits four node timeouts before it tries again. Those without a master first.
 Task<Result<void>> ClusterPromote::elect_next(ClusterView* view, Deadline deadline) {
-  CO_TRY_VOID(check_moves(*view));
-  Shard* next = nullptr;
-  for (Shard& shard : view->shards) {
-    if (!shard.in_place && (next == nullptr || shard.method == Method::force)) next = &shard;
-  }
+  CO_TRY_VOID(co_await agree(view, deadline.at_most(kAgreement)));
+  Shard* next = next_to_elect(*view);
+  if (next == nullptr) co_return Result<void>{};
   std::vector<std::string> words{"CLUSTER", "FAILOVER"};
   if (next->method == Method::force) words.emplace_back("FORCE");
   std::string what = what_of(*next);
   auto reply = co_await next->replica->connection.command(std::move(words), deadline);
   CO_TRY([[maybe_unused]] auto accepted, ok(std::move(reply), what));
-  int goal = view->in_place + 1;
-  auto one_more = [goal](const ClusterView& now) { return now.in_place >= goal; };
-  co_return co_await settle(view, one_more, deadline.at_most(kElection));
+  // A master that steps down keeps its clients waiting until it has heard of its successor.
+  auto handed_over = [goal = view->in_place + 1, old = next->master_id](const ClusterView& now) {
+    bool heard = std::ranges::none_of(
+        now.probes, [&](const ClusterProbe& probe) { return probe.serves_slots() && probe.self().id == old; });
+    return now.in_place >= goal && heard;
+  };
+  co_return co_await settle(view, handed_over, deadline.at_most(kElection));
+}
+
+// Until every master that answers would vote for the next replica.
+Task<Result<void>> ClusterPromote::agree(ClusterView* view, Deadline deadline) {
+  while (true) {
+    CO_TRY_VOID(check_moves(*view));
+    Shard* next = next_to_elect(*view);
+    std::string objection = next == nullptr ? "" : objection_to(*view, *next);
+    if (objection.empty()) co_return Result<void>{};
+    if (deadline.passed()) {
+      co_return fail(
+          ErrorKind::timed_out, fmt::format("{} would lose its election: {}", next->replica->member.name, objection),
+          "members of a cluster tell each other within seconds; see that their bus ports (port + 10000) are open "
+          "both ways");
+    }
+    co_await sleep_for(kLook);
+    co_await look_again(view, deadline);
+  }
+}
+
+// Asks all again; members of the region also when they did not answer before.
+Task<> ClusterPromote::look_again(ClusterView* view, Deadline deadline) {
+  std::vector<size_t> silent;
+  std::vector<RedisMember> members;
+  for (size_t index = 0; index < view->probes.size(); ++index) {
+    ClusterProbe& probe = view->probes[index];
+    if (probe.answers) {
+      auto seen = co_await refresh(&probe, deadline.at_most(kRedisReach));
+      if (!seen) probe.problem = std::move(seen).error();
+    }
+    if (probe.answers || probe.member.region != params_.to.text) continue;
+    silent.push_back(index);
+    members.push_back(probe.member);
+  }
+  if (!silent.empty()) {
+    auto asking = probe_cluster(std::move(members), password_, deadline);
+    std::vector<ClusterProbe> fresh = co_await std::move(asking);
+    for (size_t index = 0; index < silent.size(); ++index) view->probes[silent[index]] = std::move(fresh[index]);
+  }
+  read_shards(*view, params_.to.text);
 }
 
 // Looks at the region's members until `done`.
 Task<Result<void>> ClusterPromote::settle(ClusterView* view, std::function<bool(const ClusterView&)> done,
                                           Deadline deadline) {
   while (true) {
-    for (ClusterProbe& probe : view->probes) {
-      if (!probe.answers) continue;
-      auto seen = co_await refresh(&probe, deadline.at_most(kRedisReach));
-      if (!seen) probe.problem = std::move(seen).error();
-    }
-    read_shards(*view, params_.to.text);
+    co_await look_again(view, deadline);
     if (done(*view)) co_return Result<void>{};
     if (deadline.passed()) {
       co_return fail(ErrorKind::unknown_outcome,

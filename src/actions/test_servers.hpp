@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "io/test_ports.hpp"
+
 namespace lifeboat {
 
 // `argv[0]` may differ from the program: redis-check-rdb is a redis-server when it is called one.
@@ -63,27 +65,6 @@ class TestProcess {
  private:
   pid_t pid_ = 0;
 };
-
-// A port that was free a moment ago, below the range that the kernel gives out by itself.
-inline int free_port() {
-  static int next = 12'000 + static_cast<int>(getpid() % 400) * 50;
-  for (int attempt = 0; attempt < 5'000; ++attempt) {
-    int port = next++;
-    if (next > 32'000) next = 12'000;
-    bool free = true;
-    for (int type : {SOCK_STREAM, SOCK_DGRAM}) {
-      int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-      sockaddr_in address{};
-      address.sin_family = AF_INET;
-      address.sin_port = htons(static_cast<uint16_t>(port));
-      address.sin_addr.s_addr = htonl(INADDR_ANY);
-      free = free && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-      close(fd);
-    }
-    if (free) return port;
-  }
-  throw std::runtime_error("no free port");
-}
 
 // Looks every 10 ms until the condition holds; false when it did not within the time.
 inline bool eventually(const std::function<bool()>& condition,

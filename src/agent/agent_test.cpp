@@ -449,7 +449,7 @@ Task<bool> scales(Pair& p) {
   unit.environment = {"GREETING=hello"};
   unit.health = "/";
   unit.listen = "127.0.0.1";
-  unit.port = free_port();
+  unit.port = free_ports(2);
   unit.count = 1;
   unit.max = 2;
   auto& configuration = p.controller.hosts["a"].configuration;

@@ -25,6 +25,7 @@
 #include "io/postgres.hpp"
 #include "io/process.hpp"
 #include "io/run_in_test.hpp"
+#include "io/test_ports.hpp"
 
 namespace lifeboat {
 
@@ -55,18 +56,6 @@ inline std::vector<pid_t> processes_in(const std::string& folder) {
     if (!gone && at.string().starts_with(folder)) out.push_back(std::atoi(name.c_str()));
   }
   return out;
-}
-
-inline int free_port() {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-               getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  close(fd);
-  return bound ? ntohs(address.sin_port) : 0;
 }
 
 class FakeController {

@@ -16,6 +16,7 @@
 
 #include "io/clock.hpp"
 #include "io/file.hpp"
+#include "io/test_ports.hpp"
 #include "witness/witness.hpp"
 
 namespace lifeboat {
@@ -25,18 +26,6 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 const std::string kBin = "/usr/lib/postgresql/15/bin/";
-
-int free_port() {
-  int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  bind(probe, reinterpret_cast<sockaddr*>(&where), size);
-  getsockname(probe, reinterpret_cast<sockaddr*>(&where), &size);
-  close(probe);
-  return ntohs(where.sin_port);
-}
 
 // Starts a program of PostgreSQL as its user.
 pid_t start(std::vector<std::string> argv, const std::string& log) {
