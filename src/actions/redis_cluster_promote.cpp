@@ -55,6 +55,7 @@ struct Shard {
   bool master_answers = false;
   bool in_place = false;            // its master is in the region
   ClusterProbe* replica = nullptr;  // the best one in the region
+  ClusterProbe* unheard = nullptr;  // a member of the region that took over under an epoch that nobody will believe
   Method method = Method::coordinated;
 };
 
@@ -96,10 +97,12 @@ void read_shards(ClusterView& view, const std::string& region) {
     if (!node.master || node.slots == 0) continue;
     Shard shard{.slots = node.slot_text, .master_id = node.id, .master = name_of_node(view.probes, node)};
     view.slots += node.slots;
-    for (const ClusterProbe& probe : view.probes) {
+    for (ClusterProbe& probe : view.probes) {
       // A promotion is known to the one promoted some milliseconds before the eyes hear of it; the newer epoch counts.
       bool successor =
           probe.serves_slots() && probe.self().slot_text == node.slot_text && probe.self().epoch > node.epoch;
+      bool claims = probe.serves_slots() && probe.self().slot_text == node.slot_text && probe.self().id != node.id;
+      if (claims && !successor && probe.member.region == region) shard.unheard = &probe;
       if (!probe.serves_slots() || (probe.self().id != node.id && !successor)) continue;
       shard.master_answers = true;
       shard.in_place = shard.in_place || probe.member.region == region;
@@ -146,7 +149,8 @@ std::string objection_to(const ClusterView& view, const Shard& shard) {
 Shard* next_to_elect(ClusterView& view) {
   Shard* next = nullptr;
   for (Shard& shard : view.shards) {
-    if (!shard.in_place && (next == nullptr || shard.method == Method::force)) next = &shard;
+    if (shard.in_place || shard.unheard != nullptr) continue;
+    if (next == nullptr || shard.method == Method::force) next = &shard;
   }
   return next;
 }
@@ -170,6 +174,7 @@ class ClusterPromote final : public Action {
   Task<Result<void>> elect_next(ClusterView* view, Deadline deadline);
   Task<Result<void>> agree(ClusterView* view, Deadline deadline);
   Task<> look_again(ClusterView* view, Deadline deadline);
+  Task<> raise_epochs(ClusterView* view, Deadline deadline);
   Task<Result<void>> settle(ClusterView* view, std::function<bool(const ClusterView&)> done, Deadline deadline);
 
   ClusterPromoteParams params_;
@@ -201,7 +206,7 @@ Result<void> ClusterPromote::check_moves(const ClusterView& view) const {
                 fmt::format("{} serves no slots: it is not set up as a cluster", params_.service.text));
   }
   for (const Shard& shard : view.shards) {
-    if (shard.in_place || shard.replica != nullptr) continue;
+    if (shard.in_place || shard.replica != nullptr || shard.unheard != nullptr) continue;
     // A member that did not answer in time may be the very replica that is missing: worth another look.
     bool all_seen = std::ranges::all_of(view.probes, [&](const ClusterProbe& probe) {
       return probe.member.region != params_.to.text || (probe.answers && !probe.replication.syncing);
@@ -224,7 +229,7 @@ Task<Result<void>> ClusterPromote::take_over(ClusterView* view, Deadline deadlin
   std::vector<Task<Result<RedisReply>>> orders;
   std::vector<std::string> whats;
   for (Shard& shard : view->shards) {
-    if (shard.in_place || shard.method != Method::takeover) continue;
+    if (shard.in_place || shard.unheard != nullptr || shard.method != Method::takeover) continue;
     std::vector<std::string> words{"CLUSTER", "FAILOVER", "TAKEOVER"};
     whats.push_back(what_of(shard));
     orders.push_back(shard.replica->connection.command(std::move(words), deadline));
@@ -300,11 +305,26 @@ Task<> ClusterPromote::look_again(ClusterView* view, Deadline deadline) {
   read_shards(*view, params_.to.text);
 }
 
+// Slots go to the higher epoch. A takeover raises the epoch only if another one is the highest yet (Redis, cluster.c:
+// clusterBumpConfigEpochWithoutConsensus); a replica that was left with the same epoch as its dead master then owns the
+// slots in its own eyes only. Once anybody else has raised the highest epoch, it can raise its own.
+Task<> ClusterPromote::raise_epochs(ClusterView* view, Deadline deadline) {
+  bool unheard = std::ranges::any_of(view->shards, [](const Shard& shard) { return shard.unheard != nullptr; });
+  if (!unheard) co_return;
+  for (ClusterProbe& probe : view->probes) {
+    if (!probe.answers || probe.member.region != params_.to.text) continue;
+    std::vector<std::string> words{"CLUSTER", "BUMPEPOCH"};
+    auto reply = co_await probe.connection.command(std::move(words), deadline.at_most(kRedisReach));
+    if (!reply) probe.problem = std::move(reply).error();
+  }
+}
+
 // Looks at the region's members until `done`.
 Task<Result<void>> ClusterPromote::settle(ClusterView* view, std::function<bool(const ClusterView&)> done,
                                           Deadline deadline) {
   while (true) {
     co_await look_again(view, deadline);
+    co_await raise_epochs(view, deadline);
     if (done(*view)) co_return Result<void>{};
     if (deadline.passed()) {
       co_return fail(ErrorKind::unknown_outcome,
@@ -326,6 +346,10 @@ Task<Result<Observation>> ClusterPromote::observe(ActionContext context) {
   std::vector<std::string> changes;
   for (const Shard& shard : view.shards) {
     if (shard.in_place) continue;
+    if (shard.unheard != nullptr) {
+      changes.push_back(fmt::format("slots {}: raise the epoch of {}", shard.slots, shard.unheard->member.name));
+      continue;
+    }
     std::string replica = shard.replica != nullptr ? shard.replica->member.name : "nobody";
     changes.push_back(fmt::format("slots {}: {} → {} ({})", shard.slots, shard.master, replica, word_of(shard.method)));
     shards.push_back(
@@ -344,7 +368,7 @@ Task<Result<Outcome>> ClusterPromote::apply(ActionContext context) {
   CO_TRY_VOID(check_moves(view));
   JsonArray moved;
   for (const Shard& shard : view.shards) {
-    if (shard.in_place) continue;
+    if (shard.in_place || shard.unheard != nullptr) continue;
     bool lossless = shard.method == Method::coordinated;
     // What a dead master had beyond the replica is known to nobody any more.
     moved.push_back({{"slots", shard.slots},
@@ -357,7 +381,7 @@ Task<Result<Outcome>> ClusterPromote::apply(ActionContext context) {
                                  word_of(shard.method)));
   }
   CO_TRY_VOID(co_await take_over(&view, context.deadline));
-  while (view.in_place < static_cast<int>(view.shards.size())) {
+  while (next_to_elect(view) != nullptr) {
     CO_TRY_VOID(co_await elect_next(&view, context.deadline));
   }
   CO_TRY_VOID(co_await settle(&view, settled, context.deadline));

@@ -6,6 +6,7 @@
 #include "actions/registry.hpp"
 #include "actions/test_servers.hpp"
 #include "actions/test_world.hpp"
+#include "io/file.hpp"
 
 namespace lifeboat {
 namespace {
@@ -75,7 +76,7 @@ class RedisClusterActions : public testing::Test {
   }
 
   // Node files are written by hand, so that the cluster stands as soon as the servers do.
-  void bring_up(int node_timeout_ms) {
+  void bring_up(int node_timeout_ms, bool last_is_new = false) {
     add_regions(world);
     std::vector<std::string> ids;
     std::vector<int> bus_ports;
@@ -90,11 +91,12 @@ class RedisClusterActions : public testing::Test {
     for (size_t me = 0; me < 6; ++me) {
       std::ofstream file(servers[me].folder + "/nodes.conf");
       for (size_t index = 0; index < 6; ++index) {
-        bool master = index < 3;
+        bool fresh = last_is_new && index == 5;
+        bool master = index < 3 || fresh;
         file << fmt::format("{} 127.0.0.1:{}@{} {}{} {} 0 0 {} connected{}\n", ids[index], servers[index].port,
                             bus_ports[index], me == index ? "myself," : "", master ? "master" : "slave",
-                            master ? "-" : ids[index - 3], index % 3 + 1,
-                            master ? " " + std::string(slots[index]) : "");
+                            master ? "-" : ids[index - 3], fresh ? kNewEpoch : index % 3 + 1,
+                            index < 3 ? " " + std::string(slots[index]) : "");
       }
       file << "vars currentEpoch 6 lastVoteEpoch 0\n";
     }
@@ -108,6 +110,9 @@ class RedisClusterActions : public testing::Test {
     service.primary_region = {"east"};
     world.plan.services.add("cache", service);
     for (Server& server : servers) ASSERT_TRUE(eventually([&] { return answers(server.port); }));
+    if (last_is_new) {
+      ASSERT_TRUE(eventually([&] { return ask(servers[5].port, {"CLUSTER", "REPLICATE", ids[2]}).text == "OK"; }));
+    }
     ASSERT_TRUE(eventually([&] { return all_in_step(); })) << ask(servers[3].port, {"CLUSTER", "NODES"}).text;
   }
   bool all_in_step() {
@@ -133,6 +138,7 @@ class RedisClusterActions : public testing::Test {
     return sum;
   }
 
+  static constexpr size_t kNewEpoch = 6;
   const std::string promote_west = R"({"service": "cache", "to": "west"})";
   TestWorld world;
   std::vector<Server> servers;
@@ -232,6 +238,36 @@ TEST_F(RedisClusterActions, ServesAgainAfterTheMajorityWasSeenMissing) {
   ASSERT_TRUE(outcome) << outcome.error().text();
   std::cout << "takeover after the cluster failed, node timeout 1 s: " << outcome->summary << "\n";
   EXPECT_TRUE(ask(servers[5].port, {"CLUSTER", "INFO"}).text.starts_with("cluster_state:ok"));
+}
+
+// West-3 was a master once and has kept its epoch, unseen; later its master has come to the same one, and it is the highest:
+// TAKEOVER alone then leaves it as it is, and nobody believes it.
+TEST_F(RedisClusterActions, RaisesTheEpochOfOneThatTookOverUnderItsDeadMastersEpoch) {
+  bring_up(5'000, true);
+  servers[2].process.kill_now();
+  std::string path = servers[2].folder + "/nodes.conf", text = *read_file(path);
+  size_t mine = text.find(" 3 connected", text.find("myself,master"));
+  ASSERT_NE(mine, std::string::npos) << text;
+  text.replace(mine + 1, 1, std::to_string(kNewEpoch));
+  ASSERT_TRUE(write_file_atomic(path, text));
+  servers[2].start();
+  ASSERT_TRUE(eventually([&] { return answers(servers[2].port) && all_in_step(); }));
+  for (size_t index = 0; index < 3; ++index) servers[index].process.kill_now();
+  ASSERT_EQ(ask(servers[5].port, {"CLUSTER", "FAILOVER", "TAKEOVER"}).text, "OK");
+  EXPECT_EQ(parse_cluster_info(ask(servers[5].port, {"CLUSTER", "INFO"}).text).current_epoch, kNewEpoch);
+  auto seen = world.observe(redis_cluster_promote_action(), promote_west);
+  ASSERT_TRUE(seen) << seen.error().text();
+  EXPECT_FALSE(seen->holds);
+  EXPECT_THAT(seen->change, HasSubstr("raise the epoch of west-3"));
+  auto outcome = world.apply(redis_cluster_promote_action(), promote_west);
+  ASSERT_TRUE(outcome) << outcome.error().text();
+  EXPECT_TRUE(eventually([&] {
+    auto nodes = parse_cluster_nodes(ask(servers[3].port, {"CLUSTER", "NODES"}).text);
+    return nodes &&
+           std::ranges::count_if(*nodes, [](const auto& node) { return node.master && node.slots > 0; }) == 3 &&
+           std::ranges::none_of(*nodes,
+                                [](const auto& node) { return node.master && node.slots > 0 && node.id.back() < '3'; });
+  })) << ask(servers[3].port, {"CLUSTER", "NODES"}).text;
 }
 
 TEST_F(RedisClusterActions, RefusesWhenNobodyAnswersInTheRegion) {

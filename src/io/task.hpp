@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "core/base/error.hpp"
 #include "core/base/time.hpp"
@@ -42,14 +43,37 @@ struct Deadline {
 Task<> sleep_for(Duration span);
 Task<> sleep_until(MonoTime at);
 
+// How an operation ended: with its result, or with what it threw. (No std::variant: Asio's || would take that apart.)
+template <class T>
+struct Ended {
+  std::optional<T> value;
+  std::exception_ptr problem;
+};
+template <class T>
+Task<Ended<T>> end_of(Task<T> op) {
+  Ended<T> ended;
+  try {
+    ended.value = co_await std::move(op);
+  } catch (...) {
+    ended.problem = std::current_exception();
+  }
+  co_return ended;
+}
+
 // Runs `op`, cancelled when the deadline passes: then an Error of kind timed_out that names `what`.
+// What `op` throws is thrown at once.
 // `op` must be cancellable (everything in io/ is); what is not runs by `blocking`.
 template <class T>
 Task<Result<T>> within(Deadline deadline, std::string what, Task<Result<T>> op) {
   using namespace asio::experimental::awaitable_operators;
   if (deadline.passed()) co_return fail(ErrorKind::timed_out, what + ": no time left to begin");
-  auto outcome = co_await (std::move(op) || sleep_until(deadline.at));
-  if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
+  // Asio's || takes an exception for a failure and goes on waiting for the other side.
+  auto outcome = co_await (end_of(std::move(op)) || sleep_until(deadline.at));
+  if (outcome.index() == 0) {
+    auto ended = std::get<0>(std::move(outcome));
+    if (ended.problem) std::rethrow_exception(ended.problem);
+    co_return *std::move(ended.value);
+  }
   co_return fail(ErrorKind::timed_out, what + ": no answer in time");
 }
 
