@@ -207,7 +207,9 @@ void add_drill(CLI::App& app, int& exit_code) {
   command->add_option("--profile", options->profile, "profile of the run");
   command->add_option("--report", options->report, "JSON file; Markdown and HTML stand beside it");
   command->add_flag("--keep", options->keep, "leave the lab running");
-  command->add_option("--repeat", options->repeat, "how often");
+  command->add_option("--repeat", options->repeat, "how often")->check(CLI::Range(1, 1000));
+  command->add_flag("--kill-controller", options->kill_controller,
+                    "kill the controller before and after the effect of every step; it is started anew each time");
   command->callback([options, &exit_code] { exit_code = run_drill_command(*options); });
 }
 

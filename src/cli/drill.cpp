@@ -1,7 +1,6 @@
 #include "cli/drill.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -58,13 +57,10 @@ int run_drill_command(const DrillCommand& command) {
     for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
     return loaded.error().unreadable ? kBadInput : kNotWell;
   }
-  lab::LabProgress progress = [](const std::string&, double) {};
-  if (isatty(1) != 0) {
-    progress = [](const std::string& text, double since) {
-      fmt::print("  {:6.2f} s  {}\n", since, text);
-      std::fflush(stdout);
-    };
-  }
+  lab::LabProgress progress = [](const std::string& text, double since) {
+    fmt::print("  {:6.2f} s  {}\n", since, text);
+    std::fflush(stdout);
+  };
   int worst = kOk;
   for (int number = 1; number <= command.repeat; ++number) {
     lab::DrillOptions options{.scenario = command.scenario,
@@ -74,7 +70,8 @@ int run_drill_command(const DrillCommand& command) {
                               .target = command.target,
                               .profile = command.profile,
                               .report = numbered(command.report, number, command.repeat),
-                              .keep = command.keep};
+                              .keep = command.keep,
+                              .kill_controller = command.kill_controller};
     auto outcome = lab::run_drill(options, progress);
     if (!outcome) return complain(outcome.error());
     print_outcome(*outcome);

@@ -14,6 +14,7 @@ struct DrillCommand {
   std::string report;   // JSON file; Markdown and HTML go beside it. With repeats: NAME-1.json, NAME-2.json …
   bool keep = false;    // leave the lab running
   int repeat = 1;
+  bool kill_controller = false;  // before and after the effect of every step
 };
 
 // 0 only if every drill met the objectives with the data whole: what was lost is within the RPO, nothing was lost by the failback,

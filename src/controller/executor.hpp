@@ -49,7 +49,7 @@ struct ExecutorOptions {
   std::function<void(const std::string& line)> log;
   // For tests of recovery: called "before" an attempt's action is, its start being durable, and "after" it had its
   // effect, its end not being durable yet.
-  std::function<void(std::string_view step, std::string_view when)> crash_point;
+  std::function<Task<>(std::string step, std::string when)> crash_point;
 };
 
 struct OpenRequest {

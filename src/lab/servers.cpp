@@ -208,7 +208,13 @@ class Builder {
                                     "--listen",    listen};
       if (!options_.profile.empty()) argv.insert(argv.end(), {"--profile", options_.profile});
       if (options_.drill) argv.push_back("--drill");
+      if (options_.crash_points) {
+        std::string file = options_.folder + std::string(kCrashPointsFile);
+        TRY_VOID(write_file(file, *options_.crash_points, 0644));
+        argv.insert(argv.end(), {"--crash-points", file});
+      }
       run(name, "controller", std::move(argv), folder, listen);
+      out_.back().daemon.kept = true;
     }
     std::string units = std::filesystem::path(lifeboat).parent_path().string();
     for (const auto& [name, host] : plan_.hosts) {
@@ -218,6 +224,7 @@ class Builder {
           {lifeboat, "agent", "--host", name, "--controller", link, "--data", folder, "--secrets", secrets,
            "--unit-path", units},
           folder, {});
+      out_.back().daemon.kept = true;
     }
     return {};
   }

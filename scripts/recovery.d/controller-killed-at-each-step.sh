@@ -1,0 +1,26 @@
+#!/bin/bash
+# The controller is killed before and after the effect of every step of the loss of a region and of the way back, and started
+# anew each time. Both runs must come to the same end as undisturbed ones: every step finished once, nothing lost, nobody
+# else writing, no second run, and a journal that is whole. How long it takes is the killing's doing and not judged here,
+# beyond the plan's own objectives.
+set -euo pipefail
+plan=examples/dating-profile-optimizer/plan.yaml
+report=build/recovery/controller-killed-at-each-step.json
+rm -f "$report"
+build/lifeboat drill region-failover --plan "$plan" --fault kill-region --profile compressed --kill-controller --report "$report"
+
+holds() {
+  jq -e "$1" "$report" >/dev/null && return
+  echo "not so: $1"
+  jq '{steps: [.steps[] | select(.status != "done")], controller_kills, journal, failback}' "$report"
+  exit 1
+}
+holds '.controller_kills.missed == []'
+holds '.controller_kills.finished_again == []'
+holds '.controller_kills.runs == 2'
+holds '.controller_kills.resumed >= (.controller_kills.passed | length) / 2'
+holds '[.steps[].id] - [.controller_kills.passed[] | select(.when == "before") | .step] == []'
+holds '[.steps[].id] - [.controller_kills.passed[] | select(.when == "after") | .step] == []'
+holds '[.steps[] | select(.status != "done")] == []'
+holds '.double_acknowledged_s == 0 and .failback.lost == 0 and .journal.whole'
+jq -r '"killed \(.controller_kills.passed | length) times, rta \(.rta_s) s, lost \(.rpa.lost) of \(.rpa.acknowledged), \(.journal.events) events whole"' "$report"
