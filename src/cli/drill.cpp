@@ -57,7 +57,9 @@ int run_drill_command(const DrillCommand& command) {
     for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
     return loaded.error().unreadable ? kBadInput : kNotWell;
   }
-  lab::LabProgress progress = [](const std::string& text, double since) {
+  bool quiet = command.format == "json";
+  lab::LabProgress progress = [quiet](const std::string& text, double since) {
+    if (quiet) return;
     fmt::print("  {:6.2f} s  {}\n", since, text);
     std::fflush(stdout);
   };
@@ -74,7 +76,11 @@ int run_drill_command(const DrillCommand& command) {
                               .kill_controller = command.kill_controller};
     auto outcome = lab::run_drill(options, progress);
     if (!outcome) return complain(outcome.error());
-    print_outcome(*outcome);
+    if (command.format == "json") {
+      fmt::print("{}\n", to_pretty_text(outcome->report));
+    } else {
+      print_outcome(*outcome);
+    }
     if (!outcome->passed) worst = kNotWell;
   }
   return worst;

@@ -261,7 +261,8 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void start_undo(const RunPtr& one, run::command::UndoStep what) {
-    one->attempts->spawn(what.step + " undo", run_undo(shared_from_this(), one, std::move(what)));
+    std::string name = what.step + " undo";
+    one->attempts->spawn(std::move(name), run_undo(shared_from_this(), one, std::move(what)));
   }
 
   static Task<> run_undo(std::shared_ptr<Impl> self, RunPtr one, run::command::UndoStep what) {
