@@ -98,6 +98,7 @@ struct Figures {
   Duration double_acknowledged{};
   std::optional<Duration> switch_gap;
   measure::Loss failback_loss;
+  UsersView users;  // from the fault until it was healed
 };
 
 Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const DirectAcks& direct,
@@ -119,6 +120,12 @@ Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& use
   }
   if (!all_writable) out.writable = {};
   out.recovery = measure::measure_recovery(users, fault, until);
+  measure::Latency latency = measure::latency_of(users, fault, until);
+  out.users = {.journeys = static_cast<int64_t>(out.recovery.journeys),
+               .error_rate = out.recovery.error_rate,
+               .p50_ms = latency.p50_ms,
+               .p95_ms = latency.p95_ms,
+               .p99_ms = latency.p99_ms};
   out.loss = measure::measure_loss(users, missing, MonoTime{}, back, fault);
   if (trace.failback_ns != 0) {
     out.switch_gap = measure::longest_write_gap(users, back, moment(trace.failback_ended_ns));
@@ -232,6 +239,19 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
   return out;
 }
 
+// Each write that is missing, up to a number that a person still reads.
+std::vector<ReportLine> losses_of(const Figures& figures) {
+  constexpr size_t kMost = 50;
+  std::vector<ReportLine> out;
+  for (const auto* loss : {&figures.loss, &figures.failback_loss}) {
+    for (const std::string& key : loss->keys) {
+      if (out.size() == kMost) return out;
+      out.push_back({.kind = "write", .text = key + " was acknowledged and is not there"});
+    }
+  }
+  return out;
+}
+
 // The run's pages: what the controller's journal tells, with what the witnesses measured.
 Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met,
                          const ControllerLink& link) {
@@ -258,6 +278,8 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
   page.double_acknowledged_s = in_seconds(figures.double_acknowledged);
   page.objectives = {
       .rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
+  page.users = figures.users;
+  page.losses = losses_of(figures);
   if (figures.switch_gap) {
     page.failback = FailbackResult{.write_outage_s = in_seconds(*figures.switch_gap),
                                    .lost = static_cast<int64_t>(figures.failback_loss.lost)};
