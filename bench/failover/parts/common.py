@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from .nodes import BRIDGE_ADDRESS, PORT, POSTGRES_BIN, Trouble, give_to_postgres, wait_for, write_file
+from .nodes import PORT, POSTGRES_BIN, Trouble, give_to_postgres, wait_for, write_file
 
 WRITER_PASSWORD = "bench"
 
@@ -107,5 +107,5 @@ def make_folder(path):
     return path
 
 
-__all__ = ["BRIDGE_ADDRESS", "PORT", "POSTGRES_BIN", "TUNED_POSTGRES", "System", "Trouble", "append", "give_to_postgres",
+__all__ = ["PORT", "POSTGRES_BIN", "TUNED_POSTGRES", "System", "Trouble", "append", "give_to_postgres",
            "make_cluster", "make_folder", "pg_ctl", "wait_for", "write_file", "writer_access"]

@@ -73,7 +73,7 @@ class Bridge:
             f"address add {BRIDGE_ADDRESS}/24 dev br0\n")
 
     def remove(self):
-        run(["ip", "link", "delete", "br0"], check=False)
+        run(["ip", "link", "delete", "br0"])
 
 
 class Node:
@@ -191,6 +191,8 @@ class Node:
         self._shell.wait()
         self._shell.stdout.close()
         os.close(self._network)
+        # The kernel takes its time to end a network that nobody uses any more; the next node of this number does not wait.
+        run(["ip", "link", "delete", self.device], check=False)
 
 
 def command_of(pid):
