@@ -84,6 +84,8 @@ class Node {
     connection_.reset(PQconnectStart(info_.c_str()));
     if (connection_ == nullptr || PQstatus(connection_.get()) == CONNECTION_BAD)
       return leave(problem(), now, kConnectPause);
+    // What a dying server says is no news for the terminal.
+    PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
     stage_ = Stage::connecting;
     events_ = POLLOUT;
     wake_at_ = now + options_.timeout;

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from .nodes import PORT, POSTGRES_BIN, Trouble, give_to_postgres, wait_for, write_file
+from .nodes import NODES, PORT, POSTGRES_BIN, Trouble, give_to_postgres, wait_for, write_file
 
 WRITER_PASSWORD = "bench"
 
@@ -19,7 +19,8 @@ class System:
     programs = []  # full paths or names; what is missing makes the system be left out
     packages = ""  # where they come from
     modes = ["async"]  # the first is the documented default
-    configs = {}  # name -> what is set, for the table's reader
+    configs = {}  # name -> what is set
+    slow = {}  # config -> faults after which it waits out tens of seconds; --quick measures several of these at a time
 
     def __init__(self, world, config, mode):
         self.world, self.config, self.mode = world, config, mode
@@ -107,5 +108,5 @@ def make_folder(path):
     return path
 
 
-__all__ = ["PORT", "POSTGRES_BIN", "TUNED_POSTGRES", "System", "Trouble", "append", "give_to_postgres",
+__all__ = ["NODES", "PORT", "POSTGRES_BIN", "TUNED_POSTGRES", "System", "Trouble", "append", "give_to_postgres",
            "make_cluster", "make_folder", "pg_ctl", "wait_for", "write_file", "writer_access"]

@@ -1,7 +1,7 @@
 """The floor: two plain servers and nobody who has to notice anything. The standby is promoted in the statement that follows the
 fault, so what is left is the promotion itself and the way of the first write. It fences nothing."""
 
-from .common import (POSTGRES_BIN, TUNED_POSTGRES, System, make_cluster, pg_ctl, writer_access)
+from .common import (NODES, POSTGRES_BIN, TUNED_POSTGRES, System, make_cluster, pg_ctl, writer_access)
 
 
 class Floor(System):
@@ -15,7 +15,7 @@ class Floor(System):
         data = first.folder + "/data"
         settings = {"listen_addresses": "*", "unix_socket_directories": "/run/postgresql", "wal_log_hints": "on",
                     **TUNED_POSTGRES}
-        make_cluster(first, data, settings, "host replication postgres 10.99.0.0/24 trust\n" + writer_access())
+        make_cluster(first, data, settings, f"host replication postgres {NODES} trust\n" + writer_access())
         pg_ctl(first, data, ["start"])
         copy = second.folder + "/data"
         second.run([f"{POSTGRES_BIN}/pg_basebackup", "-h", first.address, "-U", "postgres", "-D", copy, "-X", "stream", "-R",

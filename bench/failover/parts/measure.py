@@ -40,18 +40,20 @@ class Options:
     watch: float
     logs: str | None
     number: int
+    lane: int = 0  # of runs that go on at the same time, each has its own
 
 
 class World:
     """Two database nodes and an arbiter on one bridge, with nothing running on them."""
 
-    def __init__(self, folder, programs):
+    def __init__(self, folder, lane, programs):
         self.folder, self.lifeboat, self._writer = folder, programs.lifeboat, programs.writer
         os.mkdir(folder, mode=0o755)
         self.nodes, self._writers = [], {}
-        self._bridge = Bridge()
+        self._bridge = Bridge(lane)
         try:
-            self.nodes = [Node(name, number, folder) for number, name in enumerate(["node1", "node2", "arbiter"], start=1)]
+            self.nodes = [Node(name, number, self._bridge, folder)
+                          for number, name in enumerate(["node1", "node2", "arbiter"], start=1)]
             self.first, self.second, self.arbiter = self.nodes
         except BaseException:
             self.remove()
@@ -110,7 +112,7 @@ class World:
 
 
 def measure(system, config, mode, fault, options):
-    world = World(f"{options.folder}/run-{options.number}", options.programs)
+    world = World(f"{options.folder}/run-{options.number}", options.lane, options.programs)
     try:
         return measure_in(world, system(world, config, mode), fault, options)
     finally:

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 PORT = 5432
-BRIDGE_ADDRESS = "10.99.0.254"
+NODES = "10.99.0.0/16"  # all addresses of all runs
 POSTGRES_BIN = "/usr/lib/postgresql/15/bin"
 
 # The first process of a node: a private /run (sockets lie there) and somebody who reaps orphans, as init does.
@@ -66,22 +66,24 @@ def run(argv, text=None, within=60, check=True):
 
 
 class Bridge:
-    """The network between the nodes; the writer stands on it. One for each run, so that nothing is left from the last."""
+    """The network between the nodes; the writer stands on it. One for each run, so that nothing is left from the last; runs that
+    go on at the same time have different lanes."""
 
-    def __init__(self):
-        run(["ip", "-batch", "-"], "link set lo up\nlink add br0 type bridge forward_delay 0\nlink set br0 up\n"
-            f"address add {BRIDGE_ADDRESS}/24 dev br0\n")
+    def __init__(self, lane):
+        self.lane, self.name = lane, f"br{lane}"
+        run(["ip", "-batch", "-"], f"link set lo up\nlink add {self.name} type bridge forward_delay 0\nlink set {self.name} up\n"
+            f"address add 10.99.{lane}.254/24 dev {self.name}\n")
 
     def remove(self):
-        run(["ip", "link", "delete", "br0"])
+        run(["ip", "link", "delete", self.name])
 
 
 class Node:
-    def __init__(self, name, number, folder):
+    def __init__(self, name, number, bridge, folder):
         self.name = name
-        self.address = f"10.99.0.{number}"
+        self.address = f"10.99.{bridge.lane}.{number}"
         self.folder = os.path.join(folder, name)
-        self.device = f"v{number}"
+        self.device = f"v{bridge.lane}n{number}"
         os.makedirs(self.folder, mode=0o755)
         give_to_postgres(self.folder)
         self._shell = subprocess.Popen(
@@ -99,7 +101,7 @@ class Node:
         self.alive = True
         self._started = {}
         run(["ip", "-batch", "-"], f"link add {self.device} type veth peer name eth0 netns {self.first}\n"
-            f"link set {self.device} master br0 up\n")
+            f"link set {self.device} master {bridge.name} up\n")
         self.run(["ip", "-batch", "-"], text=f"link set eth0 up\naddress add {self.address}/24 dev eth0\n")
 
     def _inside(self, argv, user, environment):
@@ -151,7 +153,7 @@ class Node:
 
     def postmaster(self):
         servers = self.processes("postgres")
-        first = [pid for pid in servers if parent_of(pid) not in servers]
+        first = [pid for pid in servers if (parent := parent_of(pid)) is not None and parent not in servers]
         if len(first) != 1:
             raise Trouble(f"{len(first)} PostgreSQL servers run on {self.name}, one was expected")
         return first[0]
@@ -205,7 +207,7 @@ def parent_of(pid):
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return int(file.read().rpartition(")")[2].split()[1])
     except OSError:
-        return 0
+        return None  # it ended meanwhile
 
 
 def give_to_postgres(path):

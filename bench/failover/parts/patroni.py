@@ -3,7 +3,7 @@ node of its leader is the one that dies, so this is the arrangement that is best
 
 import json
 
-from .common import POSTGRES_BIN, TUNED_POSTGRES, System, make_folder, write_file, writer_access
+from .common import NODES, POSTGRES_BIN, TUNED_POSTGRES, System, make_folder, write_file, writer_access
 from .nodes import PORT, Trouble
 
 
@@ -12,6 +12,7 @@ class Patroni(System):
     packages = "patroni python3-etcd etcd-server etcd-client"
     programs = ["patroni", "etcd", "etcdctl", POSTGRES_BIN + "/postgres"]
     modes = ["async", "sync"]
+    slow = {"default": ["kill-node", "cut-node", "stop-server"]}
     configs = {
         "default": {"ttl": 30, "loop_wait": 10, "retry_timeout": 10},
         # The least values that the documentation allows, and no try to start a dead primary again.
@@ -36,7 +37,7 @@ class Patroni(System):
     def _start(self, node):
         """JSON is YAML, and what Patroni reads needs no library to be written."""
         data = make_folder(node.folder + "/data")
-        access = ["local all all trust", "host replication replicator 10.99.0.0/24 trust", "host all postgres 10.99.0.0/24 trust",
+        access = ["local all all trust", f"host replication replicator {NODES} trust", f"host all postgres {NODES} trust",
                   writer_access().strip()]
         server = {"use_pg_rewind": True, "use_slots": True,
                   "parameters": {"wal_log_hints": "on", **(TUNED_POSTGRES if self.tuned else {})}}

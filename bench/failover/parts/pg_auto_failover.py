@@ -11,6 +11,7 @@ class PgAutoFailover(System):
     packages = "pg-auto-failover-cli postgresql-15-auto-failover"
     programs = ["pg_autoctl", POSTGRES_BIN + "/postgres"]
     modes = ["sync", "async"]
+    slow = {"default": ["kill-node", "cut-node", "stop-server"]}
     configs = {
         "default": {"monitor": {}, "keeper": {}},
         # The monitor waits for as long as a primary that is cut off may go on writing, so the two times go together.

@@ -1,6 +1,6 @@
 """repmgr: repmgrd on both database nodes, a witness server with its repmgrd on the arbiter. Nothing in it fences an old primary."""
 
-from .common import (POSTGRES_BIN, TUNED_POSTGRES, System, make_cluster, pg_ctl, write_file, writer_access)
+from .common import (NODES, POSTGRES_BIN, TUNED_POSTGRES, System, make_cluster, pg_ctl, write_file, writer_access)
 from .nodes import PORT, Trouble
 
 
@@ -8,6 +8,7 @@ class Repmgr(System):
     name = "repmgr"
     packages = "repmgr postgresql-15-repmgr"
     programs = ["repmgr", POSTGRES_BIN + "/repmgrd", POSTGRES_BIN + "/postgres"]
+    slow = {"default": ["kill-node", "kill-server", "cut-node", "stop-server"]}
     configs = {
         "default": {"daemon": {}, "connection": "connect_timeout=2"},
         "tuned": {"daemon": {"monitor_interval_secs": 1, "reconnect_attempts": 1, "reconnect_interval": 1,
@@ -22,7 +23,7 @@ class Repmgr(System):
             self._configure(node, number)
         for node in (self.first, self.arbiter):
             make_cluster(node, self._data(node), self._server_settings(),
-                         "host repmgr repmgr 10.99.0.0/24 trust\nhost replication repmgr 10.99.0.0/24 trust\n" + writer_access())
+                         f"host repmgr repmgr {NODES} trust\nhost replication repmgr {NODES} trust\n" + writer_access())
             pg_ctl(node, self._data(node), ["start"])
             self.sql(node, "CREATE ROLE repmgr SUPERUSER LOGIN")
             self.sql(node, "CREATE DATABASE repmgr OWNER repmgr")

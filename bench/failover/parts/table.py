@@ -2,6 +2,7 @@
 
 from . import figures
 from .measure import FAULTS
+from .systems import SYSTEMS
 
 
 def rows(runs):
@@ -44,7 +45,9 @@ def cell(row):
 
 def markdown(results):
     by_cell, order = {}, []
-    for row in results["rows"]:
+    place = {(system.name, config, mode): (number, at, system.modes.index(mode)) for number, system in enumerate(SYSTEMS)
+             for at, config in enumerate(system.configs) for mode in system.modes}
+    for row in sorted(results["rows"], key=lambda row: place[row["system"], row["config"], row["mode"]]):
         line = (row["system"], row["config"], row["mode"])
         by_cell[line + (row["fault"],)] = row
         if line not in order:
