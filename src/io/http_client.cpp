@@ -59,6 +59,7 @@ size_t take_body(char* data, size_t size, size_t count, void* to) {
   auto& job = *static_cast<Job*>(to);
   size_t bytes = size * count;
   const auto* request = std::get_if<HttpRequest>(&job.what);
+  if (request != nullptr && request->on_piece) return request->on_piece({data, bytes}) ? bytes : 0;
   if (request != nullptr && job.response.body.size() + bytes > request->largest_body) {
     job.too_large = true;
     return 0;
@@ -136,7 +137,7 @@ void prepare_http(CURL* easy, Job& job, const HttpRequest& request) {
   }
   // curl sends a request again by itself when a kept connection turns out to be dead. For what changes something that
   // would be a second try nobody asked for, so such requests never use a kept one.
-  bool harmless = request.method == "GET" || request.method == "HEAD";
+  bool harmless = request.method == "GET" || request.method == "HEAD" || request.repeatable;
   if (request.fresh_connection || !harmless) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (request.fresh_connection) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);

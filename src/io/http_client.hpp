@@ -9,6 +9,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,6 +34,11 @@ struct HttpRequest {
   bool verify_tls = true;
   std::string ca_file;  // trusted in place of the system's authorities
   size_t largest_body = 1024 * 1024;
+  // Sending it twice does no harm, so a kept connection may be used for it though the method changes something.
+  bool repeatable = false;
+  // Takes the body in pieces as they come, which then is not in the response; false ends the request with an error. Called
+  // on the client's thread, perhaps a moment longer than the caller waits: it owns what it uses.
+  std::function<bool(std::string_view piece)> on_piece;
 };
 
 struct HttpResponse {

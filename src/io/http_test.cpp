@@ -162,6 +162,30 @@ TEST_F(Http, DoesNotBelieveGarbageAndTakesNoEndlessBody) {
   EXPECT_EQ(large.error().kind, ErrorKind::refused);
 }
 
+TEST_F(Http, HandsOverPiecesAsTheyComeUntilToldToStop) {
+  serve([](HttpIncoming) -> Task<HttpReply> { co_return HttpReply{200, std::string(200'000, 'x'), "text/plain", {}}; });
+  struct Seen {
+    size_t bytes = 0, pieces = 0;
+  };
+  auto seen = std::make_shared<Seen>();
+  HttpRequest request;
+  request.url = url();
+  request.largest_body = 1'000;  // of what is kept; pieces are not
+  request.on_piece = [seen](std::string_view piece) {
+    seen->bytes += piece.size();
+    ++seen->pieces;
+    return true;
+  };
+  auto whole = run(client.send(request, soon()));
+  ASSERT_TRUE(whole.has_value()) << whole.error().text();
+  EXPECT_EQ(seen->bytes, 200'000u);
+  EXPECT_EQ(whole->body, "");
+  auto stopped = std::make_shared<Seen>();
+  request.on_piece = [stopped](std::string_view) { return ++stopped->pieces < 1; };
+  EXPECT_EQ(run(client.send(request, soon())).error().kind, ErrorKind::unknown_outcome);
+  EXPECT_EQ(stopped->pieces, 1u);
+}
+
 TEST_F(Http, RefusesAddressesAndHeadersThatSmuggle) {
   EXPECT_EQ(get("file:///etc/passwd").error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(get("http://a b/").error().kind, ErrorKind::invalid_input);

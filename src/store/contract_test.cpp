@@ -8,6 +8,7 @@
 #include <set>
 
 #include "store/chain.hpp"
+#include "store/etcd/test_etcd.hpp"
 #include "store/store.hpp"
 
 namespace lifeboat {
@@ -15,15 +16,25 @@ namespace {
 
 struct StoreKind {
   const char* name;
-  std::function<Result<std::unique_ptr<Store>>(const std::string& folder)> open;
+  // Why it cannot be tested here; empty when it can.
+  std::function<std::string()> missing;
+  std::function<Result<std::unique_ptr<Store>>(asio::io_context& context, const std::string& folder)> open;
 };
 
-const StoreKind kSqlite{"sqlite", [](const std::string& folder) { return open_sqlite_store(folder + "/journal.db"); }};
-const std::vector<StoreKind> kStores{kSqlite};
+const StoreKind kSqlite{
+    "sqlite", [] { return std::string(); },
+    [](asio::io_context&, const std::string& folder) { return open_sqlite_store(folder + "/journal.db"); }};
+const StoreKind kEtcd{"etcd", [] { return etcd::TestEtcd::shared().missing(); },
+                      [](asio::io_context& context, const std::string& folder) {
+                        EtcdOptions options = etcd::TestEtcd::shared().options(folder + "/");
+                        return open_etcd_store(context.get_executor(), std::move(options));
+                      }};
+const std::vector<StoreKind> kStores{kSqlite, kEtcd};
 
 class StoreContract : public ::testing::TestWithParam<StoreKind> {
  protected:
   void SetUp() override {
+    if (std::string missing = GetParam().missing(); !missing.empty()) GTEST_SKIP() << missing;
     std::string pattern = ::testing::TempDir() + "lifeboat-store-XXXXXX";
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
@@ -31,13 +42,19 @@ class StoreContract : public ::testing::TestWithParam<StoreKind> {
   }
   void TearDown() override {
     store_.reset();
-    std::filesystem::remove_all(folder_);
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
   void reopen() {
-    store_.reset();
-    auto opened = GetParam().open(folder_);
+    if (store_) {
+      wait_void(store_->resign());
+      store_.reset();
+    }
+    auto opened = GetParam().open(context_, folder_);
     ASSERT_TRUE(opened) << opened.error().text();
     store_ = std::move(*opened);
+    auto leads = wait(store_->campaign({"control", "127.0.0.1:7400"}));
+    ASSERT_TRUE(leads) << leads.error().text();
+    ASSERT_TRUE(*leads);
   }
 
   // Runs one task to its end.
@@ -53,6 +70,13 @@ class StoreContract : public ::testing::TestWithParam<StoreKind> {
     context_.run();
     if (problem) std::rethrow_exception(problem);
     return std::move(*out);
+  }
+  void wait_void(Task<> task) {
+    auto valued = [](Task<> inner) -> Task<bool> {
+      co_await std::move(inner);
+      co_return true;
+    };
+    wait(valued(std::move(task)));
   }
   Result<std::vector<StoredEvent>> append(std::vector<NewEvent> events) {
     return wait(store_->append(std::move(events)));
@@ -188,6 +212,35 @@ TEST_P(StoreContract, OfManyWhoWantTheSameTermOneGetsItAndTheOthersLoseNothingEl
   EXPECT_EQ(refused, 19);
   EXPECT_EQ(appended, 20);
   EXPECT_EQ(read().size(), 21u);
+  EXPECT_TRUE(wait(store_->verify())->whole);
+}
+
+TEST_P(StoreContract, GrantsATermAboveTheOneThatAgentsHaveSeen) {
+  ASSERT_TRUE(wait(store_->grant("database", 0, "east-1", event("database/database", "granted"))));
+  auto raised = wait(store_->grant_above("database", 1, 9, "west-1", event("database/database", "granted")));
+  ASSERT_TRUE(raised) << raised.error().text();
+  EXPECT_EQ(raised->term, 10u);
+  EXPECT_EQ(wait(store_->ownership("database"))->term, 10u);
+  EXPECT_EQ(wait(store_->grant_above("database", 10, 3, "west-1", event("database/database", "granted")))->term, 11u);
+  EXPECT_FALSE(wait(store_->grant_above("database", 10, 90, "west-1", event("database/database", "granted"))));
+}
+
+TEST_P(StoreContract, LeadsOnceItWasElected) {
+  EXPECT_TRUE(store_->leads());
+  ASSERT_TRUE(append({event("a", "b")}));
+}
+
+TEST_P(StoreContract, TakesEventsThatAreLargeAndMany) {
+  std::vector<NewEvent> many;
+  for (int number = 0; number < 300; ++number) many.push_back(event("run/R-1", "many", number));
+  ASSERT_TRUE(append(std::move(many)));
+  for (int number = 0; number < 80; ++number) {
+    std::vector<NewEvent> large{{"run/R-2", "large", JsonObject{{"text", std::string(100'000, 'x')}}}};
+    ASSERT_TRUE(append(std::move(large)));
+  }
+  EXPECT_EQ(read().size(), 380u);
+  EXPECT_EQ(read({.stream = "run/R-2"}).size(), 80u);
+  EXPECT_EQ(read({.after = 150, .limit = 3}).front().seq, 151u);
   EXPECT_TRUE(wait(store_->verify())->whole);
 }
 

@@ -1,6 +1,8 @@
 // The one memory of Lifeboat: a hash-chained journal, and who owns which database. Implemented by SQLite (one
-// controller, one machine) and, behind the same contract, by a quorum store. No policy lives here.
+// controller, one machine) and, behind the same contract, by etcd (several controllers). No policy lives here.
 //
+// Leadership: of several controllers one works, and the store takes only its writes: a write and the question whether the
+//   writer still leads are one transaction. Whoever was deposed is refused (`refused`), whatever it believes.
 // Journal: append() is durable when it returns, all events of one call or none. Events are numbered without gaps.
 //   hash(n) = SHA-256(hash(n-1) ‖ canonical JSON of {seq, at, stream, kind, body}); hash(0) is 64 zeros.
 // Ownership: terms only grow and a term is granted once, ever.
@@ -8,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,9 +55,31 @@ struct ChainReport {
   std::string reason;      // in words, when not whole
 };
 
+// A controller that leads.
+struct Leader {
+  std::string name;     // its host in the plan
+  std::string address;  // "10.1.0.2:7400", where agents and people reach it
+};
+
 class Store {
  public:
   virtual ~Store() = default;
+
+  // A store of one process is led by it from the start and for ever: that is what these do unless overridden.
+
+  // Becomes the leader, if nobody is; false: somebody is.
+  virtual Task<Result<bool>> campaign(Leader me);
+  // Goes on being the leader. Ends, with the reason, when it no longer is one; what it began must stop at once.
+  virtual Task<Error> keep_leading();
+  // Whether nobody else can be the leader yet, by this process's clock. What acts on the world from memory, without a write,
+  // asks this right before it acts.
+  virtual bool leads() const { return true; }
+  // Gives it up, so that another one need not wait.
+  virtual Task<> resign();
+  // Who leads now, not who led a moment ago; nothing: nobody, or the store has no need of one.
+  virtual Task<Result<std::optional<Leader>>> leader();
+  // Returns when the leader may have changed, or at the deadline. A hint to look, never an answer.
+  virtual Task<> leader_may_change(Deadline deadline);
 
   virtual Task<Result<std::vector<StoredEvent>>> append(std::vector<NewEvent> events) = 0;
   virtual Task<Result<std::vector<StoredEvent>>> read(EventFilter filter) = 0;
@@ -67,10 +92,26 @@ class Store {
   // empty holder to take the right away. Durable when it returns; the journal event is written in the same transaction.
   virtual Task<Result<OwnershipRecord>> grant(std::string service, uint64_t expected_term, std::string holder,
                                               NewEvent journal) = 0;
+  // The same with a term above `floor`: agents have seen that one, though the store, restored from an older copy, has not.
+  virtual Task<Result<OwnershipRecord>> grant_above(std::string service, uint64_t expected_term, uint64_t floor,
+                                                    std::string holder, NewEvent journal);
 };
 
 // Opens or creates the store in one file (WAL, synchronous=FULL). Refuses with `conflict` when another process has it
 // open, and with `invalid_input` when the file is of a newer version.
 Result<std::unique_ptr<Store>> open_sqlite_store(std::string path);
+
+struct EtcdOptions {
+  std::vector<std::string> endpoints;  // "http://10.1.0.2:2379", the nearest first
+  std::string prefix;                  // "/lifeboat/NAME/": all keys of this store begin so
+  std::string user;                    // empty: no authentication
+  std::string password;
+  std::string ca_file;
+  Duration lease{3'000};  // of the leader; etcd may make it longer
+};
+
+// The store in etcd 3.4 or newer, by its HTTP gateway. Nothing is sent before the first call. `executor` runs on one thread
+// and outlives the store.
+Result<std::unique_ptr<Store>> open_etcd_store(asio::any_io_executor executor, EtcdOptions options);
 
 }  // namespace lifeboat

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "store/chain.hpp"
 
 namespace lifeboat::sqlite {
@@ -205,13 +207,13 @@ Result<OwnershipRecord> Journal::ownership(const std::string& service) {
 }
 
 Result<OwnershipRecord> Journal::grant(const std::string& service, uint64_t expected_term, const std::string& holder,
-                                       const NewEvent& journal, WallTime at) {
+                                       const NewEvent& journal, WallTime at, uint64_t floor) {
   TRY(OwnershipRecord current, ownership(service));
   if (current.term != expected_term) {
     return fail(ErrorKind::conflict, fmt::format("the term of {} is {}, not {}", service, current.term, expected_term),
                 "someone else changed it; look again before deciding");
   }
-  OwnershipRecord next{current.term + 1, holder};
+  OwnershipRecord next{std::max(current.term, floor) + 1, holder};
   Query query(database_,
               "INSERT INTO ownership (service, term, holder) VALUES (?, ?, ?) "
               "ON CONFLICT (service) DO UPDATE SET term = excluded.term, holder = excluded.holder");

@@ -31,7 +31,7 @@ class Journal {
   Result<uint64_t> next_number(const std::string& counter);
   Result<OwnershipRecord> ownership(const std::string& service);
   Result<OwnershipRecord> grant(const std::string& service, uint64_t expected_term, const std::string& holder,
-                                const NewEvent& journal, WallTime at);
+                                const NewEvent& journal, WallTime at, uint64_t floor = 0);
 
  private:
   Database database_;

@@ -137,8 +137,15 @@ class SqliteStore : public Store {
   }
   Task<Result<OwnershipRecord>> grant(std::string service, uint64_t expected_term, std::string holder,
                                       NewEvent event) override {
-    auto work = [service = std::move(service), expected_term, holder = std::move(holder), event = std::move(event)](
-                    Journal& journal) { return journal.grant(service, expected_term, holder, event, wall_now()); };
+    auto granting = grant_above(std::move(service), expected_term, 0, std::move(holder), std::move(event));
+    co_return co_await std::move(granting);
+  }
+  Task<Result<OwnershipRecord>> grant_above(std::string service, uint64_t expected_term, uint64_t floor,
+                                            std::string holder, NewEvent event) override {
+    auto work = [service = std::move(service), expected_term, floor, holder = std::move(holder),
+                 event = std::move(event)](Journal& journal) {
+      return journal.grant(service, expected_term, holder, event, wall_now(), floor);
+    };
     co_return co_await on_thread<OwnershipRecord>(true, std::move(work));
   }
 

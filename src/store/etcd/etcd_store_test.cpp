@@ -1,0 +1,288 @@
+// What only the store in etcd has: leaders that are deposed, values of others, answers that do not come.
+#include "store/etcd/etcd_store.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/etcd/test_etcd.hpp"
+
+namespace lifeboat::etcd {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Duration kShort{2'000};
+
+class EtcdStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string& missing = TestEtcd::shared().missing(); !missing.empty()) GTEST_SKIP() << missing;
+    static int number = 0;
+    prefix_ = fmt::format("/test/{}/", ++number);
+  }
+
+  std::unique_ptr<EtcdStore> open(Duration lease = Duration{60'000}) {
+    return std::make_unique<EtcdStore>(context_.get_executor(), TestEtcd::shared().options(prefix_, lease));
+  }
+  template <class T>
+  T wait(Task<T> task) {
+    std::optional<T> out;
+    asio::co_spawn(context_, std::move(task), [&](std::exception_ptr, T value) { out.emplace(std::move(value)); });
+    context_.restart();
+    while (!out && context_.run_one() > 0) {
+    }
+    return std::move(*out);
+  }
+  bool elect(EtcdStore& store, const std::string& name) {
+    auto elected = wait(store.campaign({name, "10.0.0.1:7400"}));
+    EXPECT_TRUE(elected) << elected.error().text();
+    return elected && *elected;
+  }
+  Result<std::vector<StoredEvent>> append(EtcdStore& store, const std::string& kind = "x") {
+    std::vector<NewEvent> one{{"run/R-1", kind, JsonObject{}}};
+    return wait(store.append(std::move(one)));
+  }
+  // As somebody else who can write into etcd would.
+  void put(const std::string& key, const std::string& value) {
+    Client client(TestEtcd::shared().options(prefix_));
+    Json body = JsonObject{{"key", base64(key)}, {"value", base64(value)}};
+    ASSERT_TRUE(wait(client.call("/v3/kv/put", std::move(body), Deadline::after(Duration{5'000}))));
+  }
+  void remove(const std::string& key) {
+    Client client(TestEtcd::shared().options(prefix_));
+    Json body = JsonObject{{"key", base64(key)}};
+    ASSERT_TRUE(wait(client.call("/v3/kv/deleterange", std::move(body), Deadline::after(Duration{5'000}))));
+  }
+  std::string value_of(const std::string& key) {
+    Client client(TestEtcd::shared().options(prefix_));
+    auto found = wait(client.range(key, {}, 0, 0, Deadline::after(Duration{5'000})));
+    return found && !found->values.empty() ? found->values.front().value : std::string();
+  }
+  static std::string base64(const std::string& text) {
+    return std::string(range_request(text).as_object().at("key").as_string());
+  }
+
+  asio::io_context context_;
+  std::string prefix_;
+};
+
+TEST_F(EtcdStoreTest, TakesNothingFromWhomNobodyElected) {
+  auto store = open();
+  EXPECT_FALSE(store->leads());
+  EXPECT_EQ(append(*store).error().kind, ErrorKind::refused);
+  EXPECT_EQ(wait(store->next_number("run")).error().kind, ErrorKind::refused);
+  EXPECT_TRUE(wait(store->read({}))->empty());
+}
+
+TEST_F(EtcdStoreTest, HasOneLeaderWhomEverybodyCanName) {
+  auto first = open(), second = open();
+  EXPECT_TRUE(elect(*first, "control-east"));
+  EXPECT_FALSE(elect(*second, "control-west"));
+  auto leader = wait(second->leader());
+  ASSERT_TRUE(leader && *leader);
+  EXPECT_EQ((*leader)->name, "control-east");
+  EXPECT_EQ((*leader)->address, "10.0.0.1:7400");
+}
+
+// The one that was deposed still believes that it leads; etcd knows better.
+TEST_F(EtcdStoreTest, RefusesADeposedLeaderThoughItBelievesToLead) {
+  auto first = open(), second = open();
+  ASSERT_TRUE(elect(*first, "control-east"));
+  ASSERT_TRUE(append(*first, "mine"));
+  ASSERT_TRUE(wait(first->grant("database", 0, "east-1", {"database/database", "granted", {}})));
+  remove(prefix_ + "leader");
+  ASSERT_TRUE(elect(*second, "control-west"));
+  ASSERT_TRUE(append(*second, "other"));
+  ASSERT_TRUE(first->leads());
+  auto late = append(*first, "late");
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, ErrorKind::refused);
+  EXPECT_THAT(late.error().what, HasSubstr("control-west does"));
+  EXPECT_FALSE(first->leads());
+  EXPECT_EQ(wait(first->grant("database", 1, "west-1", {"database/database", "granted", {}})).error().kind,
+            ErrorKind::refused);
+  auto all = wait(second->read({}));
+  ASSERT_EQ(all->size(), 3u);
+  EXPECT_EQ(all->back().kind, "other");
+  EXPECT_EQ(wait(second->ownership("database"))->holder, "east-1");
+  EXPECT_TRUE(wait(second->verify())->whole);
+}
+
+// One that led before, was deposed, and whose successor is gone again: its old right is worth nothing.
+TEST_F(EtcdStoreTest, RefusesALeaderOfAnEarlierTimeAlsoWhenNobodyLeads) {
+  auto first = open(), second = open();
+  ASSERT_TRUE(elect(*first, "control-east"));
+  std::string old = value_of(prefix_ + "leader");
+  remove(prefix_ + "leader");
+  EXPECT_EQ(append(*first).error().kind, ErrorKind::refused);
+  put(prefix_ + "leader", old);
+  EXPECT_EQ(append(*first).error().kind, ErrorKind::refused);
+  EXPECT_TRUE(wait(second->read({}))->empty());
+}
+
+TEST_F(EtcdStoreTest, GoesOnLeadingAsLongAsItRenewsAndLosesTheLeadWhenEtcdSaysSo) {
+  auto store = open(kShort);
+  ASSERT_TRUE(elect(*store, "control-east"));
+  std::optional<Error> ended;
+  asio::co_spawn(context_, store->keep_leading(),
+                 [&](std::exception_ptr, Error error) { ended.emplace(std::move(error)); });
+  auto pause = [](Duration span) -> Task<bool> {
+    co_await sleep_for(span);
+    co_return true;
+  };
+  wait(pause(2 * kShort));
+  EXPECT_FALSE(ended) << ended->text();
+  EXPECT_TRUE(store->leads());
+  EXPECT_TRUE(append(*store));
+  // Whoever revokes all leases, or a lost one: the next renewal finds out.
+  remove(prefix_ + "leader");
+  EXPECT_EQ(append(*store).error().kind, ErrorKind::refused);
+  wait(pause(kShort));
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->kind, ErrorKind::refused);
+  EXPECT_FALSE(store->leads());
+}
+
+TEST_F(EtcdStoreTest, StopsLeadingBeforeItsLeaseEndsWhenEtcdIsSilentAndAnotherTakesOver) {
+  auto first = open(kShort), second = open(kShort);
+  ASSERT_TRUE(elect(*first, "control-east"));
+  auto keeping = [](EtcdStore& store, MonoTime& stopped) -> Task<Error> {
+    auto leading = store.keep_leading();
+    Error why = co_await std::move(leading);
+    stopped = boot_now();
+    co_return why;
+  };
+  MonoTime frozen = boot_now(), stopped{};
+  TestEtcd::shared().freeze();
+  Error why = wait(keeping(*first, stopped));
+  EXPECT_LT(stopped - frozen, kShort);
+  EXPECT_THAT(why.text(), HasSubstr("could not be reached"));
+  EXPECT_EQ(append(*first).error().kind, ErrorKind::refused);
+  TestEtcd::shared().thaw();
+  bool elected = false;
+  for (Deadline deadline = Deadline::after(Duration{15'000}); !elected && !deadline.passed();) {
+    auto waiting = [](EtcdStore& store, Deadline until) -> Task<bool> {
+      auto leader = store.leader();
+      static_cast<void>(co_await std::move(leader));
+      auto change = store.leader_may_change(until);
+      co_await std::move(change);
+      co_return true;
+    };
+    elected = elect(*second, "control-west");
+    if (!elected) wait(waiting(*second, Deadline::after(Duration{500})));
+  }
+  EXPECT_TRUE(elected);
+  EXPECT_TRUE(append(*second));
+}
+
+// The write was made, its answer got lost: made again, it is found to be there, once.
+TEST_F(EtcdStoreTest, WritesOnceThoughItHadToAskTwice) {
+  auto store = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  ASSERT_TRUE(append(*store, "before"));
+  TestEtcd::shared().freeze();
+  std::optional<Result<std::vector<StoredEvent>>> written;
+  std::vector<NewEvent> one{{"run/R-1", "during", JsonObject{}}};
+  asio::co_spawn(context_, store->append(std::move(one)),
+                 [&](std::exception_ptr, Result<std::vector<StoredEvent>> got) { written.emplace(std::move(got)); });
+  // Longer than one try: the first request lies in the frozen etcd's socket, another one follows.
+  context_.restart();
+  context_.run_for(std::chrono::milliseconds(1'600));
+  EXPECT_FALSE(written);
+  TestEtcd::shared().thaw();
+  while (!written && context_.run_one() > 0) {
+  }
+  ASSERT_TRUE(written && *written) << (*written).error().text();
+  ASSERT_TRUE(append(*store, "after"));
+  std::string kinds;
+  for (const StoredEvent& event : *wait(store->read({}))) kinds += event.kind + " ";
+  EXPECT_EQ(kinds, "before during after ");
+  EXPECT_TRUE(wait(store->verify())->whole);
+}
+
+TEST_F(EtcdStoreTest, ChangesNothingInAStoreOfANewerVersion) {
+  auto store = open(), newer = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  ASSERT_TRUE(append(*store));
+  put(prefix_ + "format", pack(prefix_ + "format", JsonObject{{"format", kFormat + 1}}));
+  EXPECT_FALSE(append(*store));
+  remove(prefix_ + "leader");
+  auto refused = wait(newer->campaign({"control-west", "10.0.0.2:7400"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unsupported);
+  EXPECT_TRUE(value_of(prefix_ + "leader").empty());
+  EXPECT_EQ(wait(newer->read({}))->size(), 1u);
+}
+
+TEST_F(EtcdStoreTest, DoesNotReadWhatANewerVersionWroteAndSaysSo) {
+  auto store = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  std::string value = pack(prefix_ + "owner/database", JsonObject{{"term", 3}, {"holder", "east-1"}});
+  put(prefix_ + "owner/database", value);
+  EXPECT_EQ(wait(store->ownership("database"))->term, 3u);
+  value.replace(value.find("\"version\":1"), 11, "\"version\":2");
+  put(prefix_ + "owner/database", value);
+  EXPECT_EQ(wait(store->ownership("database")).error().kind, ErrorKind::unsupported);
+  auto granted = wait(store->grant("database", 3, "west-1", {"database/database", "granted", {}}));
+  EXPECT_EQ(granted.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(value_of(prefix_ + "owner/database"), value);
+}
+
+TEST_F(EtcdStoreTest, NoticesWhateverElseWritesItsKeys) {
+  auto store = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  ASSERT_TRUE(wait(store->grant("database", 0, "east-1", {"database/database", "granted", {}})));
+  put(prefix_ + "owner/database", "east-2");
+  EXPECT_EQ(wait(store->ownership("database")).error().kind, ErrorKind::invalid_input);
+  auto granted = wait(store->grant("database", 1, "west-1", {"database/database", "granted", {}}));
+  EXPECT_EQ(granted.error().kind, ErrorKind::conflict);
+  EXPECT_FALSE(store->leads());
+  EXPECT_EQ(value_of(prefix_ + "owner/database"), "east-2");
+}
+
+TEST_F(EtcdStoreTest, ShowsEveryByteOfAnEventThatWasChanged) {
+  auto store = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  for (int number = 0; number < 5; ++number) ASSERT_TRUE(append(*store));
+  ASSERT_TRUE(wait(store->verify())->whole);
+  std::string key = Keys{prefix_}.journal(3), was = value_of(key);
+  for (size_t at = 0; at < was.size(); at += 7) {
+    std::string changed = was;
+    changed[at] = changed[at] == '1' ? '0' : '1';
+    put(key, changed);
+    auto report = wait(store->verify());
+    if (report) {
+      EXPECT_FALSE(report->whole) << at;
+      EXPECT_EQ(report->broken_at, 3u) << at;
+    }
+  }
+  // With a checksum that fits, as somebody who knows the format would: the chain still shows it.
+  auto events = events_of(key, was);
+  events->front().kind = "y";
+  put(key, events_text(key, *events));
+  EXPECT_EQ(wait(store->verify())->broken_at, 3u);
+  put(key, was);
+  ASSERT_TRUE(wait(store->verify())->whole);
+  remove(Keys{prefix_}.journal(5));
+  EXPECT_EQ(wait(store->verify())->broken_at, 5u);
+  remove(Keys{prefix_}.journal(2));
+  EXPECT_EQ(wait(store->verify())->broken_at, 2u);
+}
+
+TEST_F(EtcdStoreTest, AsksTheNextEndpointWhenOneDoesNotAnswer) {
+  EtcdOptions options = TestEtcd::shared().options(prefix_);
+  // Nothing listens on the first; the second takes connections and says nothing of sense.
+  options.endpoints.insert(options.endpoints.begin(), "http://127.0.0.1:1");
+  EtcdStore store(context_.get_executor(), options);
+  ASSERT_TRUE(elect(store, "control-east"));
+  EXPECT_TRUE(append(store));
+  options.endpoints.pop_back();
+  EtcdStore lost(context_.get_executor(), options);
+  auto nobody = wait(lost.ownership("database"));
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().kind, ErrorKind::unreachable);
+}
+
+}  // namespace
+}  // namespace lifeboat::etcd
