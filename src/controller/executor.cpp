@@ -328,6 +328,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
     opened.mode = request.mode;
     opened.vars = std::move(vars);
     opened.by = request.by;
+    opened.reason = request.reason;
     opened.cause = request.cause;
     opened.incident = request.incident;
     opened.boot = options.boot;

@@ -56,9 +56,10 @@ struct OpenRequest {
   std::string scenario;
   run::RunMode mode = run::RunMode::real;
   std::string profile;
-  Vars vars;          // of this run alone; stronger than all others
-  std::string by;     // a person, or what raised the signal
-  std::string cause;  // decision::cause_of(); empty: opened by hand
+  Vars vars;           // of this run alone; stronger than all others
+  std::string by;      // a person, or what raised the signal
+  std::string reason;  // why, in their words
+  std::string cause;   // decision::cause_of(); empty: opened by hand
   std::string incident;
 };
 
