@@ -128,7 +128,8 @@ TEST(Measure, TimeoutsThatEndAfterTheRecoveryBelongToTheOutage) {
   }
   Recovery recovery = measure_recovery(samples, at(3'000), at(6'405));
   EXPECT_TRUE(recovery.recovered) << "the last to give up asked long before the last that was served";
-  EXPECT_EQ(recovery.rta, Duration{2'100}) << "nobody had given up yet when the first was served again, or it was just then";
+  EXPECT_EQ(recovery.rta, Duration{2'100})
+      << "nobody had given up yet when the first was served again, or it was just then";
   Recovery too_early = measure_recovery(samples, at(3'000), at(4'900));
   EXPECT_FALSE(too_early.recovered);
 }

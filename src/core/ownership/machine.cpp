@@ -475,7 +475,8 @@ class Turn {
   // Whether the reprotection under way is meant to make this member a standby.
   bool is_to_attach(const Member& member) const {
     const std::string& to = state_.transfer->to;
-    return member.config.name != state_.holder && (to.empty() || to == member.config.name || to == member.config.region);
+    return member.config.name != state_.holder &&
+           (to.empty() || to == member.config.name || to == member.config.region);
   }
 
   static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
@@ -563,7 +564,8 @@ const Member* State::find(std::string_view name) const {
 
 State initial_state(Config config, uint64_t term, std::string holder, MonoTime now) {
   State state;
-  for (const MemberConfig& member : config.members) state.members.push_back(Member{.config = member, .away_since = now});
+  for (const MemberConfig& member : config.members)
+    state.members.push_back(Member{.config = member, .away_since = now});
   state.term = term;
   state.holder = std::move(holder);
   state.vacancy = term == 0 ? Vacancy::never_granted : Vacancy::none;
