@@ -50,6 +50,7 @@ class PostgresServer {
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
+  Task<Result<>> checkpoint(Deadline deadline);
   Task<Result<>> promote(Deadline deadline);
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);

@@ -566,8 +566,8 @@ auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Tas
   Busy busy(*this, "steps down", false);
   // What is flushed now need not be flushed while nobody can write.
   for (int round = 0; round < 2; ++round) {
-    auto checkpointing = server_.ask("CHECKPOINT", deadline);
-    CO_TRY(PgRows done, co_await std::move(checkpointing));
+    auto checkpointing = server_.checkpoint(deadline);
+    CO_TRY_VOID(co_await std::move(checkpointing));
   }
   MonoTime begun = now();
   stopping_ = true;
