@@ -94,6 +94,13 @@ class Agent {
 
   // ---- messages out
 
+  template <class Message>
+  static Json message_of(const Message& message) {
+    Json body = encode(message);
+    body.as_object()["type"] = Message::kType;
+    return body;
+  }
+
   void send(Json message) {
     std::string type = text_or(message, "type");
     bool is_release = type == wire::Release::kType;
@@ -285,8 +292,9 @@ class Agent {
         found->second->reconfigure(config);
         continue;
       }
-      DatabaseMember::Hooks hooks{[this](Json message) { send(std::move(message)); }, [this] { report_due_.notify(); },
-                                  [this](const std::string& line) { say(line); }};
+      DatabaseMember::Hooks hooks{[this](const wire::Renew& renew) { send(message_of(renew)); },
+                                  [this](const wire::Release& release) { send(message_of(release)); },
+                                  [this] { report_due_.notify(); }, [this](const std::string& line) { say(line); }};
       auto& member = members_[service] =
           std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
                                            options_.data_dir + "/" + service, options_.run_as, std::move(hooks));

@@ -301,6 +301,13 @@ Task<Result<>> PostgresServer::furnish(Deadline deadline) {
   co_return Result<>{};
 }
 
+Task<Result<>> PostgresServer::checkpoint(Deadline deadline) {
+  auto asking = ask("CHECKPOINT", deadline);
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return std::unexpected(std::move(answer).error());
+  co_return Result<>{};
+}
+
 Task<Result<>> PostgresServer::promote(Deadline deadline) {
   auto asking = ask("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END", deadline);
   auto asked = co_await std::move(asking);

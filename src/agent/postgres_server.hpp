@@ -7,31 +7,10 @@
 
 #include "agent/guard.hpp"
 #include "agent/postgres_files.hpp"
+#include "core/member/server.hpp"
 #include "io/postgres.hpp"
 
 namespace lifeboat {
-
-// What the server says of itself.
-struct ServerLook {
-  bool in_recovery = false;
-  uint64_t system_id = 0;
-  uint64_t timeline = 0;
-  Lsn written;
-  Lsn replayed;
-  bool streaming = false;
-  std::string upstream_host;
-  int upstream_port = 0;
-  bool replay_paused = false;
-  int64_t lag_ms = -1;
-  OrderedMap<Lsn> standbys;
-};
-
-struct ControlData {
-  bool clean = false;  // "shut down" or "shut down in recovery"
-  Lsn checkpoint;
-  uint64_t timeline = 0;
-  uint64_t system_id = 0;
-};
 
 class PostgresServer {
  public:
@@ -71,6 +50,7 @@ class PostgresServer {
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
+  Task<Result<>> checkpoint(Deadline deadline);
   Task<Result<>> promote(Deadline deadline);
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
