@@ -51,7 +51,8 @@ class PostgresServer {
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
   Task<Result<>> checkpoint(Deadline deadline);
-  Task<Result<>> promote(Deadline deadline);
+  // The timeline that begins is numbered `timeline` or higher.
+  Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
   // Asks the server to stop at once without losing anything ("fast"); killed at the deadline.
@@ -82,6 +83,7 @@ class PostgresServer {
   PgParams socket_params(const std::string& database) const;
   std::string tool(const std::string& name) const;
   Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline);
+  Result<> claim_timelines(uint64_t own, uint64_t next) const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };

@@ -69,6 +69,7 @@ void World::writable_began(Host& host, bool promoted) {
   auto granted_to = store.granted.find(host.term);
   if (granted_to == store.granted.end() || granted_to->second != member_name(host.index))
     return violated("S2", fmt::format("m{} takes writes under term {}, which is not its own", host.index, host.term));
+  if (now <= host.thawed) return;  // frozen while it started: its guard has the first word
   for (const auto& other : hosts) {
     bool writes_too = other->index != host.index && other->takes_writes();
     // A server that is frozen writes nothing; when it thaws, its guard has the first word.
@@ -86,9 +87,11 @@ void World::writable_began(Host& host, bool promoted) {
 
 // S9 in sync mode, S7 else: a history that is given up takes no more with it than it may.
 void World::check_what_is_lost(const Host& host) {
-  Nanos now = kernel.now();
-  bool accepted = accepted_loss_ != 0 && now - accepted_loss_ < 60_s;
+  bool accepted = accepted_loss_ != 0 && kernel.now() - accepted_loss_ < 60_s;
   Nanos allowed = std::chrono::nanoseconds(setup.loss_allowed).count();
+  // What a primary wrote that was not heard of any more is bounded by its lease.
+  Nanos unheard = std::chrono::nanoseconds(setup.lease).count();
+  Nanos first = kNever, last = 0;
   for (Write& write : writes_) {
     if (write.gone || wal.holds(host.disk.where, write.at)) continue;
     if (setup.sync > 0)
@@ -96,12 +99,12 @@ void World::check_what_is_lost(const Host& host) {
                                         write.server, static_cast<double>(write.when) / 1e9, host.index));
     write.gone = true;
     ++outcome_.lost;
-    Nanos age = last_known_position_ - write.when;
-    if (!accepted && age > allowed + kKnowledgeSlack)
-      return violated(
-          "S7", fmt::format("m{} lacks a write that is {:.1f} s old; {:.1f} s may be lost without a person", host.index,
-                            static_cast<double>(age) / 1e9, static_cast<double>(allowed) / 1e9));
+    first = std::min(first, write.when);
+    last = std::max(last, write.when);
   }
+  if (last != 0 && !accepted && last - first > allowed + unheard + kKnowledgeSlack)
+    violated("S7", fmt::format("m{} lacks {:.1f} s of writes; {:.1f} s may be lost without a person", host.index,
+                               static_cast<double>(last - first) / 1e9, static_cast<double>(allowed) / 1e9));
 }
 
 void World::acknowledged(Host& host, uint32_t id, const WalPlace& at) {
@@ -141,12 +144,15 @@ void World::histories_mixed(const Host& host, const Host& source, std::string_vi
                               source.index, wal.timeline(host.disk.where)));
 }
 
-void World::transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked) {
+void World::transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked,
+                           Nanos asked_at) {
   if (kernel.tells())
     tell(fmt::format("transfer {} ends: {}", finished.id, finished.error ? finished.error->text() : "done"));
   if (finished.error) return;
   int primary = writable_host();
-  bool wrote_lately = primary >= 0 || kernel.now() - last_writable_ < 1_s;
+  // What a controller can know is as old as a lease.
+  Nanos since = std::min(asked_at, kernel.now() - Nanos{setup.lease.count()} * 1_ms - 1_s);
+  bool wrote_lately = primary >= 0 || last_writable_ >= since;
   bool moved = asked.kind != ownership::TransferKind::reprotect;
   if (moved && !wrote_lately && !hosts_frozen())
     return violated("S15", "a transfer is told to be done, and nobody takes writes");
@@ -163,12 +169,13 @@ bool World::hosts_frozen() const {
 
 void World::note(const ownership::Note& note) {
   if (kernel.tells()) tell(fmt::format("controller: {}: {}", note.kind, note.text));
-  if (note.kind != "automatic-failover") return;
-  // S23: no cascade, whoever counts.
-  automatic_.push_back(kernel.now());
-  if (std::cmp_greater(automatic_.size(), setup.automatic_at_most))
+}
+
+// S23: no cascade, whoever counts.
+void World::made_by_itself() {
+  if (std::cmp_greater(store.automatic.size(), setup.automatic_at_most))
     violated("S23",
-             fmt::format("{} automatic failovers, {} are the limit", automatic_.size(), setup.automatic_at_most));
+             fmt::format("{} automatic failovers, {} are the limit", store.automatic.size(), setup.automatic_at_most));
 }
 
 }  // namespace lifeboat::sim

@@ -28,7 +28,10 @@ Task<> Controller::live() {
   Kernel& kernel = world_.kernel;
   do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 30) * 1_ms);
   while (world_.store.away);
-  state_ = initial_state(world_.ownership_config(), world_.store.term, world_.store.holder, local());
+  Past past;
+  past.ever_written = world_.store.ever_written;
+  for (Nanos at : world_.store.automatic) past.automatic_failovers.push_back(clock().read(at));
+  state_ = initial_state(world_.ownership_config(), world_.store.term, world_.store.holder, local(), std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
   while (true) {
     co_await Sleep(kernel, process(), kernel.now() + kTick);
@@ -72,9 +75,6 @@ void Controller::take(const std::shared_ptr<Link>& link, Message message) {
   auto current = links_.find(link->member);
   if (current == links_.end() || current->second != link) return;
   if (auto* report = std::get_if<ReportMessage>(&message)) {
-    bool of_primary = report->report.member == state_->holder && report->report.term == state_->term &&
-                      report->report.state == ServerState::primary;
-    if (of_primary) world_.position_known(world_.kernel.now());
     feed(Reported{report->boot_ns, std::move(report->report)});
   } else if (const auto* renew = std::get_if<wire::Renew>(&message)) {
     feed(RenewAsked{renew->member, renew->term, renew->sent_ns});
@@ -89,7 +89,7 @@ void Controller::take(const std::shared_ptr<Link>& link, Message message) {
 void Controller::ask(Transfer wanted) {
   if (!state_ || state_->transfer) return;
   wanted.id = next_transfer_++;
-  asked_[wanted.id] = wanted;
+  asked_[wanted.id] = {wanted, world_.kernel.now()};
   world_.kernel.after(process(), kPersonsPatience, [this, id = wanted.id] {
     if (asked_.erase(id) != 0) feed(TransferGivenUp{id});
   });
@@ -116,20 +116,22 @@ void Controller::carry_out(const Command& command) {
     world_.controller_effect(index_, "is about to order the lead");
     world_.right_until(lead->term, clock().truth_of(state_->lease_until));
     call({.what = What::lead, .member = lead->member, .term = lead->term},
-         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least}, kLeadPatience);
+         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->goes_on}, kLeadPatience);
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
     call({.what = What::follow, .member = follow->member, .term = follow->term},
-         wire::Follow{kService, follow->member, follow->upstream, follow->term}, kFollowPatience);
+         wire::Follow{kService, follow->member, follow->upstream, follow->term, follow->keep_data}, kFollowPatience);
   } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
     call({.what = What::step_down, .member = down->member, .term = down->term},
          wire::StepDown{kService, down->member, down->term}, kStepDownPatience);
   } else if (const auto* finish = std::get_if<FinishTransfer>(&command)) {
     auto asked = asked_.find(finish->id);
     if (asked == asked_.end()) return;
-    Transfer wanted = asked->second;
+    auto [wanted, since] = asked->second;
     asked_.erase(asked);
-    world_.transfer_ended(*finish, wanted);
+    world_.transfer_ended(*finish, wanted, since);
   } else if (const auto* note = std::get_if<Note>(&command)) {
+    world_.store.ever_written =
+        world_.store.ever_written || note->kind == "promoted" || note->kind == "holder-writable";
     world_.note(*note);
   }
 }
@@ -145,6 +147,10 @@ Task<> Controller::make_grant(MakeGrant grant) {
   }
   ++store.term;
   store.holder = grant.holder;
+  if (grant.automatic) {
+    store.automatic.push_back(kernel.now());
+    world_.made_by_itself();
+  }
   world_.granted(store.term, store.holder);
   uint64_t term = store.term;
   world_.controller_effect(index_, "has recorded a grant");

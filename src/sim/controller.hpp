@@ -36,7 +36,7 @@ class Controller {
     Kernel::Timer deadline;
   };
   std::map<uint64_t, Call> calls_;
-  std::map<uint64_t, ownership::Transfer> asked_;
+  std::map<uint64_t, std::pair<ownership::Transfer, Nanos>> asked_;  // and when
   uint64_t next_call_ = 1;
   uint64_t next_transfer_ = 1;
 

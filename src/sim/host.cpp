@@ -42,14 +42,15 @@ void Host::start_server() {
   bool long_recovery = world_.random.chance(0.05);
   Nanos takes = long_recovery ? world_.random.between(1'000, 8'000) * 1_ms : world_.random.between(40, 300) * 1_ms;
   world_.kernel.after(server_process, takes + disk.slow, [this] {
-    if (!disk.standby) return become_primary(false);
+    if (!disk.standby) return become_primary(0);
     phase = Phase::recovery;
     last_message = 0;
     world_.kernel.after(server_process, 1_ms, [this] { receiver_tick(); });
   });
 }
 
-void Host::become_primary(bool promoted) {
+void Host::become_primary(uint64_t timeline) {
+  bool promoted = timeline != 0;
   phase = Phase::primary;
   connected = false;
   flushed_by.clear();
@@ -57,20 +58,22 @@ void Host::become_primary(bool promoted) {
   if (promoted) {
     disk.standby = false;
     disk.known_timeline = std::max(disk.known_timeline, world_.wal.timeline(disk.where)) + 1;
+    disk.known_timeline = std::max(disk.known_timeline, static_cast<uint32_t>(timeline));
     disk.where.branch = world_.wal.grow(disk.where, disk.known_timeline);
   }
   bool parted = false;
+  disk.checkpoint = disk.where.lsn;
   disk.where = world_.wal.append(disk.where, kRecord, parted);
   world_.writable_began(*this, promoted);
   push_to_standbys();
 }
 
-void Host::promote_now() {
+void Host::promote_now(uint64_t timeline) {
   if (phase != Phase::recovery) return;
   bool slow = world_.random.chance(0.03);
   Nanos takes = slow ? world_.random.between(500, 6'000) * 1_ms : world_.random.between(30, 150) * 1_ms;
-  world_.kernel.after(server_process, takes + disk.slow, [this] {
-    if (phase == Phase::recovery) become_primary(true);
+  world_.kernel.after(server_process, takes + disk.slow, [this, timeline] {
+    if (phase == Phase::recovery) become_primary(timeline);
   });
 }
 
@@ -161,7 +164,8 @@ void Host::guard_ends(ServerEnd how) {
 }
 
 void Host::report_end(ServerEnd how, Nanos after) {
-  world_.kernel.after(agent_process, after, [this, how] {
+  world_.kernel.after(agent_process, after, [this, how, life = guard.life] {
+    if (guard.life != life) return;
     if (auto tell = std::exchange(on_end, nullptr)) tell(how, 0);
   });
 }
@@ -331,7 +335,9 @@ void Server::reload() {
 Task<Result<>> Server::answer_or_silence(Deadline deadline) {
   if (!attached_ || !host_.up()) co_return fail(ErrorKind::unreachable, "the server is not there");
   if (host_.stuck()) {
-    co_await until(truth(deadline));
+    Nanos end = truth(deadline);
+    for (Nanos step = 400_ms; host_.stuck() && world_.kernel.now() < end;)
+      co_await until(std::min(end, world_.kernel.now() + step));
     if (host_.stuck()) co_return fail(ErrorKind::unknown_outcome, "no answer");
   }
   if (!attached_ || !host_.up()) co_return fail(ErrorKind::unreachable, "the server is not there");
@@ -374,6 +380,8 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
     seen.upstream_host = world_.member_name(host_.upstream);
     seen.upstream_port = 5432;
   }
+  // As long as messages come, they say how far the other side is.
+  if (seen.streaming) seen.current_ms = (world_.kernel.now() - host_.last_message) / 1_ms;
   seen.replay_paused = host_.replay_paused;
   seen.lag_ms = 0;
   if (!seen.in_recovery) {
@@ -384,12 +392,12 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   co_return seen;
 }
 
-Task<Result<>> Server::promote(Deadline deadline) {
+Task<Result<>> Server::promote(uint64_t timeline, Deadline deadline) {
   world_.agent_effect(host_.index, "promotes");
   auto asking = answer_or_silence(deadline);
   CO_TRY_VOID(co_await std::move(asking));
   // Nothing ends recovery while its replay is paused.
-  if (host_.phase == Phase::recovery && !host_.replay_paused) host_.promote_now();
+  if (host_.phase == Phase::recovery && !host_.replay_paused) host_.promote_now(timeline);
   while (true) {
     auto looking = answer_or_silence(deadline);
     auto there = co_await std::move(looking);
@@ -505,8 +513,12 @@ Task<Result<>> Server::rewind(const std::string& source, Deadline) {
   WalTree& wal = world_.wal;
   bool same_number = wal.timeline(host_.disk.where) == wal.timeline(from.disk.where);
   bool same_history = wal.holds(from.disk.where, host_.disk.where);
-  if (same_number && !same_history && host_.disk.where.branch != from.disk.where.branch)
-    world_.histories_mixed(host_, from, "is rewound to");
+  // pg_rewind goes by the numbers and does nothing; the agent takes that for a no.
+  if (same_number && host_.disk.where.branch != from.disk.where.branch) {
+    if (LIFEBOAT_BUG("same-number-same-history")) world_.histories_mixed(host_, from, "is rewound to");
+    host_.disk.spoiled = false;
+    co_return fail(ErrorKind::refused, "both are on a timeline of the same number");
+  }
   if (!same_number || !same_history) {
     world_.replaces(host_, from.disk.where, "rewound");
     host_.disk.where = wal.common(host_.disk.where, from.disk.where);

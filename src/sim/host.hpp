@@ -66,9 +66,9 @@ class Host {
   void server_died();
   void crash();          // the power goes
   void end_processes();  // SIGKILL to all of it
-  void promote_now();
+  void promote_now(uint64_t timeline);
   void begin_write(uint32_t id);
-  void become_primary(bool promoted);
+  void become_primary(uint64_t timeline);  // 0: it goes on in its own
 
   // ---- its guard
   struct Guarding {
@@ -134,7 +134,7 @@ class Server {
   Task<Result<>> ping(Deadline deadline);
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<>> checkpoint(Deadline deadline);
-  Task<Result<>> promote(Deadline deadline);
+  Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
   Task<Result<>> stop(Deadline deadline);
   bool kill_now();

@@ -55,6 +55,7 @@ Outcome World::run() {
   if (!setup.fresh) {
     store.term = 1;
     store.holder = member_name(0);
+    store.ever_written = true;
     store.granted[1] = store.holder;
     led_by_[1] = 0;
     for (auto& host : hosts) {
@@ -121,6 +122,8 @@ void World::kill_agent(int member) {
   auto at = static_cast<size_t>(member);
   if (agents[at] == nullptr) return;
   kernel.kill(hosts[at]->agent_process);
+  // Agent and guard are two so that one of them is always there.
+  if (!hosts[at]->stuck()) kernel.resume(hosts[at]->guard_process);
   std::vector<std::shared_ptr<Link>> links = std::move(links_of_[at]);
   links_of_[at].clear();
   agents[at].reset();

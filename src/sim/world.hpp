@@ -58,8 +58,10 @@ class StoreModel {
  public:
   uint64_t term = 0;
   std::string holder;
+  bool ever_written = false;
   bool away = false;
   bool unsure = false;
+  std::vector<Nanos> automatic;             // grants that nobody asked for
   std::map<uint64_t, std::string> granted;  // every grant ever, for the checker
 };
 
@@ -112,15 +114,15 @@ class World {
 
   // ---- what the checker is told
   void writable_changed();
-  void position_known(Nanos when) { last_known_position_ = when; }
   void writable_began(Host& host, bool promoted);
   void acknowledged(Host& host, uint32_t id, const WalPlace& at);
   void right_until(uint64_t term, Nanos truth);
   void granted(uint64_t term, const std::string& holder);
   void replaces(Host& host, const WalPlace& source, std::string_view how);
   void histories_mixed(const Host& host, const Host& source, std::string_view how);
-  void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked);
+  void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked, Nanos asked_at);
   void note(const ownership::Note& note);
+  void made_by_itself();
   void violated(std::string rule, std::string text);
 
   bool stormy() const { return kernel.now() < storm_end_; }
@@ -139,10 +141,8 @@ class World {
   std::vector<bool> may_replace_;
   std::vector<int> dies_at_effect_;
   std::vector<int> controller_dies_at_effect_;
-  std::vector<Nanos> automatic_;
   Nanos last_writable_ = 0;
   int last_writer_ = -1;
-  Nanos last_known_position_ = 0;  // when a controller last heard the primary's position
   bool calm_ = false;
   Nanos calm_since_ = 0;
   Nanos last_ask_ = 0;

@@ -86,6 +86,8 @@ class MemberLogic {
   bool ended_ = false;       // this member is shut down
   bool lead_waits_ = false;  // an order to lead came while a standby waits for its upstream
   std::optional<ServerLook> seen_;
+  std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
+  MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
   std::optional<MonoTime> silent_since_;
 
   struct Busy;
@@ -109,6 +111,8 @@ class MemberLogic {
   void judge();
   Task<> look_once();
   Task<> restart_standby();
+  bool standby_can_start() const;
+  Task<> read_position();
   Task<> furnish_primary();
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
@@ -116,7 +120,7 @@ class MemberLogic {
   Task<Result<>> start_and_stream(const std::string& upstream, Duration patience);
   Task<Result<std::string>> replace_history(const std::string& upstream, Deadline deadline, Progress progress);
   Task<> lead_wanted();
-  Task<Result<std::string>> attach(const std::string& upstream, Deadline deadline, Progress progress);
+  Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);
 };
 
 }  // namespace lifeboat

@@ -73,6 +73,7 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   rim_.spawn("watch " + service_, watch_loop());
   // A standby takes no writes, so it may run without anybody's leave; anything else stays stopped.
   bool standby = server_.has_data() && server_.marked_standby() && !upstream_.empty();
+  if (server_.has_data() && !standby && !parked_) rim_.spawn("position " + service_, read_position());
   if (!standby || parked_) co_return Result<>{};
   CO_TRY_VOID(server_.write_settings(upstream_, true));
   role_ = Role::standby;
@@ -101,6 +102,8 @@ Result<> MemberLogic<Rim>::remember(uint64_t leads) {
 template <class Rim>
 Result<> MemberLogic<Rim>::start_server(MonoTime fence) {
   seen_.reset();
+  at_rest_.reset();
+  current_at_ = {};
   silent_since_.reset();
   hung_ = false;
   parked_ = false;
@@ -118,6 +121,7 @@ void MemberLogic<Rim>::server_ended(ServerEnd how) {
     server_.forget_process();
     hooks_.changed();
   });
+  if (seen_ && !seen_->in_recovery) at_rest_ = ControlData{false, seen_->written, seen_->timeline, seen_->system_id};
   seen_.reset();
   silent_since_.reset();
   hung_ = false;
@@ -130,13 +134,28 @@ void MemberLogic<Rim>::server_ended(ServerEnd how) {
   if (lease_.term != 0 && !wanted) release(reason_, how != ServerEnd::fenced);
   bool standby = role_ == Role::standby;
   role_ = Role::none;
-  if (standby && !wanted && !ended_ && doing_.empty()) rim_.spawn("restart " + service_, restart_standby());
+  if (standby && !wanted && !ended_) rim_.spawn("restart " + service_, restart_standby());
+}
+
+// What a stopped server's own files say. After a crash it has a little more than that.
+template <class Rim>
+auto MemberLogic<Rim>::read_position() -> Task<> {
+  auto reading = server_.control_data(after(Duration{5'000}));
+  auto control = co_await std::move(reading);
+  if (!control || server_.running()) co_return;
+  at_rest_ = *control;
+  hooks_.changed();
+}
+
+template <class Rim>
+bool MemberLogic<Rim>::standby_can_start() const {
+  return !ended_ && server_.has_data() && server_.marked_standby() && !server_.spoiled();
 }
 
 template <class Rim>
 auto MemberLogic<Rim>::restart_standby() -> Task<> {
   co_await sleep_for(member_times::kRestartPause);
-  if (server_.running() || !doing_.empty() || ended_ || !server_.marked_standby()) co_return;
+  if (server_.running() || !doing_.empty() || !standby_can_start()) co_return;
   auto started = start_server(MonoTime::max());
   role_ = started ? Role::standby : Role::none;
   if (!started) log("the standby could not be started again: " + started.error().text());
@@ -230,6 +249,10 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   auto alive = co_await std::move(pinging);
   bool silent =
       (!seen && member_times::is_silence(seen.error())) || (!alive && member_times::is_silence(alive.error()));
+  // One that answered before and is not there any more, with nobody to say so: its guard is stopped or stuck.
+  bool gone = seen_ && !seen && !alive && seen.error().kind == ErrorKind::unreachable &&
+              alive.error().kind == ErrorKind::unreachable;
+  silent = silent || gone;
   if (!silent) {
     silent_since_.reset();
     hung_ = false;
@@ -240,6 +263,8 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   bool news = !seen_ || seen_->in_recovery != seen->in_recovery || seen_->streaming != seen->streaming ||
               seen_->timeline != seen->timeline;
   seen_ = std::move(*seen);
+  if (seen_->in_recovery && seen_->current_ms >= 0)
+    current_at_ = std::max(current_at_, begun - Duration{seen_->current_ms});
   if (news) hooks_.changed();
 }
 
@@ -265,6 +290,7 @@ MemberReport MemberLogic<Rim>::report() const {
     }
   }
   if (out.upstream.empty() && role_ == Role::standby) out.upstream = upstream_;
+  if (current_at_ != MonoTime{}) out.current_ms = to_duration(now() - current_at_).count();
   if (parked_) {
     out.state = ServerState::parked;
   } else if (hides_state_) {
@@ -272,6 +298,12 @@ MemberReport MemberLogic<Rim>::report() const {
     out.reason = doing_;
   } else if (!server_.running()) {
     out.state = server_.has_data() ? ServerState::stopped : ServerState::absent;
+    out.primary_data = server_.has_data() && !server_.marked_standby();
+    if (out.primary_data && at_rest_) {
+      out.timeline = at_rest_->timeline;
+      out.written = at_rest_->checkpoint;
+      out.system_id = at_rest_->system_id;
+    }
   } else if (hung_) {
     out.state = ServerState::hung;
   } else if (!seen_) {
@@ -291,6 +323,9 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   for (Deadline patience = after(member_times::kGiveWay); !doing_.empty() && !hides_state_ && !passed(patience);)
     co_await sleep_for(Duration{3});
   lead_waits_ = false;
+  // An order that came before under this term decides what becomes of it; a "no" would be taken for the end of the term.
+  if (order.term == lease_.term && lease_.term != 0)
+    co_return fail(ErrorKind::unknown_outcome, fmt::format("term {} is being led or was taken already", order.term));
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   MonoTime begun = now();
   Lease next = lease_;
@@ -331,6 +366,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
         done = fail(ErrorKind::unknown_outcome, "something of the server could not be killed: " + done.error().what);
     }
     reason_ = done.error().what;
+    if (standby_can_start()) rim_.spawn("restart " + service_, restart_standby());
     co_return std::unexpected(std::move(done).error());
   }
   role_ = Role::primary;
@@ -357,7 +393,7 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
       CO_TRY_VOID(co_await std::move(waiting));
     }
     server_.set_fence(lease_.fence_at());
-    auto promoting = server_.promote(at_most(deadline, Duration{20'000}));
+    auto promoting = server_.promote(order.term, at_most(deadline, Duration{20'000}));
     co_return co_await std::move(promoting);
   }
   bool made = false;
@@ -367,14 +403,16 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
     CO_TRY_VOID(co_await std::move(creating));
     made = true;
   }
-  bool standby = server_.marked_standby();
-  if (!standby) CO_TRY_VOID(server_.write_settings({}, false));
+  // A primary that others were granted the right after begins a history of its own, so that of two histories it can always be
+  // told which is the later.
+  bool standby = server_.marked_standby() || (!made && !order.goes_on);
+  if (!server_.marked_standby()) CO_TRY_VOID(server_.write_settings({}, standby));
   role_ = standby ? Role::standby : Role::primary;
   CO_TRY_VOID(start_server(lease_.fence_at()));
   auto waiting = server_.wait_until_answers(deadline);
   CO_TRY_VOID(co_await std::move(waiting));
   if (standby) {
-    auto promoting = server_.promote(at_most(deadline, Duration{20'000}));
+    auto promoting = server_.promote(order.term, at_most(deadline, Duration{20'000}));
     CO_TRY_VOID(co_await std::move(promoting));
   }
   if (!made) co_return Result<>{};
@@ -429,11 +467,13 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
   upstream_ = order.upstream;
   CO_TRY_VOID(remember(0));
   parked_ = false;
-  auto attaching = attach(order.upstream, deadline, std::move(progress));
+  auto attaching = attach(order, deadline, std::move(progress));
   auto how = co_await std::move(attaching);
   if (!how) {
     reason_ = how.error().text();
-    parked_ = !server_.running();
+    // A standby that could not be attached goes on as what it was: a candidate with its data.
+    parked_ = !server_.running() && !standby_can_start();
+    if (!parked_) rim_.spawn("restart " + service_, restart_standby());
     co_return std::unexpected(std::move(how).error());
   }
   role_ = Role::standby;
@@ -446,8 +486,9 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
 }
 
 template <class Rim>
-auto MemberLogic<Rim>::attach(const std::string& upstream, Deadline deadline, Progress progress)
+auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Progress progress)
     -> Task<Result<std::string>> {
+  const std::string& upstream = order.upstream;
   bool was_running = server_.running();
   // After a clean stop the standbys have everything, so there is nothing to rewind.
   bool may_start = server_.has_data() && !server_.spoiled() && (server_.marked_standby() || reason_ == "stepped down");
@@ -464,6 +505,10 @@ auto MemberLogic<Rim>::attach(const std::string& upstream, Deadline deadline, Pr
     if (streams) co_return std::string(was_running ? "reconfigured" : "started");
     if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
   }
+  if (order.keep_data && server_.has_data())
+    co_return fail(ErrorKind::refused,
+                   fmt::format("it does not stream from {}, and its data may hold what nobody else has", upstream),
+                   "a reprotect gives them up");
   auto replacing = replace_history(upstream, deadline, std::move(progress));
   co_return co_await std::move(replacing);
 }
@@ -579,6 +624,7 @@ auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Tas
   if (!stopped) co_return std::unexpected(std::move(stopped).error());
   auto reading = server_.control_data(after(Duration{5'000}));
   CO_TRY(ControlData control, co_await std::move(reading));
+  at_rest_ = control;
   if (!control.clean) co_return fail(ErrorKind::refused, "the server did not stop cleanly");
   co_return Json(JsonObject{{"lsn", ScalarText<Lsn>::format(control.checkpoint)},
                             {"timeline", control.timeline},

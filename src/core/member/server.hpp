@@ -24,6 +24,7 @@ struct ServerLook {
   int upstream_port = 0;
   bool replay_paused = false;
   int64_t lag_ms = -1;
+  int64_t current_ms = -1;  // since its upstream last said how far it is, when all of that is here; -1: it is not
   OrderedMap<Lsn> standbys;
 };
 

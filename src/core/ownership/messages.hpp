@@ -106,6 +106,8 @@ constexpr auto field_docs(const ServerConfig*) {
 // postgres.lead: become (or go on as) the writable primary under `term`. The lease counts from `as_of_ns`, the agent's
 // clock in its newest report that the controller had seen. Replies {timeline, lsn, seconds} when a write is possible.
 // After an error reply the agent holds no term and its server takes no writes.
+// Unless it goes on, the timeline that it begins is numbered by the term (or higher): no two histories share a number, and of
+// two the higher is the later.
 struct Lead {
   static constexpr std::string_view kMethod = "postgres.lead";
   std::string service;
@@ -113,14 +115,16 @@ struct Lead {
   uint64_t term = 0;
   int64_t as_of_ns = 0;
   Lsn at_least;  // for a switchover: a standby must have received this before it is promoted; 0/0: does not matter
+  bool goes_on = false;  // nobody else was granted anything since it held the right: its own timeline goes on
 };
-BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least))
+BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least, goes_on))
 constexpr auto field_docs(const Lead*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"term", Need::required, "term granted"},
                                   {"as_of_ns", Need::required, "start of the lease on the agent's clock"},
-                                  {"at_least", Need::optional, "position to have received before promoting"}});
+                                  {"at_least", Need::optional, "position to have received before promoting"},
+                                  {"goes_on", Need::optional, "its own timeline goes on"}});
 }
 
 // postgres.follow: be a standby of `upstream` (a member). Rewinds, or takes a fresh copy, when the histories have parted.
@@ -130,14 +134,16 @@ struct Follow {
   std::string service;
   std::string member;
   std::string upstream;
-  uint64_t term = 0;  // term of the upstream; the agent refuses an older one than it has seen
+  uint64_t term = 0;       // term of the upstream; the agent refuses an older one than it has seen
+  bool keep_data = false;  // what it has may be the only copy of something: nothing of it is given up
 };
-BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term))
+BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term, keep_data))
 constexpr auto field_docs(const Follow*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"upstream", Need::required, "member to follow"},
-                                  {"term", Need::required, "term of the upstream"}});
+                                  {"term", Need::required, "term of the upstream"},
+                                  {"keep_data", Need::optional, "neither rewind nor replace"}});
 }
 
 // postgres.step-down: for a planned switchover. A checkpoint first, then a clean (fast) stop, so that connected standbys get
