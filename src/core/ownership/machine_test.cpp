@@ -38,9 +38,12 @@ struct World {
         feed(GrantMade{grant->expected_term + 1, grant->holder});
     }
   }
+  // Time passes in ticks, as for a controller that runs; one that hears nothing for long knows that it stood still.
   void pass(int64_t ms) {
-    now += milliseconds(ms);
-    feed(Tick{});
+    for (; ms > 0; ms -= 100) {
+      now += milliseconds(std::min<int64_t>(ms, 100));
+      feed(Tick{});
+    }
   }
   void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
               std::string upstream = {}) {
@@ -52,6 +55,8 @@ struct World {
     report.term = term;
     report.upstream = upstream;
     report.streaming = !upstream.empty();
+    report.current_ms = report.streaming ? 0 : -1;
+    report.primary_data = server == ServerState::stopped;
     feed(Reported{now.time_since_epoch().count(), report});
   }
   template <class T>
