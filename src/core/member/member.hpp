@@ -114,7 +114,8 @@ class MemberLogic {
   bool standby_can_start() const;
   Task<> read_position();
   Task<> furnish_primary();
-  Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline);
+  // `untouched` becomes false once the server was asked to take writes.
+  Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline, bool& untouched);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const std::string& upstream, Deadline deadline);
   Task<Result<>> start_and_stream(const std::string& upstream, Duration patience);

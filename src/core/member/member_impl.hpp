@@ -347,15 +347,15 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   }
   lease_ = next;
   log(fmt::format("takes over under term {}", order.term));
-  auto becoming = become_writable(order, deadline);
+  bool untouched = true;
+  auto becoming = become_writable(order, deadline, untouched);
   auto done = co_await std::move(becoming);
   bool held = lease_.term == order.term && lease_.held(now());
   if (done && !held) done = fail(ErrorKind::refused, "the lease ended before it took writes");
   if (!done) {
-    // Whatever state it is in, it must not be able to write. A standby that was not promoted goes on as one.
-    bool still_standby =
-        seen_ && seen_->in_recovery && role_ == Role::standby && done.error().kind == ErrorKind::refused;
-    if (still_standby) {
+    // Whatever state it is in, it must not be able to write. A standby that nobody asked to promote itself goes on as one;
+    // what was seen of it before says nothing of one that was asked.
+    if (untouched && role_ == Role::standby && seen_ && seen_->in_recovery) {
       drop(lease_);
       server_.set_fence(MonoTime::max());
     } else {
@@ -382,7 +382,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
 }
 
 template <class Rim>
-auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadline) -> Task<Result<>> {
+auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadline, bool& untouched) -> Task<Result<>> {
   if (server_.running()) {
     if (role_ == Role::primary && seen_ && !seen_->in_recovery) {
       server_.set_fence(lease_.fence_at());
@@ -392,10 +392,12 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
       auto waiting = wait_received(order.at_least, at_most(deadline, Duration{5'000}));
       CO_TRY_VOID(co_await std::move(waiting));
     }
+    untouched = false;
     server_.set_fence(lease_.fence_at());
     auto promoting = server_.promote(order.term, at_most(deadline, Duration{20'000}));
     co_return co_await std::move(promoting);
   }
+  untouched = false;
   bool made = false;
   if (!server_.has_data()) {
     if (!server_.config().first_primary) co_return fail(ErrorKind::refused, "it has no data to take writes on");
