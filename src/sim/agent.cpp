@@ -11,7 +11,7 @@ namespace lifeboat::sim {
 namespace {
 
 constexpr Nanos kReportEvery = 100_ms;
-constexpr Nanos kSilence = 3_s;
+constexpr Nanos kHereWithin = 1'600_ms;
 
 }  // namespace
 
@@ -102,11 +102,11 @@ Task<> Agent::keep_link() {
       report_soon();
       while (link_ != nullptr) {
         co_await Sleep(kernel, host_.agent_process, kernel.now() + 50_ms);
-        if (link_ != nullptr && kernel.now() - heard_ > kSilence + 1_s) drop_link();
+        if (link_ != nullptr && kernel.now() - heard_ > kHereWithin) drop_link();
       }
     }
     bool lasted = kernel.now() - begun > 5_s;
-    pause_ = lasted ? 50_ms : std::min(pause_ * 2, 500_ms);
+    pause_ = lasted ? 50_ms : std::min(pause_ * 2, world_.setup.controllers > 1 ? 200_ms : 500_ms);
     co_await Sleep(kernel, host_.agent_process, kernel.now() + pause_);
   }
 }
@@ -133,7 +133,20 @@ void Agent::report_soon() {
 void Agent::report() {
   report_due_ = false;
   if (link_ == nullptr) return;
-  world_.send(link_, true, ReportMessage{rim_.now().time_since_epoch().count(), logic_.report()});
+  world_.send(link_, true, ReportMessage{rim_.now().time_since_epoch().count(), what_it_says()});
+}
+
+MemberReport Agent::what_it_says() const {
+  MemberReport report = logic_.report();
+  switch (host_.lie) {
+    case 0: report.state = ServerState::stopped; break;
+    case 1: report.streaming = false; break;
+    case 2: report.written = Lsn{report.written.value + 1'000'000}; break;
+    case 3: report.state = ServerState::primary; break;
+    case 4: report.upstream.clear(); break;
+    default: break;
+  }
+  return report;
 }
 
 Task<> Agent::report_regularly() {

@@ -64,6 +64,7 @@ class Agent {
   Task<> keep_link();
   Task<> report_regularly();
   void report();
+  MemberReport what_it_says() const;
   void report_soon();
   void drop_link();
   Task<> carry_out(RequestMessage request);

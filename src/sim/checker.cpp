@@ -159,7 +159,12 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
   if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
   for (const Write& write : writes_) {
     if (write.gone || wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, write.at)) continue;
-    return violated("S10", fmt::format("a switchover lost a write that m{} had acknowledged", write.server));
+    const WalPlace& place = hosts[static_cast<size_t>(primary)]->disk.where;
+    return violated(
+        "S10", fmt::format("a switchover lost a write that m{} had acknowledged at {:.3f} s ({:X} of timeline {}; "
+                           "m{} has {:X} of timeline {})",
+                           write.server, static_cast<double>(write.when) / 1e9, write.at.lsn, wal.timeline(write.at),
+                           primary, place.lsn, wal.timeline(place)));
   }
 }
 

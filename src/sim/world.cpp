@@ -86,6 +86,14 @@ Outcome play(const Setup& setup, bool tell) {
 
 int World::member_index(std::string_view name) const { return name.size() < 2 || name[0] != 'm' ? -1 : name[1] - '0'; }
 
+bool World::reaches_store(int controller) const {
+  if (store.away) return false;
+  int reached = 0;
+  for (int other = 0; other < setup.controllers; ++other)
+    reached += network.open_both(place_of_controller(controller), place_of_controller(other));
+  return reached * 2 > setup.controllers;
+}
+
 wire::ServerConfig World::config_of(int member) const {
   wire::ServerConfig config;
   config.member = member_name(member);
@@ -300,11 +308,16 @@ void World::client_writes() {
   }
 }
 
+// Of the newest term: one that has just thawed is not yet ended by its guard. After the faults only the core counts.
 int World::writable_host() const {
+  int found = -1;
+  uint64_t term = 0;
   for (const auto& host : hosts) {
-    if (host->can_acknowledge()) return host->index;
+    if (!host->can_acknowledge() || host->term < term || (calm_ && !setup.in_core(host->index))) continue;
+    found = host->index;
+    term = host->term;
   }
-  return -1;
+  return found;
 }
 
 // ---- after the faults
@@ -326,6 +339,7 @@ void World::calm_down() {
   std::ranges::fill(dies_at_effect_, 0);
   std::ranges::fill(controller_dies_at_effect_, 0);
   for (auto& host : hosts) {
+    if (!setup.in_core(host->index)) continue;
     host->disk.full = false;
     host->disk.slow = 0;
     host->deaf = false;
@@ -334,11 +348,39 @@ void World::calm_down() {
     start_agent(host->index);
   }
   for (int controller = 0; controller < setup.controllers; ++controller) {
+    if (!setup.in_core(place_of_controller(controller))) continue;
     kernel.resume(controller_processes[static_cast<size_t>(controller)]);
     start_controller(controller);
   }
+  for (Place place = 0; place < setup.places(); ++place) {
+    if (!setup.in_core(place)) befall(place, random.below(5));
+  }
   calm_since_ = last_ask_ = kernel.now();
   kernel.after(0, 1_s, [this] { watch_recovery(); });
+}
+
+// What is outside the core stays as it is, and is dead, frozen, or cut off this way, that way or both from now on.
+void World::befall(Place place, uint64_t fate) {
+  if (kernel.tells()) tell(fmt::format("place {} is left to fate {}", place, fate));
+  bool is_member = place < setup.members;
+  auto controller = static_cast<size_t>(place - setup.members);
+  if (fate == 0 && is_member) {
+    kill_agent(place);
+    hosts[static_cast<size_t>(place)]->crash();
+  } else if (fate == 0) {
+    kill_controller(static_cast<int>(controller));
+  } else if (fate == 1 && is_member) {
+    Host& host = *hosts[static_cast<size_t>(place)];
+    for (ProcessId process : {host.agent_process, host.guard_process, host.server_process})
+      kernel.pause(process, kNever);
+  } else if (fate == 1) {
+    kernel.pause(controller_processes[controller], kNever);
+  }
+  for (Place other = 0; other < setup.places(); ++other) {
+    if (other == place) continue;
+    if (fate == 2 || fate == 4) network.cut(place, other);
+    if (fate == 3 || fate == 4) network.cut(other, place);
+  }
 }
 
 bool World::all_is_well() const {
@@ -347,7 +389,7 @@ bool World::all_is_well() const {
   const Host& leader = *hosts[static_cast<size_t>(primary)];
   if (store.holder != member_name(primary) || leader.term != store.term) return false;
   return std::ranges::all_of(hosts, [&](const auto& host) {
-    return host->index == primary ||
+    return host->index == primary || !setup.in_core(host->index) ||
            (host->phase == Phase::recovery && host->connected && host->upstream == primary && host->answers());
   });
 }

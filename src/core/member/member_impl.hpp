@@ -275,6 +275,7 @@ MemberReport MemberLogic<Rim>::report() const {
   out.term = lease_.term;
   out.floor = lease_.floor;
   out.reason = reason_;
+  out.busy = !doing_.empty();
   if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - now()).count());
   if (seen_) {
     out.system_id = seen_->system_id;

@@ -15,6 +15,8 @@ constexpr Duration kFollowBackoffMost{10'000};
 constexpr Duration kStreamPatience{2'000};
 constexpr Duration kRestartPause{5'000};
 constexpr Duration kSecondChance{500};
+// An order that its agent does not speak of after so long never came, or its answer was lost.
+constexpr Duration kOrderPatience{3'000};
 // After a network heals or a controller starts, agents dial in within seconds of each other.
 constexpr Duration kAwayPatience{10'000};
 // No input for so long means that this controller did not run; then reports that wait for it are heard first.
@@ -62,6 +64,8 @@ class Turn {
     member->last_report = now_;
     member->agent_clock_ns = input.agent_clock_ns;
     member->report = input.report;
+    if (member->command_running && !input.report.busy && now_ > member->command_since + kOrderPatience)
+      member->command_running = false;
     bool is_holder = member->config.name == state_.holder;
     if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
       remember_position(input.report);
@@ -106,7 +110,7 @@ class Turn {
     Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
     if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
-    holder->command_running = true;
+    begin_order(*holder);
     commands.push_back(SendLead{input.holder, input.term, holder->agent_clock_ns, at_least, goes_on});
   }
 
@@ -255,7 +259,7 @@ class Turn {
     transfer.stage = Transfer::Stage::stepping_down;
     transfer.writes_stopped = now_;
     Member* holder = state_.find(state_.holder);
-    holder->command_running = true;
+    begin_order(*holder);
     note("switchover-begun", fmt::format("{} stops writing so that {} can take over", state_.holder, choice.member));
     commands.push_back(SendStepDown{state_.holder, state_.term});
   }
@@ -505,6 +509,11 @@ class Turn {
            (to.empty() || to == member.config.name || to == member.config.region);
   }
 
+  void begin_order(Member& member) const {
+    member.command_running = true;
+    member.command_since = now_;
+  }
+
   static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
 
   bool is_attached(const Member& member) const {
@@ -557,7 +566,7 @@ class Turn {
     if (state_.transfer && state_.transfer->kind != TransferKind::reprotect) return;
     for (Member& member : state_.members) {
       if (!wants_follow(member)) continue;
-      member.command_running = true;
+      begin_order(member);
       commands.push_back(SendFollow{member.config.name, state_.holder, state_.term, keeps_data(member)});
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;

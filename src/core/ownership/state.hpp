@@ -56,6 +56,7 @@ struct Member {
   int64_t agent_clock_ns = 0;  // of the newest report
   MemberReport report;
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
+  MonoTime command_since{};
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
