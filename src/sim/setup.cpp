@@ -140,6 +140,7 @@ void brew_storm(Setup& setup, Random& random) {
 void choose_core(Setup& setup, Random& random) {
   setup.automatic = AutomaticFailover::any;
   setup.automatic_at_most = 1'000;
+  setup.fresh = false;
   setup.loss_allowed = Duration{900'000};
   std::vector<int> members, controllers;
   for (int place = 0; place < setup.places(); ++place) (place < setup.members ? members : controllers).push_back(place);

@@ -61,6 +61,7 @@ Outcome World::run() {
     for (auto& host : hosts) {
       host->disk.present = true;
       host->disk.where = {0, WalTree::kBegin};
+      host->disk.checkpoint = WalTree::kBegin;
       host->disk.standby = host->index != 0;
       host->disk.upstream = host->index == 0 ? -1 : 0;
       host->disk.record = MemberRecord{1, 0, host->index == 0 ? "" : member_name(0)};
@@ -121,7 +122,7 @@ ownership::Config World::ownership_config() const {
 
 void World::start_agent(int member) {
   auto at = static_cast<size_t>(member);
-  if (agents[at] != nullptr) return;
+  if (agents[at] != nullptr || (calm_ && !setup.in_core(member))) return;
   kernel.start(hosts[at]->agent_process);
   agents[at] = std::make_unique<Agent>(*this, member);
 }
@@ -141,7 +142,7 @@ void World::kill_agent(int member) {
 
 void World::start_controller(int controller) {
   auto at = static_cast<size_t>(controller);
-  if (controllers[at] != nullptr) return;
+  if (controllers[at] != nullptr || (calm_ && !setup.in_core(place_of_controller(controller)))) return;
   kernel.start(controller_processes[at]);
   controllers[at] = std::make_unique<Controller>(*this, controller);
 }
@@ -322,16 +323,22 @@ int World::writable_host() const {
 
 // ---- after the faults
 
+// The one that leads, if it listens.
 Controller* World::some_controller() {
-  for (auto& controller : controllers) {
-    if (controller != nullptr && controller->ready()) return controller.get();
-  }
-  return nullptr;
+  auto at = static_cast<size_t>(setup.controllers == 1 ? 0 : std::max(0, store.lead.controller));
+  bool listens = controllers[at] != nullptr && controllers[at]->ready() && !kernel.paused(controller_processes[at]);
+  return listens ? controllers[at].get() : nullptr;
 }
 
 void World::calm_down() {
   calm_ = true;
   if (kernel.tells()) tell("all faults end");
+  bool core_has_data = std::ranges::any_of(hosts, [this](const auto& host) {
+    return setup.in_core(host->index) && host->disk.present && !host->disk.spoiled &&
+           host->disk.where.lsn >= host->disk.consistent_at;
+  });
+  // Nobody can serve from data that a cut-off copy or rewind left behind.
+  if (!core_has_data) setup.core.clear();
   network.heal_all();
   network.loss = 0;
   setup.loose = false;

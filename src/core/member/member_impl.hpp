@@ -71,8 +71,9 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   reason_ = !cleared ? cleared.error().text() : parked_ ? "a rewind was cut off; its data must be copied anew" : "";
   rim_.spawn("renew " + service_, renew_loop());
   rim_.spawn("watch " + service_, watch_loop());
-  // A standby takes no writes, so it may run without anybody's leave; anything else stays stopped.
-  bool standby = server_.has_data() && server_.marked_standby() && !upstream_.empty();
+  // A standby takes no writes, so it may run without anybody's leave, and is a candidate then; one that died on its way to
+  // the lead follows nobody. Anything else stays stopped.
+  bool standby = server_.has_data() && server_.marked_standby();
   if (server_.has_data() && !standby && !parked_) rim_.spawn("position " + service_, read_position());
   if (!standby || parked_) co_return Result<>{};
   CO_TRY_VOID(server_.write_settings(upstream_, true));
@@ -474,9 +475,11 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
   auto how = co_await std::move(attaching);
   if (!how) {
     reason_ = how.error().text();
-    // A standby that could not be attached goes on as what it was: a candidate with its data.
-    parked_ = !server_.running() && !standby_can_start();
-    if (!parked_) rim_.spawn("restart " + service_, restart_standby());
+    // Data that are as they were make it what it was: a standby goes on, a stopped primary rests, both can be candidates.
+    bool can_start = server_.running() || standby_can_start();
+    parked_ = !can_start && (server_.spoiled() || !server_.has_data());
+    if (can_start) rim_.spawn("restart " + service_, restart_standby());
+    if (!can_start && !parked_) rim_.spawn("position " + service_, read_position());
     co_return std::unexpected(std::move(how).error());
   }
   role_ = Role::standby;

@@ -530,6 +530,8 @@ class Turn {
       // One that follows the holder and receives nothing is asked again only while the holder is there to be followed:
       // a dead primary's standby is a candidate and must not be kept busy.
       case ServerState::standby: return report.upstream != state_.holder || (!report.streaming && holder_is_here());
+      // One whose upstream went away before it had all that it needs to answer.
+      case ServerState::starting: return !report.upstream.empty() && report.upstream != state_.holder;
       case ServerState::absent: return true;
       // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
       case ServerState::stopped: return reprotecting(member) || stopped_by_switchover(member);
