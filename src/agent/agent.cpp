@@ -82,7 +82,7 @@ class Agent {
   };
   std::deque<Outgoing> queue_;
   std::deque<std::string> releases_;  // not sent while there was a link; they go first when it is back
-  MonoTime heard_{};                  // when the controller last said anything
+  std::optional<MonoTime> unanswered_since_;  // the first renewal since the controller last said anything
   wire::Configure configuration_;
   bool configured_ = false;
   int probe_generation_ = 0;
@@ -108,10 +108,14 @@ class Agent {
       if (is_release) releases_.push_back(to_text(message));
       return;
     }
-    // A lease is lost if the link dies without a word and nobody notices: half of it is time enough to make a new one.
-    if (type == wire::Renew::kType && boot_now() - heard_ > shortest_lease() / 2) {
-      say("the controller is silent; the link is made anew");
-      socket_->drop();
+    // A lease is lost if the link dies without a word and nobody notices. It counts from the first renewal that nothing was
+    // heard after: an agent that stood still itself has not been listening.
+    if (type == wire::Renew::kType) {
+      if (!unanswered_since_) unanswered_since_ = boot_now();
+      if (boot_now() - *unanswered_since_ > shortest_lease() * wire::kSilentShare) {
+        say("the controller is silent; the link is made anew");
+        socket_->drop();
+      }
     }
     Outgoing next{to_text(message), is_release};
     if (is_release) {
@@ -199,9 +203,10 @@ class Agent {
     CO_TRY_VOID(co_await std::move(shaking));
     say(fmt::format("linked to {}", controller));
     socket_ = socket;
-    heard_ = boot_now();
+    unanswered_since_.reset();
     for (std::string& release : releases_) queue_.push_back({std::move(release), true});
     releases_.clear();
+    for (auto& [service, member] : members_) member->linked();
     scope_.spawn("writer", write_messages(socket));
     report_due_.notify();
     auto reading = read_messages(socket);
@@ -246,7 +251,7 @@ class Agent {
         if (text.error().kind == ErrorKind::timed_out && socket->open()) continue;
         co_return std::unexpected(std::move(text).error());
       }
-      heard_ = boot_now();
+      unanswered_since_.reset();
       CO_TRY(Json message, parse_json(*text));
       if (!message.is_object()) co_return fail(ErrorKind::invalid_input, "the controller sent what is no message");
       take(std::move(message));

@@ -25,6 +25,9 @@
 
 namespace lifeboat::wire {
 
+// The share of a lease for which a renewal may be without an answer before the agent makes a new link.
+constexpr double kSilentShare = 0.4;
+
 // ---- agent → controller
 
 // Everything an agent knows of its host, sent every `report_every` and at once when something important changes.

@@ -55,7 +55,9 @@ MemberLogic<MemberRim>::Hooks Agent::hooks() {
   out.renew = [this](const wire::Renew& renew) {
     if (link_ == nullptr) return;
     // A link that died without a word is made anew while there is still time.
-    if (world_.kernel.now() - heard_ > Nanos{world_.setup.lease.count()} * 1'000'000 / 2) return drop_link();
+    Nanos now = world_.kernel.now();
+    if (unanswered_since_ < 0) unanswered_since_ = now;
+    if (now - unanswered_since_ > Nanos{world_.setup.lease.count()} * 400'000) return drop_link();
     world_.send(link_, true, renew);
   };
   out.release = [this](const wire::Release& release) {
@@ -97,11 +99,16 @@ Task<> Agent::keep_link() {
     while (!answered && kernel.now() - begun < 1_s) co_await Sleep(kernel, host_.agent_process, kernel.now() + 5_ms);
     if (link_ != nullptr) {
       heard_ = kernel.now();
+      unanswered_since_ = -1;
       if (kernel.tells()) world_.tell(fmt::format("agent m{}: linked to c{}", host_.index, controller));
       for (wire::Release& release : std::exchange(releases_, {})) world_.send(link_, true, release);
+      logic_.linked();
       report_soon();
       while (link_ != nullptr) {
-        co_await Sleep(kernel, host_.agent_process, kernel.now() + 50_ms);
+        Nanos before = kernel.now();
+        co_await Sleep(kernel, host_.agent_process, before + 50_ms);
+        // After it stood still, what waits for it is read first.
+        if (kernel.now() - before > 150_ms) heard_ = kernel.now();
         if (link_ != nullptr && kernel.now() - heard_ > kHereWithin) drop_link();
       }
     }
@@ -159,6 +166,7 @@ Task<> Agent::report_regularly() {
 void Agent::take(const std::shared_ptr<Link>& link, Message message) {
   if (link != link_) return;
   heard_ = world_.kernel.now();
+  unanswered_since_ = -1;
   if (const auto* renewed = std::get_if<wire::Renewed>(&message)) return logic_.renewed(*renewed);
   if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request)));
 }

@@ -26,6 +26,8 @@ void World::granted(uint64_t term, const std::string& holder) {
   if (kernel.tells()) tell(fmt::format("store: term {} is granted to {}", term, holder));
   kernel.mix(term);
   kernel.mix(holder);
+  if (setup.profile == Profile::noise && kernel.now() > kNoiseBegins)
+    violated("S16", fmt::format("term {} is granted to {}, and nothing but noise was there", term, holder));
   auto [entry, fresh] = store.granted.emplace(term, holder);
   if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
 }
@@ -51,6 +53,8 @@ void World::writable_ended(const Host& host) {
   if (kernel.tells()) tell(fmt::format("m{} takes no more writes (term {})", host.index, host.term));
   last_writable_ = now;
   last_writer_ = host.index;
+  if (setup.profile == Profile::noise && now > kNoiseBegins)
+    violated("S16", fmt::format("m{} stopped taking writes, and nothing but noise was there", host.index));
   if (!in_time && !thawing)
     violated("S3",
              fmt::format("m{} took writes under term {} until {:.3f} s after its right ended", host.index, host.term,

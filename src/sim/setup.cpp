@@ -169,18 +169,20 @@ void make_noise(Setup& setup, Random& random) {
   setup.write_every = 1_s;
   setup.storm = 600_s;
   Nanos lease = Nanos{setup.lease.count()} * 1_ms;
-  for (Nanos at = 5_s; at < setup.storm; at += random.between(2'000, 20'000) * 1_ms) {
+  for (Nanos at = kNoiseBegins; at < setup.storm; at += random.between(2'000, 20'000) * 1_ms) {
     Fault fault;
     fault.kind = random.one_of({FaultKind::freeze_node, FaultKind::stop_agent, FaultKind::stop_guard,
                                 FaultKind::hang_server, FaultKind::pause_controller, FaultKind::slow_disk,
                                 FaultKind::slow_network, FaultKind::pause_replay, FaultKind::deaf_standby});
     fault.at = at;
-    fault.length = random.between(1, lease * 2 / 5 / 1_ms) * 1_ms;
+    // What stalls it is shorter than the lease that hangs on it: the database's, or the controllers' own of two seconds.
+    bool controllers = fault.kind == FaultKind::pause_controller;
+    fault.length = random.between(1, (controllers ? std::min(lease, 2_s) : lease) * 2 / 5 / 1_ms) * 1_ms;
     fault.a = static_cast<int>(random.below(static_cast<uint64_t>(setup.members)));
     fault.b = static_cast<int>(random.below(static_cast<uint64_t>(setup.places())));
     setup.faults.push_back(fault);
   }
-  setup.faults.push_back({FaultKind::lie, 5_s + random.between(1, 999) * 1'000, setup.storm,
+  setup.faults.push_back({FaultKind::lie, kNoiseBegins + random.between(1, 999) * 1'000, setup.storm,
                           static_cast<int>(random.between(1, 2)), 0, static_cast<int>(random.between(0, 4))});
 }
 

@@ -85,6 +85,9 @@ struct Setup {
   int region_of(int place) const { return place % regions; }
 };
 
+// By then it has started.
+inline constexpr Nanos kNoiseBegins = 20_s;
+
 Setup setup_from(uint64_t seed, Profile profile);
 
 struct Violation {

@@ -350,6 +350,7 @@ void World::calm_down() {
     host->disk.full = false;
     host->disk.slow = 0;
     host->deaf = false;
+    host->lie = -1;
     host->replay_paused = false;
     for (ProcessId process : {host->agent_process, host->guard_process, host->server_process}) kernel.resume(process);
     start_agent(host->index);

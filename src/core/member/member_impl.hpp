@@ -13,8 +13,9 @@ namespace member_times {
 
 inline constexpr Duration kLookEvery{100};
 inline constexpr Duration kLookWithin{400};
-// A server that answers nothing for this long is taken for hung. Bounded checks and slow disks stay below it.
-inline constexpr Duration kHungAfter{1'200};
+// A server that answers nothing for this share of the lease is taken for hung: a stall that is shorter moves nothing, and
+// one that is longer is noticed as soon as a host that is lost.
+inline constexpr double kHungAfter = 0.85;
 // A standby that hangs takes nothing from anybody; it is given more time before it is started anew.
 inline constexpr Duration kStandbyHungAfter{5'000};
 inline constexpr Duration kStreamSoon{5'000};
@@ -135,6 +136,8 @@ void MemberLogic<Rim>::server_ended(ServerEnd how) {
   if (lease_.term != 0 && !wanted) release(reason_, how != ServerEnd::fenced);
   bool standby = role_ == Role::standby;
   role_ = Role::none;
+  // It ended before anybody had a look at it.
+  if (!at_rest_ && !server_.marked_standby() && !ended_) rim_.spawn("position " + service_, read_position());
   if (standby && !wanted && !ended_) rim_.spawn("restart " + service_, restart_standby());
 }
 
@@ -201,9 +204,15 @@ auto MemberLogic<Rim>::renew_loop() -> Task<> {
       fence_now("its lease ended", false);
       continue;
     }
-    wire::Renew message{service_, server_.config().member, lease_.term, now().time_since_epoch().count()};
-    hooks_.renew(message);
+    ask_renewal();
   }
+}
+
+template <class Rim>
+void MemberLogic<Rim>::ask_renewal() {
+  if (!lease_.held(now())) return;
+  wire::Renew message{service_, server_.config().member, lease_.term, now().time_since_epoch().count()};
+  hooks_.renew(message);
 }
 
 template <class Rim>
@@ -232,7 +241,7 @@ void MemberLogic<Rim>::judge() {
   if (seen_ && !seen_->in_recovery && lease_.term == 0) return fence_now("it took writes without a lease", false);
   if (!silent_since_) return;
   auto silent = now() - *silent_since_;
-  if (silent < member_times::kHungAfter) return;
+  if (silent < lease_.length * member_times::kHungAfter) return;
   if (!std::exchange(hung_, true)) hooks_.changed();
   if (lease_.term != 0) return fence_now("the server does not answer", true);
   if (silent < member_times::kStandbyHungAfter || !doing_.empty()) return;
@@ -510,6 +519,8 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
     auto streams = co_await std::move(waiting);
     if (streams) co_return std::string(was_running ? "reconfigured" : "started");
     if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+    // A server that hangs says nothing about its history.
+    if (server_.running() && member_times::is_silence(streams.error())) co_return std::unexpected(streams.error());
   }
   if (order.keep_data && server_.has_data())
     co_return fail(ErrorKind::refused,
@@ -591,6 +602,7 @@ template <class Rim>
 auto MemberLogic<Rim>::wait_streaming(const std::string& upstream, Deadline deadline) -> Task<Result<>> {
   const wire::Peer peer = *server_.config().members.find(upstream);
   std::string last = "it does not answer";
+  ErrorKind kind = ErrorKind::refused;
   while (server_.running()) {
     auto looking = server_.look(after(member_times::kLookWithin));
     auto seen = co_await std::move(looking);
@@ -600,11 +612,12 @@ auto MemberLogic<Rim>::wait_streaming(const std::string& upstream, Deadline dead
       co_return Result<>{};
     }
     last = seen ? "it is up but receives nothing" : seen.error().what;
+    kind = seen || !server_.running() ? ErrorKind::refused : seen.error().kind;
     if (passed(deadline) || lead_waits_) break;
     co_await sleep_for(Duration{15});
   }
-  co_return fail(ErrorKind::refused, fmt::format("it does not stream from {}: {}", upstream,
-                                                 server_.running() ? last : "the server ended"));
+  co_return fail(
+      kind, fmt::format("it does not stream from {}: {}", upstream, server_.running() ? last : "the server ended"));
 }
 
 // ---- step down
