@@ -81,7 +81,8 @@ class Agent {
     bool is_release = false;
   };
   std::deque<Outgoing> queue_;
-  std::deque<std::string> releases_;  // not sent while there was a link; they go first when it is back
+  std::deque<std::string> releases_;          // not sent while there was a link; they go first when it is back
+  MonoTime asked_{};                          // its last renewal
   std::optional<MonoTime> unanswered_since_;  // the first renewal since the controller last said anything
   wire::Configure configuration_;
   bool configured_ = false;
@@ -111,8 +112,11 @@ class Agent {
     // A lease is lost if the link dies without a word and nobody notices. It counts from the first renewal that nothing was
     // heard after: an agent that stood still itself has not been listening.
     if (type == wire::Renew::kType) {
-      if (!unanswered_since_) unanswered_since_ = boot_now();
-      if (boot_now() - *unanswered_since_ > shortest_lease() * wire::kSilentShare) {
+      MonoTime now = boot_now();
+      bool stood_still = now - asked_ > shortest_lease() / 4;
+      asked_ = now;
+      if (!unanswered_since_ || stood_still) unanswered_since_ = now;
+      if (now - *unanswered_since_ > shortest_lease() * wire::kSilentShare) {
         say("the controller is silent; the link is made anew");
         socket_->drop();
       }

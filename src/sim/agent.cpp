@@ -56,8 +56,11 @@ MemberLogic<MemberRim>::Hooks Agent::hooks() {
     if (link_ == nullptr) return;
     // A link that died without a word is made anew while there is still time.
     Nanos now = world_.kernel.now();
-    if (unanswered_since_ < 0) unanswered_since_ = now;
-    if (now - unanswered_since_ > Nanos{world_.setup.lease.count()} * 400'000) return drop_link();
+    Nanos lease = Nanos{world_.setup.lease.count()} * 1_ms;
+    bool stood_still = now - asked_ > lease / 4;
+    asked_ = now;
+    if (unanswered_since_ < 0 || stood_still) unanswered_since_ = now;
+    if (now - unanswered_since_ > lease * 2 / 5) return drop_link();
     world_.send(link_, true, renew);
   };
   out.release = [this](const wire::Release& release) {

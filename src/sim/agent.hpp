@@ -54,6 +54,7 @@ class Agent {
   std::shared_ptr<Link> link_;
   std::deque<wire::Release> releases_;  // not sent while there was a link
   Nanos heard_ = 0;
+  Nanos asked_ = 0;              // its last renewal
   Nanos unanswered_since_ = -1;  // the first renewal since the controller last said anything
   int turn_ = 0;
   Nanos pause_ = 50_ms;

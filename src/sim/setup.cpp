@@ -158,7 +158,7 @@ void choose_core(Setup& setup, Random& random) {
   std::ranges::sort(setup.core);
 }
 
-// What a healthy system sees in ten minutes: a packet lost now and then, delays, stalls shorter than its lease allows for, and
+// What a healthy system sees in ten minutes: a packet lost now and then, delays, stalls of up to a third of its lease, and
 // one standby that says what is not so.
 void make_noise(Setup& setup, Random& random) {
   setup.members = 3;
@@ -175,9 +175,9 @@ void make_noise(Setup& setup, Random& random) {
                                 FaultKind::hang_server, FaultKind::pause_controller, FaultKind::slow_disk,
                                 FaultKind::slow_network, FaultKind::pause_replay, FaultKind::deaf_standby});
     fault.at = at;
-    // What stalls it is shorter than the lease that hangs on it: the database's, or the controllers' own of two seconds.
+    // The lease that hangs on it: the database's, or the controllers' own of two seconds.
     bool controllers = fault.kind == FaultKind::pause_controller;
-    fault.length = random.between(1, (controllers ? std::min(lease, 2_s) : lease) * 2 / 5 / 1_ms) * 1_ms;
+    fault.length = random.between(1, (controllers ? std::min(lease, 2_s) : lease) / 3 / 1_ms) * 1_ms;
     fault.a = static_cast<int>(random.below(static_cast<uint64_t>(setup.members)));
     fault.b = static_cast<int>(random.below(static_cast<uint64_t>(setup.places())));
     setup.faults.push_back(fault);
