@@ -309,12 +309,12 @@ void World::client_writes() {
   }
 }
 
-// Of the newest term: one that has just thawed is not yet ended by its guard. After the faults only the core counts.
-int World::writable_host() const {
+// Of the newest term: one that has just thawed is not yet ended by its guard.
+int World::writable_host(bool in_core) const {
   int found = -1;
   uint64_t term = 0;
   for (const auto& host : hosts) {
-    if (!host->can_acknowledge() || host->term < term || (calm_ && !setup.in_core(host->index))) continue;
+    if (!host->can_acknowledge() || host->term < term || (in_core && !setup.in_core(host->index))) continue;
     found = host->index;
     term = host->term;
   }
@@ -392,7 +392,7 @@ void World::befall(Place place, uint64_t fate) {
 }
 
 bool World::all_is_well() const {
-  int primary = writable_host();
+  int primary = writable_host(true);
   if (primary < 0) return false;
   const Host& leader = *hosts[static_cast<size_t>(primary)];
   if (store.holder != member_name(primary) || leader.term != store.term) return false;
@@ -413,7 +413,7 @@ void World::watch_recovery() {
                            static_cast<int>(host->phase), wal.timeline(host->disk.where), host->disk.where.lsn,
                            host->upstream, host->connected, host->disk.spoiled ? " spoiled" : "");
     }
-    violated(writable_host() < 0 ? "L1" : "L4",
+    violated(writable_host(true) < 0 ? "L1" : "L4",
              fmt::format("{} s after the last fault not all is well:{}", kCalm / 1_s, where));
     return kernel.stop();
   }
@@ -422,7 +422,7 @@ void World::watch_recovery() {
   if (controller == nullptr || now - last_ask_ < 7_s) return;
   last_ask_ = now;
   ownership::Transfer wanted;
-  if (writable_host() < 0) {
+  if (writable_host(true) < 0) {
     wanted.kind = ownership::TransferKind::failover;
     wanted.accept_loss = true;
     accepted_loss_ = now;

@@ -137,7 +137,7 @@ class World {
   void violated(std::string rule, std::string text);
 
   bool stormy() const { return kernel.now() < storm_end_; }
-  int writable_host() const;
+  int writable_host(bool in_core = false) const;
   void tell(std::string line) { kernel.tell(std::move(line)); }
 
  private:

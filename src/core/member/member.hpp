@@ -113,6 +113,7 @@ class MemberLogic {
   Task<> watch_loop();
   void judge();
   Task<> look_once();
+  Result<> start_standby();
   Task<> restart_standby();
   bool standby_can_start() const;
   Task<> read_position();

@@ -20,6 +20,7 @@ inline constexpr double kHungAfter = 0.85;
 inline constexpr Duration kStandbyHungAfter{5'000};
 inline constexpr Duration kStreamSoon{5'000};
 inline constexpr Duration kRestartPause{500};
+inline constexpr Duration kRestartPauseMost{10'000};
 inline constexpr Duration kGiveWay{600};
 
 inline bool is_silence(const Error& error) {
@@ -77,9 +78,20 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   bool standby = server_.has_data() && server_.marked_standby();
   if (server_.has_data() && !standby && !parked_) rim_.spawn("position " + service_, read_position());
   if (!standby || parked_) co_return Result<>{};
-  CO_TRY_VOID(server_.write_settings(upstream_, true));
+  auto started = start_standby();
+  if (!started) rim_.spawn("restart " + service_, restart_standby());
+  co_return started;
+}
+
+template <class Rim>
+Result<> MemberLogic<Rim>::start_standby() {
   role_ = Role::standby;
-  co_return start_server(MonoTime::max());
+  auto started = server_.write_settings(upstream_, true);
+  if (started) started = start_server(MonoTime::max());
+  if (started) return started;
+  role_ = Role::none;
+  reason_ = started.error().text();
+  return started;
 }
 
 template <class Rim>
@@ -158,11 +170,14 @@ bool MemberLogic<Rim>::standby_can_start() const {
 
 template <class Rim>
 auto MemberLogic<Rim>::restart_standby() -> Task<> {
-  co_await sleep_for(member_times::kRestartPause);
-  if (server_.running() || !doing_.empty() || !standby_can_start()) co_return;
-  auto started = start_server(MonoTime::max());
-  role_ = started ? Role::standby : Role::none;
-  if (!started) log("the standby could not be started again: " + started.error().text());
+  bool told = false;
+  for (Duration pause = member_times::kRestartPause;; pause = std::min(pause * 2, member_times::kRestartPauseMost)) {
+    co_await sleep_for(pause);
+    if (server_.running() || !doing_.empty() || !standby_can_start()) co_return;
+    auto started = start_standby();
+    if (started) co_return;
+    if (!std::exchange(told, true)) log("the standby could not be started again: " + started.error().text());
+  }
 }
 
 template <class Rim>
