@@ -132,7 +132,9 @@ void World::kill_agent(int member) {
   if (agents[at] == nullptr) return;
   kernel.kill(hosts[at]->agent_process);
   // Agent and guard are two so that one of them is always there.
-  if (!hosts[at]->stuck()) kernel.resume(hosts[at]->guard_process);
+  bool frozen = hosts[at]->stuck();
+  kernel.resume(hosts[at]->guard_process);
+  if (frozen) kernel.pause(hosts[at]->guard_process, std::max(kernel.now(), hosts[at]->thawed - 25_ms));
   std::vector<std::shared_ptr<Link>> links = std::move(links_of_[at]);
   links_of_[at].clear();
   agents[at].reset();
