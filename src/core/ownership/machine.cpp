@@ -59,6 +59,8 @@ class Turn {
   void take(const Reported& input) {
     Member* member = state_.find(input.report.member);
     if (member == nullptr) return;
+    // One that was overtaken says nothing of now.
+    if (member->reported && input.agent_clock_ns < member->agent_clock_ns) return;
     member->connected = true;
     member->reported = true;
     member->last_report = now_;
