@@ -137,6 +137,8 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
     return body;
   };
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
+    // Another controller may have granted it to somebody else since; the agent asks that one.
+    if (!store_.leads()) return;
     wire::Renewed renewed{service, answer->term, answer->sent_ns, answer->granted};
     hub_.send(database.host_of[answer->member], typed(encode(renewed), wire::Renewed::kType));
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
@@ -169,11 +171,12 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
 Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
   NewEvent event{"database/" + service,
                  "granted",
-                 {{"term", grant.expected_term + 1},
+                 {{"term", std::max(grant.expected_term, grant.floor) + 1},
                   {"holder", grant.holder},
                   {"reason", grant.reason},
                   {"boot_ns", boot_now().time_since_epoch().count()}}};
-  auto record = co_await store_.grant(service, grant.expected_term, grant.holder, std::move(event));
+  auto granting = store_.grant_above(service, grant.expected_term, grant.floor, grant.holder, std::move(event));
+  auto record = co_await std::move(granting);
   Database& database = *databases_.at(service);
   if (record) {
     feed(database, GrantMade{record->term, record->holder});
