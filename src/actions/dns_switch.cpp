@@ -231,7 +231,7 @@ const ActionDescriptor& dns_switch_action() {
           "Caches keep the old address until its TTL ends (caches_expired_after_s), and some clients longer: DNS moves "
           "users, "
           "it fences nobody. Undo puts the old address back if the name is still what the switch made it.",
-      .example = "{id: divert, uses: dns.switch, with: {service: entry, to: us-west-2}}",
+      .example = "{id: divert, uses: dns.switch, with: {service: entry, to: west}}",
       .can_undo = true,
       .usual_timeout = Duration{90'000},
       .touches = touches_service,

@@ -64,7 +64,7 @@ DecodeProblems HttpCheckParams::check(const Plan& plan) const {
 }
 
 struct Place {
-  std::string name;        // for people: "api in us-west-2"
+  std::string name;        // for people: "api in west"
   std::string url;         // without the path
   std::string connect_to;  // address in place of the name in the URL
 };

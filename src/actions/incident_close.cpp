@@ -43,7 +43,7 @@ const ActionDescriptor& incident_close_action() {
       .name = "incident.close",
       .summary = "Closes the incident of this run.",
       .details = "Holds when no incident of this run is open.",
-      .example = "- {id: close, uses: incident.close, with: {text: users are served from us-west-2}}",
+      .example = "- {id: close, uses: incident.close, with: {text: users are served from west}}",
       .usual_timeout = Duration{30'000},
       .schema = params_schema<IncidentCloseParams>,
       .validate = validate_params<IncidentCloseParams>,

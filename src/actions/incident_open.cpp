@@ -49,7 +49,7 @@ const ActionDescriptor& incident_open_action() {
       .summary = "Opens the incident that this run belongs to.",
       .details =
           "Holds when an incident of this run is open. A run opens at most one, however often the step is tried.",
-      .example = "- {id: open, uses: incident.open, needs: [], with: {title: us-east-1 is lost, severity: critical}}",
+      .example = "- {id: open, uses: incident.open, needs: [], with: {title: east is lost, severity: critical}}",
       .usual_timeout = Duration{30'000},
       .schema = params_schema<IncidentOpenParams>,
       .validate = validate_params<IncidentOpenParams>,

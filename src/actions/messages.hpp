@@ -22,7 +22,7 @@ struct Message {
   bool drill = false;
 };
 
-// One line that says first whether it is real: "Drill. critical: us-east-1 is lost".
+// One line that says first whether it is real: "Drill. critical: east is lost".
 std::string headline(const Message& message);
 
 Json slack_payload(const Message& message);

@@ -297,7 +297,7 @@ const ActionDescriptor& notify_action() {
       .example =
           "- {id: tell, uses: notify, needs: [open],\n"
           "   with: {channels: [war-room, emergency], stakeholders: immediate, severity: critical,\n"
-          "          text: \"us-east-1 is lost. Failing over to us-west-2.\"}, on_failure: go-on}",
+          "          text: \"east is lost. Failing over to west.\"}, on_failure: go-on}",
       .kind = ActionKind::message,
       .usual_timeout = Duration{120'000},
       .schema = params_schema<NotifyParams>,

@@ -59,7 +59,7 @@ const ActionDescriptor& postgres_assess_action() {
       .details =
           "Changes nothing. Its data: candidate (empty when nobody can take over), reason, lost_bytes and lag_s "
           "(null when they are not known). Other steps use them as ${steps.ID.data.lag_s}.",
-      .example = "- {id: measure, uses: postgres.assess, needs: [], with: {service: database, to: us-west-2}}",
+      .example = "- {id: measure, uses: postgres.assess, needs: [], with: {service: database, to: west}}",
       .usual_timeout = Duration{30'000},
       .schema = params_schema<PostgresAssessParams>,
       .validate = validate_params<PostgresAssessParams>,

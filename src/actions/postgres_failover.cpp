@@ -75,7 +75,7 @@ const ActionDescriptor& postgres_failover_action() {
           "disk until it is reprotected.",
       .example =
           "- {id: promote, uses: postgres.failover, needs: [confirm],\n"
-          "   with: {service: database, to: us-west-2}, timeout: 2m, retries: {attempts: 3, backoff: 500ms}}",
+          "   with: {service: database, to: west}, timeout: 2m, retries: {attempts: 3, backoff: 500ms}}",
       .usual_timeout = Duration{120'000},
       .touches = touches_service,
       .schema = params_schema<PostgresFailoverParams>,

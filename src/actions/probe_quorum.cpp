@@ -22,7 +22,7 @@ constexpr auto field_docs(const ProbeQuorumParams*) {
   });
 }
 
-// "agent db-west-1: 4 of 4 fail since 3 s; controller eu-west-1: 0 of 4 fail"
+// "agent db-west-1: 4 of 4 fail since 3 s; controller north: 0 of 4 fail"
 std::string in_words(const RegionView& view) {
   std::vector<std::string> parts;
   for (const auto& vantage : view.vantages) {
@@ -98,7 +98,7 @@ const ActionDescriptor& probe_quorum_action() {
           "Holds when, from a quorum of other regions, every watched target in the region has failed for as long as "
           "the plan's region-lost signal says. Otherwise waits for that. Refused, with what each vantage point "
           "sees, when the others do not agree in time.",
-      .example = "- {id: confirm, uses: probe.quorum, needs: [], with: {region: us-east-1}}",
+      .example = "- {id: confirm, uses: probe.quorum, needs: [], with: {region: east}}",
       .usual_timeout = Duration{60'000},
       .schema = params_schema<ProbeQuorumParams>,
       .validate = validate_params<ProbeQuorumParams>,

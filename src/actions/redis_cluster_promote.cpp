@@ -419,7 +419,7 @@ const ActionDescriptor& redis_cluster_promote_action() {
           "they "
           "return, the newer epoch wins and they become replicas. A member that saw the majority missing waits "
           "cluster-node-timeout (0.5 s to 5 s) before it serves again.",
-      .example = "{id: cache, uses: redis-cluster.promote, with: {service: cache, to: us-west-2}}",
+      .example = "{id: cache, uses: redis-cluster.promote, with: {service: cache, to: west}}",
       .usual_timeout = Duration{30'000},
       .touches = touches_service,
       .schema = params_schema<ClusterPromoteParams>,

@@ -218,7 +218,7 @@ const ActionDescriptor& redis_cluster_replicate_action() {
           "cluster is introduced to it again. A member that is the rightful master of its shard is left alone and the "
           "step is "
           "refused.",
-      .example = "{id: cache-back, uses: redis-cluster.replicate, with: {service: cache, region: us-east-1}}",
+      .example = "{id: cache-back, uses: redis-cluster.replicate, with: {service: cache, region: east}}",
       .usual_timeout = Duration{120'000},
       .touches = touches_service,
       .schema = params_schema<ClusterReplicateParams>,

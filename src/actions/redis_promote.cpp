@@ -271,7 +271,7 @@ const ActionDescriptor& redis_promote_action() {
           "in the middle of a full copy or is reading its data set makes the step refused. Not for a Redis behind "
           "Sentinel, "
           "which would reverse it.",
-      .example = "{id: sessions, uses: redis.promote, with: {service: sessions, to: us-west-2}}",
+      .example = "{id: sessions, uses: redis.promote, with: {service: sessions, to: west}}",
       .usual_timeout = Duration{30'000},
       .touches = touches_service,
       .schema = params_schema<RedisPromoteParams>,

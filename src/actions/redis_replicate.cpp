@@ -197,7 +197,7 @@ const ActionDescriptor& redis_replicate_action() {
           "Refused when there is no master to follow, when there are two and 'of' does not say which one counts, and "
           "when the "
           "master is empty while the member holds data.",
-      .example = "{id: sessions-back, uses: redis.replicate, with: {service: sessions, region: us-east-1}}",
+      .example = "{id: sessions-back, uses: redis.replicate, with: {service: sessions, region: east}}",
       .usual_timeout = Duration{300'000},
       .touches = touches_service,
       .schema = params_schema<RedisReplicateParams>,

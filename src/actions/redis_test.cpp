@@ -268,6 +268,12 @@ TEST_F(RedisClusterActions, RaisesTheEpochOfOneThatTookOverUnderItsDeadMastersEp
            std::ranges::none_of(*nodes,
                                 [](const auto& node) { return node.master && node.slots > 0 && node.id.back() < '3'; });
   })) << ask(servers[3].port, {"CLUSTER", "NODES"}).text;
+  for (size_t index = 0; index < 3; ++index) servers[index].start();
+  auto back =
+      world.apply(redis_cluster_replicate_action(), R"({"service": "cache", "region": "east"})", Duration{40'000});
+  EXPECT_TRUE(back) << back.error().text() << ask(servers[3].port, {"CLUSTER", "NODES"}).text
+                    << ask(servers[5].port, {"CLUSTER", "NODES"}).text
+                    << ask(servers[2].port, {"CLUSTER", "NODES"}).text;
 }
 
 TEST_F(RedisClusterActions, RefusesWhenNobodyAnswersInTheRegion) {

@@ -100,7 +100,7 @@ const ActionDescriptor& service_scale_action() {
       .details =
           "Holds when exactly that many are up. Otherwise the agent of the region's host starts or stops instances and "
           "answers when they are healthy. Fails when the agent is not connected. Undo goes back to the number before.",
-      .example = "- {id: scale, uses: service.scale, with: {service: api, region: us-west-2, count: 3}, timeout: 2m}",
+      .example = "- {id: scale, uses: service.scale, with: {service: api, region: west, count: 3}, timeout: 2m}",
       .can_undo = true,
       .usual_timeout = Duration{120'000},
       .touches = touches_service,

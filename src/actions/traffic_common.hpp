@@ -29,7 +29,7 @@ Task<Result<std::vector<BalancerView>>> look_at_balancers(World* world, std::str
 
 // What users get at a balancer now: servers that are down or drained count as nothing.
 Shares shares_now(const BalancerView& view);
-// "us-west-2: us-east-1 10 %, us-west-2 90 %; …".
+// "west: east 10 %, west 90 %; …".
 std::string shares_now_text(const std::vector<BalancerView>& views);
 // Whether a balancer gives the shares as nearly as whole weights can. Error: as of weights_for().
 Result<bool> gives(const BalancerView& view, const Shares& wanted);
@@ -38,7 +38,7 @@ Result<bool> gives(const BalancerView& view, const Shares& wanted);
 // drain; all servers of a region, down ones too, get the same weight.
 Task<Result<void>> give_shares(BalancerView view, Shares wanted, Deadline deadline);
 
-// Weights and drains as they are, and putting them back, as {"us-west-2": {"us-east-1-1": {"weight": 10, "drained": false}}}.
+// Weights and drains as they are, and putting them back, as {"west": {"east-1": {"weight": 10, "drained": false}}}.
 Json remember(const std::vector<BalancerView>& views);
 Task<Result<void>> restore(std::vector<BalancerView> views, Json remembered, Deadline deadline);
 

@@ -165,7 +165,7 @@ const ActionDescriptor& traffic_drain_action() {
           "session is left, and after 'within' closes what still is. Refused when no other region serves users at one "
           "of the "
           "load balancers. Undo lets the servers take users again, as they did before.",
-      .example = "{id: drain-west, uses: traffic.drain, with: {service: balancer, region: us-west-2, within: 30s}}",
+      .example = "{id: drain-west, uses: traffic.drain, with: {service: balancer, region: west, within: 30s}}",
       .can_undo = true,
       .usual_timeout = Duration{120'000},
       .touches = touches_service,

@@ -278,7 +278,7 @@ const ActionDescriptor& traffic_ramp_action() {
           "regions "
           "than these two get no users. Undo puts the weights back as they were before.",
       .example =
-          "{id: ramp, uses: traffic.ramp, with: {service: balancer, from: us-west-2, to: us-east-1, start: 10%, step: "
+          "{id: ramp, uses: traffic.ramp, with: {service: balancer, from: west, to: east, start: 10%, step: "
           "25%, "
           "every: 30m, halt_if: {error_rate: 1%, p95: 500ms}}}",
       .can_undo = true,

@@ -96,8 +96,7 @@ const ActionDescriptor& traffic_weights_action() {
           "HAProxy forgets runtime weights when it is restarted or reloaded without a state file. Undo puts the "
           "weights and "
           "drains back as they were.",
-      .example =
-          "{id: spread, uses: traffic.weights, with: {service: balancer, weights: {us-east-1: 50%, us-west-2: 50%}}}",
+      .example = "{id: spread, uses: traffic.weights, with: {service: balancer, weights: {east: 50%, west: 50%}}}",
       .can_undo = true,
       .usual_timeout = Duration{30'000},
       .touches = touches_service,

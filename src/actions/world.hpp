@@ -79,7 +79,7 @@ class Agents {
 // What vantage points say of a region.
 struct RegionView {
   struct Vantage {
-    std::string from;  // "controller eu-west-1", "agent db-west-1"
+    std::string from;  // "controller north", "agent db-west-1"
     std::string region;
     int targets = 0;
     int failing = 0;

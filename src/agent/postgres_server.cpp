@@ -165,7 +165,7 @@ Task<Result<>> PostgresServer::create(Deadline deadline) {
                                 "--auth-local=trust",
                                 "--auth-host=scram-sha-256"};
   auto making = run_tool(std::move(argv), deadline);
-  CO_TRY(std::string said, co_await std::move(making));
+  CO_TRY_VOID(co_await std::move(making));
   fs::rename(fresh, paths_.data, problem);
   if (problem)
     co_return fail(ErrorKind::refused, fmt::format("{}: {}", paths_.data, problem.message()),
@@ -455,7 +455,7 @@ Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline
       "pg_basebackup",          "-D", fresh,    "-h", peer->address, "-p",           std::to_string(peer->port), "-U",
       config_.replication_user, "-X", "stream", "-c", "fast",        "--no-password"};
   auto copying = run_tool(std::move(argv), deadline);
-  CO_TRY(std::string said, co_await std::move(copying));
+  CO_TRY_VOID(co_await std::move(copying));
   fs::remove_all(old, ignored);
   std::error_code problem;
   if (fs::exists(paths_.data)) fs::rename(paths_.data, old, problem);

@@ -24,7 +24,11 @@ struct Client::State {
   asio::io_context context;
 };
 
-Client::Client(ClientOptions options) : state_(std::make_unique<State>()) { state_->options = std::move(options); }
+Client::Client(ClientOptions options) : state_(std::make_unique<State>()) {
+  // HOST:PORT, as agents are given it, is enough.
+  if (options.controller.find("://") == std::string::npos) options.controller.insert(0, "http://");
+  state_->options = std::move(options);
+}
 Client::~Client() = default;
 
 Result<std::string> Client::call(std::string method, const std::string& path, std::string body, Duration within_time) {

@@ -70,6 +70,7 @@ void add_agent(CLI::App& app, int& exit_code) {
 }
 
 struct WitnessArguments {
+  std::string samples;
   std::string plan, inventory, secrets, out, service, member;
   std::vector<std::string> report_to;
 };
@@ -113,6 +114,24 @@ void add_witness(CLI::App& app, int& exit_code) {
                           .member = arguments->member,
                           .out = arguments->out};
     exit_code = run_direct_witness(options);
+  });
+  auto* verify = command->add_subcommand("verify", "look for every write that `witness run` saw acknowledged");
+  verify->add_option("--plan", arguments->plan, "the plan file")->required();
+  verify->add_option("--inventory", arguments->inventory, "addresses of hosts");
+  verify->add_option("--secrets", arguments->secrets, "folder of secrets")->required();
+  verify->add_option("--samples", arguments->samples, "the file that `witness run` wrote")->required();
+  verify->add_option("--out", arguments->out, "file for the answer; standard output when left out");
+  verify->callback([arguments, &exit_code] {
+    auto plan = plan_from(arguments->plan, arguments->inventory);
+    if (!plan) {
+      exit_code = kBadInput;
+      return;
+    }
+    VerifyCommand wanted{.plan = std::move(*plan),
+                         .secrets_dir = arguments->secrets,
+                         .samples = arguments->samples,
+                         .out = arguments->out};
+    exit_code = run_verify(wanted);
   });
 }
 
@@ -158,6 +177,8 @@ void add_lab(CLI::App& app, int& exit_code) {
   up->add_option("--profile", wanted->profile, "profile of the controller");
   up->add_flag("--detach", wanted->detach, "return when users are served; `lab down` ends it");
   up->add_flag("--drill", wanted->drill, "every message says that it is a drill");
+  up->add_flag("--loopback", wanted->loopback, "loopback addresses instead of namespaces, as without root");
+  up->add_flag("--servers-only", wanted->servers_only, "no controller, agents and status page");
   up->callback([wanted, &exit_code] { exit_code = run_lab_up(*wanted); });
 
   auto which = std::make_shared<LabOptions>();
@@ -169,6 +190,7 @@ void add_lab(CLI::App& app, int& exit_code) {
   down->callback([which, &exit_code] { exit_code = run_lab_down(*which); });
   auto* status = lab->add_subcommand("status", "what runs where, and which faults are in");
   choose(status);
+  status->add_option("--format", which->format, "text or json")->check(CLI::IsMember({"text", "json"}));
   status->callback([which, &exit_code] { exit_code = run_lab_status(*which); });
   struct Fault {
     std::string name, target;
@@ -210,8 +232,12 @@ void add_drill(CLI::App& app, int& exit_code) {
   command->add_option("--target", options->target, "region or member; what the scenario is about when left out");
   command->add_option("--profile", options->profile, "profile of the run");
   command->add_option("--report", options->report, "JSON file; Markdown and HTML stand beside it");
+  command->add_option("--format", options->format, "text or json: the report's keys")
+      ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("--keep", options->keep, "leave the lab running");
-  command->add_option("--repeat", options->repeat, "how often");
+  command->add_option("--repeat", options->repeat, "how often")->check(CLI::Range(1, 1000));
+  command->add_flag("--kill-controller", options->kill_controller,
+                    "kill the controller before and after the effect of every step; it is started anew each time");
   command->callback([options, &exit_code] { exit_code = run_drill_command(*options); });
 }
 

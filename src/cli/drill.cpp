@@ -50,6 +50,19 @@ void print_outcome(const lab::DrillOutcome& outcome) {
   std::fflush(stdout);
 }
 
+// A drill takes minutes; that its report has no place to go is to be known before.
+Result<void> make_place_for(const std::string& report) {
+  std::filesystem::path folder = std::filesystem::path(report).parent_path();
+  if (folder.empty()) folder = ".";
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (!failure && access(folder.c_str(), W_OK) == 0) return {};
+  std::string why = failure ? failure.message() : std::string("the folder may not be written to");
+  return std::unexpected(Error{.kind = ErrorKind::refused,
+                               .what = fmt::format("the report cannot be written to {}: {}", report, why),
+                               .hint = "name another place by --report"});
+}
+
 }  // namespace
 
 int run_drill_command(const DrillCommand& command) {
@@ -58,13 +71,16 @@ int run_drill_command(const DrillCommand& command) {
     for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
     return loaded.error().unreadable ? kBadInput : kNotWell;
   }
-  lab::LabProgress progress = [](const std::string&, double) {};
-  if (isatty(1) != 0) {
-    progress = [](const std::string& text, double since) {
-      fmt::print("  {:6.2f} s  {}\n", since, text);
-      std::fflush(stdout);
-    };
+  if (!command.report.empty()) {
+    auto place = make_place_for(command.report);
+    if (!place) return complain(place.error());
   }
+  bool quiet = command.format == "json";
+  lab::LabProgress progress = [quiet](const std::string& text, double since) {
+    if (quiet) return;
+    fmt::print("  {:6.2f} s  {}\n", since, text);
+    std::fflush(stdout);
+  };
   int worst = kOk;
   for (int number = 1; number <= command.repeat; ++number) {
     lab::DrillOptions options{.scenario = command.scenario,
@@ -74,10 +90,15 @@ int run_drill_command(const DrillCommand& command) {
                               .target = command.target,
                               .profile = command.profile,
                               .report = numbered(command.report, number, command.repeat),
-                              .keep = command.keep};
+                              .keep = command.keep,
+                              .kill_controller = command.kill_controller};
     auto outcome = lab::run_drill(options, progress);
     if (!outcome) return complain(outcome.error());
-    print_outcome(*outcome);
+    if (command.format == "json") {
+      fmt::print("{}\n", to_pretty_text(outcome->report));
+    } else {
+      print_outcome(*outcome);
+    }
     if (!outcome->passed) worst = kNotWell;
   }
   return worst;

@@ -9,11 +9,13 @@ struct DrillCommand {
   std::string scenario;
   std::string plan;
   std::string fault;
-  std::string target;   // what the scenario is about when empty
-  std::string profile;  // "compressed" when empty and the plan has it
-  std::string report;   // JSON file; Markdown and HTML go beside it. With repeats: NAME-1.json, NAME-2.json …
-  bool keep = false;    // leave the lab running
+  std::string target;           // what the scenario is about when empty
+  std::string profile;          // "compressed" when empty and the plan has it
+  std::string report;           // JSON file; Markdown and HTML go beside it. With repeats: NAME-1.json, NAME-2.json …
+  std::string format = "text";  // or json: the report, and no progress
+  bool keep = false;            // leave the lab running
   int repeat = 1;
+  bool kill_controller = false;  // before and after the effect of every step
 };
 
 // 0 only if every drill met the objectives with the data whole: what was lost is within the RPO, nothing was lost by the failback,

@@ -58,6 +58,30 @@ void redraw(const std::vector<std::string>& lines, size_t& drawn) {
   std::fflush(stdout);
 }
 
+std::string joined(const JsonArray& names) {
+  std::string out;
+  for (const Json& name : names) {
+    if (name.is_string()) out += (out.empty() ? "" : ", ") + std::string(name.get_string());
+  }
+  return out;
+}
+
+// "assess  Assessment and Activation, 0s..30m".
+std::string phase_heading(const std::string& name, const Json& known) {
+  std::string title = text_or(known, "title"), expected = text_or(known, "expected");
+  if (title.empty()) return name;
+  return fmt::format("{}  {}{}", name, title, expected.empty() ? "" : ", " + expected);
+}
+
+// What a step of a preview waits for, besides the phase before.
+std::string conditions_of(const Json& step) {
+  std::string after = joined(list_of(step, "after")), condition = text_or(step, "if"), ask = text_or(step, "approval");
+  std::string out = after.empty() ? "" : "after " + after;
+  if (!condition.empty()) out += (out.empty() ? "only if " : "; only if ") + condition;
+  if (!ask.empty()) out += (out.empty() ? "needs " : "; needs ") + ask;
+  return out;
+}
+
 std::string encoded(const std::string& text) { return percent_encode(text); }
 
 }  // namespace
@@ -211,7 +235,10 @@ int preview(Client& client, const PreviewOptions& options, const Output& output)
   fmt::print("{}: what would be done now. Nothing is changed by looking.\n\n", options.scenario);
   std::string phase;
   for (const Json& step : list_of(*seen, "steps")) {
-    if (text_or(step, "phase") != phase) fmt::print("{}\n", phase = text_or(step, "phase"));
+    if (text_or(step, "phase") != phase) {
+      phase = text_or(step, "phase");
+      fmt::print("{}\n", phase_heading(phase, member(member(*seen, "phases"), phase)));
+    }
     bool holds = bool_or(step, "holds");
     fmt::print("  {} {:<20} {}{}\n",
                holds                    ? "="
@@ -219,12 +246,14 @@ int preview(Client& client, const PreviewOptions& options, const Output& output)
                                         : "?",
                text_or(step, "id"), text_or(step, "state"),
                text_or(step, "change").empty() ? "" : "  " + text_or(step, "change"));
-    if (!text_or(step, "approval").empty()) fmt::print("    {:<20} needs {}\n", "", text_or(step, "approval"));
+    if (std::string conditions = conditions_of(step); !conditions.empty())
+      fmt::print("    {:<20} {}\n", "", conditions);
   }
   std::string path;
   for (const Json& id : list_of(*seen, "critical_path"))
     path += (path.empty() ? "" : " > ") + std::string(id.is_string() ? std::string_view(id.get_string()) : "");
   fmt::print("\ncritical path  {}\n", path);
+  fmt::print("               about {}, where no step fails\n", format_span(Duration{int_or(*seen, "estimated_ms")}));
   for (const Json& loss : list_of(*seen, "losses")) fmt::print("loss           {}\n", text_or(loss, "text"));
   return kOk;
 }

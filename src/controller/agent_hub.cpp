@@ -16,6 +16,8 @@ constexpr Duration kHandshake{3'000};
 constexpr Duration kWrite{3'000};
 // An agent reports many times a second; this much silence is a dead link that TCP has not noticed.
 constexpr Duration kSilence{4'000};
+// How long after its start the controller waits for agents that are on their way back; they try at least every half second.
+constexpr Duration kAgentsReturn{2'000};
 
 Error lost_link(const std::string& host) {
   Error error;
@@ -195,8 +197,15 @@ int64_t AgentHub::units_up(std::string host, std::string service) {
   return units == found->second->units.end() ? -1 : units->second;
 }
 
+Task<> AgentHub::wait_for_return(std::string host, Deadline deadline) {
+  MonoTime back_by = began_ + kAgentsReturn;
+  while (!links_.contains(host) && boot_now() < back_by && !deadline.passed()) co_await sleep_for(Duration{10});
+}
+
 Task<Result<Json>> AgentHub::call(std::string host, std::string method, Json params, Deadline deadline,
                                   ProgressLine progress) {
+  auto returning = wait_for_return(host, deadline);
+  co_await std::move(returning);
   auto found = links_.find(host);
   if (found == links_.end()) {
     co_return fail(ErrorKind::unreachable, fmt::format("no agent of {} is connected", host),

@@ -37,6 +37,7 @@ class AgentHub : public Agents {
   void send(const std::string& host, Json message);
 
   bool connected(std::string host) override;
+  // Right after the controller has started, agents that were linked before are on their way back, and are waited for.
   Task<Result<Json>> call(std::string host, std::string method, Json params, Deadline deadline,
                           ProgressLine progress) override;
   int64_t units_up(std::string host, std::string service) override;
@@ -50,7 +51,9 @@ class AgentHub : public Agents {
   Scope writers_;
   std::map<std::string, std::shared_ptr<Link>> links_;
   uint64_t next_request_ = 1;
+  MonoTime began_ = boot_now();
 
+  Task<> wait_for_return(std::string host, Deadline deadline);
   Task<Result<std::string>> shake_hands(WebSocket& socket);
   Task<> read_messages(std::shared_ptr<Link> link);
   void take(const std::shared_ptr<Link>& link, const Json& message);

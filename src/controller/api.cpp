@@ -164,7 +164,8 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
     OpenRequest wanted{.scenario = open.scenario,
                        .mode = parts_.drill ? run::RunMode::drill : run::RunMode::real,
                        .vars = open.vars,
-                       .by = open.by};
+                       .by = open.by,
+                       .reason = open.reason};
     CO_TRY(std::string id, co_await parts_.runs.open_run(std::move(wanted)));
     co_return Json(JsonObject{{"id", id}});
   }

@@ -243,7 +243,7 @@ class Controller {
     out.log = [this](const std::string& line) { say(line); };
     out.loss = [this](const run::ResolvedStep& step) { return loss_of(step); };
     out.on_event = [this](const std::string& id, const run::Event& event) { say(id + " " + run::in_words(event)); };
-    out.crash_point = [this](std::string_view step, std::string_view when) { crash_points_.pass(step, when); };
+    out.crash_point = [this](std::string step, std::string when) { return crash_points_.pass(std::move(step), std::move(when)); };
     return out;
   }
 

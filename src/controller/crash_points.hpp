@@ -1,9 +1,11 @@
 // For tests of recovery: the process kills itself at a named point of a run, each point once. The points stand in a file,
-// one a line ("promote before"), and are taken from it before the process dies, so that a restarted one goes on to the next.
+// one a line ("promote before"), and are taken from it before the process dies, so that a restarted one goes on to the next. FILE.passed has those
+// that were passed, with their time on CLOCK_BOOTTIME in nanoseconds.
 #pragma once
 
 #include <string>
-#include <string_view>
+
+#include "io/task.hpp"
 
 namespace lifeboat {
 
@@ -11,11 +13,13 @@ class CrashPoints {
  public:
   // An empty path: no points.
   explicit CrashPoints(std::string path) : path_(std::move(path)) {}
-  // Does not return if the point stands in the file. `when`: "before" or "after" the effect.
-  void pass(std::string_view step, std::string_view when) const;
+  // Does not return if the point stands in the file. `when`: "before" or "after" the effect. It dies a second after its start
+  // at the earliest, so that leases can be renewed between two deaths.
+  Task<> pass(std::string step, std::string when) const;
 
  private:
   std::string path_;
+  MonoTime began_ = boot_now();
 };
 
 }  // namespace lifeboat

@@ -12,6 +12,8 @@ using namespace ownership;
 namespace {
 
 constexpr Duration kTick{25};
+// Agents find a controller that has just started, and report, within this.
+constexpr Duration kFirstReports{5'000};
 // A promotion takes a tenth of a second; creating a cluster takes seconds. The lease bounds what an agent that does not
 // answer can do, so this only bounds the waiting.
 constexpr Duration kLeadPatience{30'000};
@@ -282,6 +284,10 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
   Database& database = *found->second;
   // A movement that is under way (a reflex, most often) is waited for: it may be the very one that is wanted.
   while (database.state.transfer && !deadline.passed()) co_await sleep_for(kTick);
+  // So is a primary that this controller, started a moment ago, has not heard of yet.
+  Deadline heard{std::min(began_ + kFirstReports, deadline.at)};
+  bool needs_primary = wanted.kind != TransferKind::failover;
+  while (needs_primary && !is_writable(database.state, boot_now()) && !heard.passed()) co_await sleep_for(kTick);
   wanted.id = next_transfer_++;
   auto waiter = std::make_shared<Waiter>(executor_);
   waiters_[wanted.id] = waiter;

@@ -51,6 +51,7 @@ class DatabaseKeeper : public Databases {
   std::map<std::string, std::unique_ptr<Database>> databases_;
   std::map<uint64_t, std::shared_ptr<Waiter>> waiters_;
   uint64_t next_transfer_ = 1;
+  MonoTime began_ = boot_now();
 
   Task<> tick();
   void feed(Database& database, const ownership::Input& input);

@@ -1,6 +1,7 @@
 #include "controller/executor.hpp"
 
 #include "controller/run_journal.hpp"
+#include "core/run/timing.hpp"
 
 #include <fmt/format.h>
 
@@ -123,6 +124,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
 
   // Everything that happened meanwhile is decided together and shares one append.
   static Task<> drive(std::shared_ptr<Impl> self, RunPtr one) {
+    if (self->options.crash_point) co_await self->stand_at_crash_points(one);
     while (!one->state.finished()) {
       auto wake = run::next_wake(one->state);
       if (one->waiting.empty()) co_await one->wakeup.wait_until(wake.value_or(boot_now() + Duration{3'600'000}));
@@ -175,7 +177,39 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
     if (options.on_event) {
       for (const run::Event& event : events) options.on_event(one->id, event);
     }
+    if (!options.crash_point) co_return Result<void>{};
+    for (auto& [step, when] : crash_points_of(*one, events)) co_await options.crash_point(step, when);
     co_return Result<void>{};
+  }
+
+  // Of steps that no action carries out (waits and questions): "before" is when the start or the question is durable and nobody
+  // has heard of it, "after" when the end is durable and nothing that waits for it has begun.
+  static std::vector<std::pair<std::string, std::string>> crash_points_of(const Run& one,
+                                                                          const std::vector<run::Event>& events) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const run::Event& event : events) {
+      std::string step(run::step_of(event));
+      if (step.empty() || run::is_carried_out(one.state.graph->steps[*one.state.graph->find(step)].kind)) continue;
+      bool ends = std::holds_alternative<run::StepFinished>(event.body);
+      bool begins = std::holds_alternative<run::StepStarted>(event.body) ||
+                    std::holds_alternative<run::ApprovalAsked>(event.body) ||
+                    std::holds_alternative<run::ManualAsked>(event.body);
+      if (begins || ends) out.emplace_back(step, ends ? "after" : "before");
+    }
+    return out;
+  }
+
+  // The controller died at another point just when such an event had become durable: nothing followed from it yet, and it
+  // never comes again, so that its own point is passed now.
+  Task<> stand_at_crash_points(RunPtr one) {
+    for (size_t index = 0; index < one->state.steps.size(); ++index) {
+      const run::ResolvedStep& step = one->state.opened->steps[index];
+      run::StepStatus status = one->state.steps[index].status;
+      if (run::is_carried_out(step.kind) || status == run::StepStatus::waiting) continue;
+      bool ended = run::is_settled(one->state, index);
+      co_await options.crash_point(step.id, ended ? "after" : "before");
+      if (stopping) co_return;
+    }
   }
 
   void say_loss(Run& one, run::ApprovalAsked& question, std::vector<run::Command>& commands) {
@@ -233,15 +267,16 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
   static Task<> run_attempt(std::shared_ptr<Impl> self, RunPtr one, run::command::StartStep what) {
     const run::ResolvedStep& step = one->state.opened->steps[*one->state.graph->find(what.step)];
     const ActionDescriptor* descriptor = self->options.find(step.uses);
-    if (self->options.crash_point) self->options.crash_point(what.step, "before");
+    if (self->options.crash_point) co_await self->options.crash_point(what.step, "before");
     auto doing = carry_out(descriptor, self->context_of(one, what.step, what.deadline), step.with, what);
     run::Input result = co_await std::move(doing);
-    if (self->options.crash_point && !self->stopping) self->options.crash_point(what.step, "after");
+    if (self->options.crash_point && !self->stopping) co_await self->options.crash_point(what.step, "after");
     if (!self->stopping) self->hand_in(one, std::move(result));
   }
 
   void start_undo(const RunPtr& one, run::command::UndoStep what) {
-    one->attempts->spawn(what.step + " undo", run_undo(shared_from_this(), one, std::move(what)));
+    std::string name = what.step + " undo";
+    one->attempts->spawn(std::move(name), run_undo(shared_from_this(), one, std::move(what)));
   }
 
   static Task<> run_undo(std::shared_ptr<Impl> self, RunPtr one, run::command::UndoStep what) {
@@ -307,6 +342,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
     opened.mode = request.mode;
     opened.vars = std::move(vars);
     opened.by = request.by;
+    opened.reason = request.reason;
     opened.cause = request.cause;
     opened.incident = request.incident;
     opened.boot = options.boot;

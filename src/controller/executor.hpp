@@ -49,16 +49,17 @@ struct ExecutorOptions {
   std::function<void(const std::string& line)> log;
   // For tests of recovery: called "before" an attempt's action is, its start being durable, and "after" it had its
   // effect, its end not being durable yet.
-  std::function<void(std::string_view step, std::string_view when)> crash_point;
+  std::function<Task<>(std::string step, std::string when)> crash_point;
 };
 
 struct OpenRequest {
   std::string scenario;
   run::RunMode mode = run::RunMode::real;
   std::string profile;
-  Vars vars;          // of this run alone; stronger than all others
-  std::string by;     // a person, or what raised the signal
-  std::string cause;  // decision::cause_of(); empty: opened by hand
+  Vars vars;           // of this run alone; stronger than all others
+  std::string by;      // a person, or what raised the signal
+  std::string reason;  // why, in their words
+  std::string cause;   // decision::cause_of(); empty: opened by hand
   std::string incident;
 };
 

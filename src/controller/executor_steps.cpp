@@ -19,21 +19,6 @@ run::StepKind kind_of(ActionKind kind) {
   return run::StepKind::doing;
 }
 
-std::vector<std::string> people_of(const Plan& plan, std::span<const Identifier> roles) {
-  std::vector<std::string> out;
-  auto add = [&](const Identifier& contact) {
-    if (std::ranges::find(out, contact.text) == out.end()) out.push_back(contact.text);
-  };
-  for (const Identifier& name : roles) {
-    const Role* role = plan.people.roles.find(name.text);
-    if (role == nullptr) continue;
-    add(role->primary);
-    if (role->backup) add(*role->backup);
-    for (const Identifier& contact : role->members) add(contact);
-  }
-  return out;
-}
-
 bool is_final(ErrorKind kind) {
   return kind == ErrorKind::invalid_input || kind == ErrorKind::refused || kind == ErrorKind::unsupported ||
          kind == ErrorKind::cancelled;

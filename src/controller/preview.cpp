@@ -1,7 +1,9 @@
 #include "controller/preview.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "core/data/encode.hpp"
 #include "core/run/graph.hpp"
 
 namespace lifeboat {
@@ -9,16 +11,51 @@ namespace {
 
 constexpr Duration kObserve{4'000};
 
-std::string approval_in_words(const Step& step) {
+// "2 of devops-lead, cto (incident-commander, executive)".
+std::string approval_in_words(const Plan& plan, const Step& step) {
   if (!step.approval) return {};
-  std::string roles;
-  for (const Identifier& role : step.approval->of) roles += (roles.empty() ? "" : ", ") + role.text;
-  return fmt::format("{} of {}", step.approval->need, roles);
+  std::vector<std::string> roles;
+  for (const Identifier& role : step.approval->of) roles.push_back(role.text);
+  return fmt::format("{} of {} ({})", step.approval->need, fmt::join(people_of(plan, step.approval->of), ", "),
+                     fmt::join(roles, ", "));
+}
+
+JsonArray names_of(const std::vector<Identifier>& steps) {
+  JsonArray out;
+  for (const Identifier& step : steps) out.push_back(Json(step.text));
+  return out;
+}
+
+// What would be lost if `step` were done now, and whether the plan lets it happen without a person.
+Json loss_of(World& world, const Json& with, const LossEstimate& loss) {
+  std::string service = text_or(with, "service");
+  Duration bound = world.plan.safety.loss_without_approval.value_or(world.plan.objectives.rpo);
+  bool allowed = bool_or(with, "accept_loss") || (loss.age && *loss.age <= bound);
+  std::string text;
+  if (loss.candidate.empty()) {
+    text = fmt::format("{}: nobody there can be promoted: {}", service, loss.reason);
+  } else {
+    std::string bytes = loss.bytes ? fmt::format("{} bytes", *loss.bytes) : "an unknown number of bytes";
+    std::string age = loss.age ? format_span(*loss.age) : "an unknown time";
+    text = fmt::format("{}: promoting {} now would set aside {}, {}", service, loss.candidate, bytes, age);
+    if (!allowed) {
+      text += fmt::format("; it is refused, for the plan lets at most {} be set aside without a person",
+                          format_duration(bound));
+    }
+  }
+  return JsonObject{{"service", service},
+                    {"text", text},
+                    {"candidate", loss.candidate},
+                    {"bytes", loss.bytes ? Json(*loss.bytes) : Json(nullptr)},
+                    {"age_ms", loss.age ? Json(loss.age->count()) : Json(nullptr)},
+                    {"bound_ms", bound.count()},
+                    {"allowed", allowed && !loss.candidate.empty()}};
 }
 
 Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadline deadline) {
   JsonObject out{{"id", step.id.text}, {"title", step.title},
-                 {"uses", step.uses},  {"approval", approval_in_words(step)},
+                 {"uses", step.uses},  {"approval", approval_in_words(world.plan, step)},
+                 {"if", step.if_},     {"after", names_of(step.needs.value_or(std::vector<Identifier>{}))},
                  {"known", false},     {"holds", false}};
   const ActionDescriptor* descriptor = find_action(step.uses);
   if (descriptor == nullptr) {
@@ -73,6 +110,15 @@ Duration usual(const Step& step, const Json& with) {
   return Duration{1'000};
 }
 
+// What the plan says of the phases: their titles, and when they are expected.
+Json phases_of(const Plan& plan, const Scenario& scenario) {
+  JsonObject out;
+  for (const auto& [name, steps] : scenario.phases) {
+    if (const Phase* phase = plan.phases.find(name)) out[name] = encode(*phase);
+  }
+  return out;
+}
+
 }  // namespace
 
 Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std::string profile, Vars run_vars,
@@ -99,19 +145,7 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
       seen["phase"] = phase;
       if (step.uses == "postgres.failover") {
         auto loss = world.databases.loss_if_failed_over(text_or(with, "service"), text_or(with, "to"));
-        if (loss) {
-          std::string text =
-              loss->candidate.empty()
-                  ? fmt::format("{}: nobody there can be promoted: {}", text_or(with, "service"), loss->reason)
-                  : fmt::format("{}: promoting {} now would set aside {} bytes{}", text_or(with, "service"),
-                                loss->candidate, loss->bytes.value_or(0),
-                                loss->age ? ", " + format_span(*loss->age) : "");
-          losses.push_back({{"service", text_or(with, "service")},
-                            {"text", text},
-                            {"candidate", loss->candidate},
-                            {"bytes", loss->bytes.value_or(0)},
-                            {"age_ms", loss->age ? loss->age->count() : -1}});
-        }
+        if (loss) losses.push_back(loss_of(world, with, *loss));
       }
       steps.push_back(Json(std::move(seen)));
       const ActionDescriptor* descriptor = find_action(step.uses);
@@ -137,6 +171,7 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
   JsonArray critical;
   for (size_t index : path.steps) critical.push_back(Json(graph.steps[index].id));
   co_return Json(JsonObject{{"scenario", scenario_name},
+                            {"phases", phases_of(world.plan, *scenario)},
                             {"steps", steps},
                             {"critical_path", critical},
                             {"estimated_ms", path.length.count()},

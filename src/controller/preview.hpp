@@ -6,8 +6,9 @@
 
 namespace lifeboat {
 
-// {steps: [{id, phase, title, uses, known, holds, state, change, approval}], critical_path: [ids],
-//  losses: [{service, text, bytes, age_ms}], }. A step that cannot be observed now says why in `state`.
+// {phases: {NAME: {title, expected}}, steps: [{id, phase, title, uses, after, if, known, holds, state, change, approval}],
+//  critical_path: [ids], estimated_ms, losses: [{service, text, candidate, bytes, age_ms, bound_ms, allowed}]}. A step that
+// cannot be observed now says why in `state`; a loss of unknown size has null for it.
 Task<Result<Json>> preview_scenario(World& world, std::string scenario, std::string profile, Vars vars,
                                     Deadline deadline);
 

@@ -22,6 +22,14 @@ std::vector<ReportStep> steps_of(const run::RunState& state) {
   return out;
 }
 
+// Whether a message went out, or could not.
+bool tells_people(const run::RunState& state, const run::Event& event) {
+  if (!std::holds_alternative<run::StepFinished>(event.body) && !std::holds_alternative<run::StepFailed>(event.body))
+    return false;
+  auto index = state.graph->find(std::string(run::step_of(event)));
+  return index && state.graph->steps[*index].kind == run::StepKind::message;
+}
+
 // What stands in the journal between the signal that led to the run and its end.
 void add_events(RunReport& report, const run::RunState& state, const std::vector<StoredEvent>& events,
                 const std::string& cause) {
@@ -32,6 +40,7 @@ void add_events(RunReport& report, const run::RunState& state, const std::vector
     if (of_run) {
       auto decoded = run::decode_event(event.kind, event.body);
       line.text = decoded ? run::in_words(*decoded) : event.kind;
+      if (decoded && tells_people(state, *decoded)) report.messages.push_back(line);
       if (event.kind == "approval-given" || event.kind == "approval-declined" || event.kind == "manual-confirmed")
         report.approvals.push_back(line);
     } else if (event.stream == "signals") {

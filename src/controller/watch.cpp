@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "controller/run_journal.hpp"
 #include "core/data/encode.hpp"
 
 namespace lifeboat {
@@ -12,6 +13,9 @@ namespace {
 constexpr Duration kLook{100};
 constexpr Duration kSupersede{20'000};
 constexpr Duration kUsersFresh{5'000};
+// Who raises what nobody raised by hand.
+constexpr std::string_view kVantagePoints = "vantage points";
+constexpr std::string_view kOwnership = "ownership";
 
 Task<Result<>> connect_once(asio::ip::tcp::endpoint endpoint) {
   asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
@@ -87,9 +91,11 @@ Watch::Watch(asio::any_io_executor executor, Store& store, const Plan& plan, Htt
 
 Task<Result<>> Watch::start() {
   EventFilter filter{.stream = "signals"};
-  CO_TRY(std::vector<StoredEvent> events, co_await store_.read(filter));
+  CO_TRY(std::vector<StoredEvent> events, co_await read_all(store_, std::move(filter)));
   auto wall = wall_now();
+  decision::Standing standing;
   for (const StoredEvent& event : events) {
+    decision::fold(standing, event.kind, event.body, event.at);
     // Journal times are wall times; the limit counts hours, so the difference to boot time does not matter here.
     if (event.kind == "in-service") served_.insert(text_or(event.body, "target"));
     if (event.kind == "automatic-start") automatic_starts_.push_back(boot_now() - (wall - event.at));
@@ -98,6 +104,12 @@ Task<Result<>> Watch::start() {
     auto view = databases_.view(service);
     if (view && view->term > 0) served_.insert(service);
   }
+  // Nothing ever clears what a person raised.
+  for (const auto& [cause, signal] : standing.signals) {
+    if (signal.raised.raised_by == kVantagePoints || signal.raised.raised_by == kOwnership)
+      active_[cause] = {signal.raised.signal, signal.raised.subject, signal.since, signal.text};
+  }
+  for (const auto& [cause, owed] : standing.owed) scope_.spawn("owed start for " + cause, take_up(owed));
   std::string own_region = region_of(plan_, host_);
   for (const WatchTarget& target : targets_) {
     if (target.target.region != own_region) scope_.spawn("probe " + target.target.id, probe(target));
@@ -174,13 +186,14 @@ void Watch::judge_regions(const std::string& name, const RegionLostSignal& signa
   detection::Window window = window_of(signal.for_, signal.every, signal.within, signal.quorum);
   for (const auto& [region, settings] : plan_.regions) {
     auto verdict = detection::judge_region(state_, region, window, boot_now());
-    decision::RaisedNow raised{name, region, "vantage points"};
+    decision::RaisedNow raised{name, region, std::string(kVantagePoints)};
     if (verdict.lost) {
       hold(raised,
            fmt::format("{} is lost: nothing there answers, seen from {} other regions", region,
                        verdict.regions_agreeing),
            in_json(verdict));
-    } else if (!verdict.suspected) {
+    } else if (verdict.answers && !verdict.suspected) {
+      // While nobody can say (nothing is linked, nothing was probed yet) what stood goes on standing.
       clear(decision::cause_of(raised));
     }
   }
@@ -189,7 +202,7 @@ void Watch::judge_regions(const std::string& name, const RegionLostSignal& signa
 void Watch::judge_endpoint(const std::string& name, const EndpointSignal& signal) {
   detection::Window window = window_of(signal.for_, signal.every, signal.within, signal.quorum);
   auto verdict = detection::judge_endpoint(state_, "signal " + name, window, boot_now());
-  decision::RaisedNow raised{name, signal.service.text, "vantage points"};
+  decision::RaisedNow raised{name, signal.service.text, std::string(kVantagePoints)};
   // What was never well has not failed: it is still being brought up.
   if (!was_well(name, verdict.regions_seeing > 0)) return;
   // A region that is being lost takes its endpoint with it; that is one cause, and the region's signal tells it better.
@@ -212,7 +225,7 @@ bool Watch::was_well(const std::string& endpoint, bool well_now) {
 void Watch::judge_database(const std::string& name, const DatabaseSignal& signal) {
   const std::string& service = signal.service.text;
   auto view = databases_.view(service);
-  decision::RaisedNow raised{name, service, "ownership"};
+  decision::RaisedNow raised{name, service, std::string(kOwnership)};
   if (view && view->writable) served_.insert(service);
   // A database that is only being created has not failed.
   bool quiet = !view || !served_.contains(service) || view->writable || !view->busy.empty();
@@ -245,7 +258,7 @@ void Watch::database_moved_by_itself(const std::string& service, const std::stri
   for (const auto& [name, signal] : plan_.signals) {
     const auto* database = std::get_if<DatabaseSignal>(&signal);
     if (database == nullptr || database->service.text != service) continue;
-    hold({name, service, "ownership"}, text, nullptr);
+    hold({name, service, std::string(kOwnership)}, text, nullptr);
   }
 }
 
@@ -272,7 +285,7 @@ Task<Json> Watch::believe(decision::RaisedNow signal, std::string text, Json obs
   MonoTime now = boot_now();
   decision::History history{hooks_.active_runs(), automatic_starts_};
   decision::Decided decided = decision::decide(plan_, signal, history, now);
-  // Signal, decision and the start it allows are one durable fact, so that a crash in between cannot start it twice.
+  // Signal, decision and the start it allows are one durable fact: a restart finds the signal standing and the start owed.
   std::vector<NewEvent> events;
   int64_t boot_ns = now.time_since_epoch().count();
   events.push_back({"signals",
@@ -292,6 +305,9 @@ Task<Json> Watch::believe(decision::RaisedNow signal, std::string text, Json obs
   JsonArray proposals;
   for (const std::string& proposal : decided.proposals) proposals.push_back(Json(proposal));
   body["proposals"] = proposals;
+  JsonArray superseded;
+  for (const std::string& id : decided.superseded) superseded.push_back(Json(id));
+  body["superseded"] = superseded;
   events.push_back({"signals", "decided", body});
   if (decided.verdict == decision::Verdict::start) {
     events.push_back(
@@ -300,28 +316,56 @@ Task<Json> Watch::believe(decision::RaisedNow signal, std::string text, Json obs
   }
   auto written = co_await store_.append(std::move(events));
   if (!written) throw std::runtime_error("the journal refused a signal: " + written.error().text());
-  for (const std::string& id : decided.superseded) {
-    auto ending = hooks_.end_run(id, "superseded: " + text);
+  if (decided.verdict == decision::Verdict::start) {
+    decision::OwedStart owed{signal, decided.scenario, decided.superseded, decided.reason, text};
+    auto starting = carry_out(std::move(owed));
+    auto run = co_await std::move(starting);
+    body["run"] = run ? Json(*run) : Json(nullptr);
+    if (!run) body["error"] = run.error().text();
+  }
+  co_return Json(body);
+}
+
+// Its end is in the journal, one way or the other, so that it is not owed any more.
+Task<Result<std::string>> Watch::carry_out(decision::OwedStart owed) {
+  for (const std::string& id : owed.superseded) {
+    auto ending = hooks_.end_run(id, "superseded: " + owed.text);
     auto ended = co_await std::move(ending);
     if (!ended) co_await write("end-refused", {{"run", id}, {"error", ended.error().text()}});
   }
-  if (decided.verdict == decision::Verdict::start) {
-    auto starting = hooks_.start_run(decided.scenario, signal, decided.reason);
-    auto run = co_await std::move(starting);
-    // A run that was superseded takes a moment to end; until then it excludes the new one.
-    Deadline patience = Deadline::after(kSupersede);
-    while (!run && run.error().kind == ErrorKind::conflict && !decided.superseded.empty() && !patience.passed()) {
-      co_await sleep_for(kLook);
-      auto again = hooks_.start_run(decided.scenario, signal, decided.reason);
-      run = co_await std::move(again);
-    }
-    body["run"] = run ? Json(*run) : Json(nullptr);
-    if (!run) {
-      body["error"] = run.error().text();
-      co_await write("start-refused", {{"scenario", decided.scenario}, {"error", run.error().text()}});
-    }
+  auto starting = hooks_.start_run(owed.scenario, owed.raised, owed.reason);
+  auto run = co_await std::move(starting);
+  // A run that was superseded takes a moment to end; until then it excludes the new one.
+  Deadline patience = Deadline::after(kSupersede);
+  while (!run && run.error().kind == ErrorKind::conflict && !owed.superseded.empty() && !patience.passed()) {
+    co_await sleep_for(kLook);
+    auto again = hooks_.start_run(owed.scenario, owed.raised, owed.reason);
+    run = co_await std::move(again);
   }
-  co_return Json(body);
+  JsonObject body{{"signal", owed.raised.signal}, {"subject", owed.raised.subject}, {"scenario", owed.scenario}};
+  if (run) {
+    body["run"] = *run;
+  } else {
+    body["error"] = run.error().text();
+  }
+  co_await write(run ? "run-started" : "start-refused", std::move(body));
+  co_return run;
+}
+
+// Cut off between the decision and the run, or between the run and the note that it stands.
+Task<> Watch::take_up(decision::OwedStart owed) {
+  std::set<std::string> unfinished;
+  for (const decision::ActiveRun& run : hooks_.active_runs()) {
+    unfinished.insert(run.id);
+    if (run.cause != decision::cause_of(owed.raised)) continue;
+    JsonObject body{{"signal", owed.raised.signal}, {"subject", owed.raised.subject}, {"scenario", owed.scenario}};
+    body["run"] = run.id;
+    co_await write("run-started", std::move(body));
+    co_return;
+  }
+  std::erase_if(owed.superseded, [&](const std::string& id) { return !unfinished.contains(id); });
+  auto carrying = carry_out(std::move(owed));
+  co_await std::move(carrying);
 }
 
 Task<Result<Json>> Watch::raise(std::string signal, std::string subject, std::string by, std::string text) {

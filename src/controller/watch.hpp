@@ -1,5 +1,6 @@
 // Watches: the controller's own probes and what agents' probes find, turned into signals by core/detection, and signals
-// into what follows by core/decision. Each signal and each decision is journalled with the observations behind it.
+// into what follows by core/decision. Each signal and each decision is journalled with the observations behind it, and what of
+// them still stands is taken up again after a restart.
 #pragma once
 
 #include <functional>
@@ -10,7 +11,7 @@
 #include "actions/world.hpp"
 #include "controller/configure.hpp"
 #include "controller/databases.hpp"
-#include "core/decision/decision.hpp"
+#include "core/decision/standing.hpp"
 #include "core/detection/detection.hpp"
 #include "io/http_client.hpp"
 #include "store/store.hpp"
@@ -38,7 +39,8 @@ class Watch : public Observers {
   Watch(asio::any_io_executor executor, Store& store, const Plan& plan, HttpClient& http, DatabaseKeeper& databases,
         std::string host, Scope& scope, Hooks hooks);
 
-  // Probes, signals and decisions from now on. Reads past automatic starts for the rate limit.
+  // Probes, signals and decisions from now on. Reads what stands since before: signals, past automatic starts for the rate
+  // limit, and starts that were decided but cut off, which are carried out now. Runs must have been resumed.
   Task<Result<>> start();
 
   const std::vector<WatchTarget>& targets() const { return targets_; }
@@ -86,6 +88,8 @@ class Watch : public Observers {
   void hold(const decision::RaisedNow& signal, std::string text, Json observations);
   void clear(const std::string& cause);
   Task<Json> believe(decision::RaisedNow signal, std::string text, Json observations);
+  Task<Result<std::string>> carry_out(decision::OwedStart owed);
+  Task<> take_up(decision::OwedStart owed);
   Task<> write(std::string kind, JsonObject body);
 };
 

@@ -42,6 +42,15 @@ class Outside {
   Fd own_;
 };
 
+// "STEP before" and "STEP after" of every step, one a line.
+std::string crash_points_of(const Scenario& scenario) {
+  std::string lines;
+  for (const auto& [phase, steps] : scenario.phases) {
+    for (const Step& step : steps) lines += fmt::format("{0} before\n{0} after\n", step.id.text);
+  }
+  return lines;
+}
+
 class DrillRun {
  public:
   DrillRun(const DrillOptions& options, const Scenario& scenario, const RunningLab& lab, ControllerLink link,
@@ -52,6 +61,7 @@ class DrillRun {
     trace_.scenario = options_.scenario;
     trace_.profile = options_.profile;
     trace_.fault = options_.fault;
+    if (options_.kill_controller) trace_.crash_points = lab_.folder() + std::string(kCrashPointsFile);
     TRY_VOID(start_witnesses());
     trace_.calm_since_ns = boot_ns();
     say("witnesses are at work");
@@ -63,6 +73,7 @@ class DrillRun {
     if (text_or(trace_.run, "state") == "done") TRY_VOID(scenario_.failback ? go_back() : heal_and_reprotect());
     pause_for(kAfter);
     TRY(trace_.events, link_.events_after(last));
+    TRY(trace_.chain, link_.get("/api/journal/verify"));
     TRY_VOID(stop_witnesses());
     return std::move(trace_);
   }
@@ -144,12 +155,7 @@ class DrillRun {
   Result<void> watch_recovery() {
     int64_t deadline = deadline_in(kStartOfRun);
     while (trace_.run_id.empty()) {
-      if (auto page = link_.get("/api/runs"); page && member(*page, "runs").is_array()) {
-        for (const Json& run : member(*page, "runs").get_array()) {
-          bool fresh = !before_.contains(text_or(run, "id"));
-          if (fresh && text_or(run, "scenario") == options_.scenario) trace_.run_id = text_or(run, "id");
-        }
-      }
+      trace_.run_id = fresh_run(options_.scenario, before_).value_or("");
       look_at_standbys();
       if (boot_ns() > deadline) {
         return fail(ErrorKind::timed_out, fmt::format("no run of {} started by itself", options_.scenario),
@@ -211,6 +217,12 @@ class DrillRun {
     }
   }
 
+  // A controller that is just being started anew has not heard it, or has and could not say so.
+  static bool may_be_asked_again(const Error& error) {
+    return error.kind != ErrorKind::refused && error.kind != ErrorKind::invalid_input &&
+           error.kind != ErrorKind::not_found;
+  }
+
   // As the plan's people would, one after the other.
   Result<void> answer_questions(const std::string& id, const Json& page) {
     if (!member(page, "asks").is_array()) return {};
@@ -223,7 +235,9 @@ class DrillRun {
         if (given.size() >= need || given.contains(name)) continue;
         std::string verb = bool_or(ask, "manual") ? "confirm" : "approve";
         JsonObject body{{"step", text_or(ask, "step")}, {"by", name}};
-        TRY_VOID(link_.post(fmt::format("/api/runs/{}/{}", id, verb), body));
+        auto posted = link_.post(fmt::format("/api/runs/{}/{}", id, verb), body);
+        if (!posted && may_be_asked_again(posted.error())) return {};
+        TRY_VOID(posted);
         given.insert(name);
         say(fmt::format("{} said yes to {}", name, text_or(ask, "step")));
       }
@@ -274,12 +288,21 @@ class DrillRun {
   Result<void> go_back() {
     TRY_VOID(heal_fault());
     TRY_VOID(wait_for_agents());
+    TRY_VOID(add_crash_points(scenario_.failback->text));
     TRY(trace_.failback_id, open_failback());
     say(fmt::format("run {} of {} started", trace_.failback_id, scenario_.failback->text));
     TRY(trace_.failback_run, wait_for_end(trace_.failback_id));
     trace_.failback_ended_ns = boot_ns();
     say(fmt::format("run {} is {}", trace_.failback_id, text_or(trace_.failback_run, "state")));
     return {};
+  }
+
+  // The failover's own stand in the file since the lab came up.
+  Result<void> add_crash_points(const std::string& scenario) {
+    if (!options_.kill_controller) return {};
+    const Scenario* next = options_.plan.scenarios.find(scenario);
+    if (next == nullptr) return {};
+    return write_file(trace_.crash_points, crash_points_of(*next), 0644);
   }
 
   Result<void> wait_for_agents() {
@@ -316,14 +339,29 @@ class DrillRun {
     return fail(ErrorKind::timed_out, "the failback cannot begin; " + busy);
   }
 
-  // A run that is just being opened is in no list yet; it shows as a conflict.
+  // The id of a run of the scenario that was not there before; empty when there is none.
+  Result<std::string> fresh_run(const std::string& scenario, const std::set<std::string>& before) const {
+    TRY(Json page, link_.get("/api/runs"));
+    if (!member(page, "runs").is_array()) return fail(ErrorKind::internal, "the controller sent no list of runs");
+    for (const Json& run : member(page, "runs").get_array()) {
+      if (!before.contains(text_or(run, "id")) && text_or(run, "scenario") == scenario) return text_or(run, "id");
+    }
+    return std::string();
+  }
+
+  // A run that is just being opened is in no list yet; it shows as a conflict. One whose opening was not answered may stand.
   Result<std::string> open_failback() {
+    TRY(std::set<std::string> before, known_runs());
     for (int64_t deadline = deadline_in(kStartOfRun);; pause_for(Duration{200})) {
+      auto there = fresh_run(scenario_.failback->text, before);
+      if (!there && boot_ns() > deadline) return there;
+      if (!there) continue;
+      if (!there->empty()) return *there;
       TRY_VOID(wait_for_other_runs());
       trace_.failback_ns = boot_ns();
       auto opened = link_.post("/api/runs", JsonObject{{"scenario", scenario_.failback->text}, {"by", "drill"}});
       if (opened) return text_or(*opened, "id");
-      if (opened.error().kind != ErrorKind::conflict || boot_ns() > deadline)
+      if (!may_be_asked_again(opened.error()) || boot_ns() > deadline)
         return std::unexpected(std::move(opened).error());
     }
   }
@@ -393,6 +431,7 @@ Result<DrillOutcome> run_drill(const DrillOptions& given, const LabProgress& pro
     return fail(ErrorKind::invalid_input, "the plan has no journey, so nothing can be measured");
   if (options.profile.empty() && options.plan.profiles.contains("compressed")) options.profile = "compressed";
   LabOptions lab{.plan_file = options.plan_file, .plan = options.plan, .profile = options.profile, .drill = true};
+  if (options.kill_controller) lab.crash_points = crash_points_of(*scenario);
   TRY(RunningLab running, start_lab(std::move(lab), progress));
   auto outcome = drill_in(options, *scenario, running, progress);
   if (options.keep) running.detach();

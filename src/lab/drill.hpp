@@ -18,6 +18,8 @@ struct DrillOptions {
   std::string profile;  // "compressed" when left out and the plan has it
   std::string report;   // JSON file; Markdown and HTML stand beside it. Empty: not written
   bool keep = false;    // leave the lab running
+  // Kill the controller before and after the effect of every step, of the failback too; it is started anew each time.
+  bool kill_controller = false;
 };
 
 struct DrillOutcome {

@@ -98,6 +98,7 @@ struct Figures {
   Duration double_acknowledged{};
   std::optional<Duration> switch_gap;
   measure::Loss failback_loss;
+  UsersView users;  // from the fault until it was healed
 };
 
 Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const DirectAcks& direct,
@@ -119,6 +120,12 @@ Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& use
   }
   if (!all_writable) out.writable = {};
   out.recovery = measure::measure_recovery(users, fault, until);
+  measure::Latency latency = measure::latency_of(users, fault, until);
+  out.users = {.journeys = static_cast<int64_t>(out.recovery.journeys),
+               .error_rate = out.recovery.error_rate,
+               .p50_ms = latency.p50_ms,
+               .p95_ms = latency.p95_ms,
+               .p99_ms = latency.p99_ms};
   out.loss = measure::measure_loss(users, missing, MonoTime{}, back, fault);
   if (trace.failback_ns != 0) {
     out.switch_gap = measure::longest_write_gap(users, back, moment(trace.failback_ended_ns));
@@ -154,8 +161,51 @@ Verdict judge(const DrillOptions& options, const DrillTrace& trace, const Figure
   out.met = figures.recovery.recovered && figures.recovery.rta <= objectives.rto &&
             figures.loss.oldest_age.value_or(Duration{0}) <= objectives.rpo && text_or(trace.run, "state") == "done";
   bool back = trace.failback_ns == 0 || text_or(trace.failback_run, "state") == "done";
-  out.passed = out.met && back && figures.failback_loss.lost == 0 && figures.double_acknowledged == Duration{0};
+  out.passed = out.met && back && bool_or(trace.chain, "whole") && figures.failback_loss.lost == 0 &&
+               figures.double_acknowledged == Duration{0};
   return out;
+}
+
+std::vector<std::string> lines_of(const std::string& file) {
+  std::vector<std::string> out;
+  auto text = read_file(file);
+  if (!text) return out;
+  for (size_t begin = 0; begin < text->size();) {
+    size_t end = std::min(text->find('\n', begin), text->size());
+    out.push_back(text->substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
+// Whether the runs went on as if nothing had been: each step of them finished once, and none was opened twice.
+Json kills_in(const DrillTrace& trace) {
+  if (trace.crash_points.empty()) return nullptr;
+  JsonArray passed, repeated, missed;
+  for (const std::string& line : lines_of(trace.crash_points + ".passed")) {
+    size_t first = line.find(' '), second = line.find(' ', first + 1);
+    double at = static_cast<double>(std::atoll(line.c_str()) - trace.fault_ns) / 1e9;
+    passed.push_back(JsonObject{{"step", line.substr(first + 1, second - first - 1)},
+                                {"when", line.substr(second + 1)},
+                                {"at_s", rounded(at)}});
+  }
+  for (const std::string& line : lines_of(trace.crash_points)) missed.push_back(Json(line));
+  std::map<std::string, int> ended;
+  int runs = 0, resumed = 0;
+  for (const Json& event : trace.events) {
+    std::string kind = text_or(event, "kind"), stream = text_or(event, "stream");
+    if (kind == "run-opened") ++runs;
+    if (kind == "run-recovered") ++resumed;
+    if (kind == "step-finished") ++ended[stream + " " + text_or(member(event, "body"), "step")];
+  }
+  for (const auto& [step, times] : ended) {
+    if (times > 1) repeated.push_back(Json(step));
+  }
+  return JsonObject{{"passed", std::move(passed)},
+                    {"missed", std::move(missed)},
+                    {"runs", runs},
+                    {"resumed", resumed},
+                    {"finished_again", std::move(repeated)}};
 }
 
 Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met) {
@@ -173,7 +223,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
                         {"rpo_s", in_seconds(options.plan.objectives.rpo)},
                         {"met", met}};
   double offset = or_never(after(figures.decided.opened, fault));
-  return JsonObject{
+  JsonObject out{
       {"scenario", trace.scenario},
       {"fault", trace.fault},
       {"profile", trace.profile},
@@ -183,7 +233,23 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
       {"objectives", std::move(objectives)},
       {"failback", JsonObject{{"write_outage_s", or_null(figures.switch_gap)}, {"lost", figures.failback_loss.lost}}},
-      {"steps", steps_of(trace.run, std::max(0.0, offset))}};
+      {"steps", steps_of(trace.run, std::max(0.0, offset))},
+      {"journal", trace.chain}};
+  if (Json kills = kills_in(trace); !kills.is_null()) out["controller_kills"] = std::move(kills);
+  return out;
+}
+
+// Each write that is missing, up to a number that a person still reads.
+std::vector<ReportLine> losses_of(const Figures& figures) {
+  constexpr size_t kMost = 50;
+  std::vector<ReportLine> out;
+  for (const auto* loss : {&figures.loss, &figures.failback_loss}) {
+    for (const std::string& key : loss->keys) {
+      if (out.size() == kMost) return out;
+      out.push_back({.kind = "write", .text = key + " was acknowledged and is not there"});
+    }
+  }
+  return out;
 }
 
 // The run's pages: what the controller's journal tells, with what the witnesses measured.
@@ -212,6 +278,8 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
   page.double_acknowledged_s = in_seconds(figures.double_acknowledged);
   page.objectives = {
       .rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
+  page.users = figures.users;
+  page.losses = losses_of(figures);
   if (figures.switch_gap) {
     page.failback = FailbackResult{.write_outage_s = in_seconds(*figures.switch_gap),
                                    .lost = static_cast<int64_t>(figures.failback_loss.lost)};

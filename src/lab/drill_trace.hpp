@@ -25,12 +25,14 @@ struct DrillTrace {
   int64_t reprotected_ns =
       0;              // a standby streamed from a server that had become primary after the fault, or goes on to
   JsonArray events;   // the controller's journal from the fault on
+  Json chain;         // GET /api/journal/verify at the end
   Json run;           // GET /api/runs/ID at its end
   Json failback_run;  // null when the scenario has none
   std::string run_id;
   std::string failback_id;
   std::string needs_a_hand;                   // why a run stood still; empty when none did
   std::string samples;                        // the users' witness: its JSON lines
+  std::string crash_points;                   // the file of points at which the controller was to die; empty: nowhere
   std::map<std::string, std::string> direct;  // by SERVICE/MEMBER: JSON lines of the witness at that server
 };
 

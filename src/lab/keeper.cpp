@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/data/encode.hpp"
@@ -19,6 +20,8 @@
 namespace lifeboat::lab {
 
 namespace {
+
+constexpr int64_t kRestartPauseNs = 100'000'000;
 
 std::string_view word_for(DaemonState state) {
   switch (state) {
@@ -69,7 +72,8 @@ class Keeper {
                                    .plan_file = job_.plan_file,
                                    .profile = job_.profile,
                                    .drill = job_.drill,
-                                   .daemons = job_.daemons};
+                                   .daemons = job_.daemons,
+                                   .crash_points = job_.crash_points};
     TRY(control_, listen_unix(job_.folder + "/control.sock"));
     TRY_VOID(start_world(world_));
     auto say = [this](const std::string& text) {
@@ -93,9 +97,10 @@ class Keeper {
       for (auto& [name, machine] : world_.machines) {
         if (machine->up()) waits.push_back({machine->fd(), POLLIN, 0});
       }
-      if (poll(waits.data(), waits.size(), 1000) < 0 && errno != EINTR) return;
+      if (poll(waits.data(), waits.size(), to_restart_.empty() ? 1000 : 20) < 0 && errno != EINTR) return;
       if (waits[1].revents != 0 || waits[2].revents != 0) return;
       note_exits();
+      restart_kept();
       if (waits[0].revents != 0) answer_one();
     }
   }
@@ -104,8 +109,27 @@ class Keeper {
     for (auto& [name, machine] : world_.machines) {
       for (const auto& [daemon, how] : machine->poll_exits()) {
         dprintf(2, "%s on %s ended with %s\n", daemon.c_str(), name.c_str(), how.c_str());
+        const std::string& ended = daemon;
+        auto kept = std::ranges::find_if(world_.daemons, [&](const HostDaemon& entry) {
+          return entry.host == name && entry.daemon.name == ended && entry.daemon.kept;
+        });
+        if (kept != world_.daemons.end()) to_restart_.push_back({&*kept, boot_ns() + kRestartPauseNs});
       }
     }
+  }
+
+  // What ends for good is tried again for as long as the lab stands; the log says so each time.
+  void restart_kept() {
+    auto due = [this](const Restart& restart) {
+      if (boot_ns() < restart.at_ns) return false;
+      Machine& machine = *world_.machines.at(restart.what->host);
+      if (!machine.up() || machine.state(restart.what->daemon.name) == DaemonState::running) return true;
+      auto started = machine.start(restart.what->daemon);
+      dprintf(2, "%s on %s: %s\n", restart.what->daemon.name.c_str(), restart.what->host.c_str(),
+              started ? "started anew" : started.error().text().c_str());
+      return true;
+    };
+    std::erase_if(to_restart_, due);
   }
 
   void answer_one() {
@@ -194,8 +218,14 @@ class Keeper {
         {"name", host.name}, {"address", host.address}, {"up", machine.up()}, {"programs", std::move(daemons)}};
   }
 
+  struct Restart {
+    const HostDaemon* what;
+    int64_t at_ns;
+  };
+
   KeeperJob job_;
   LabWorld world_;
+  std::vector<Restart> to_restart_;
   Fd control_;
   bool ending_ = false;
   int64_t started_ns_ = boot_ns();

@@ -168,6 +168,7 @@ Result<RunningLab> start_lab(LabOptions options, const LabProgress& progress) {
                 .profile = options.profile,
                 .drill = options.drill,
                 .daemons = options.daemons,
+                .crash_points = options.crash_points,
                 .ready_within = options.ready_within,
                 .number = dir.number,
                 .folder = dir.path};

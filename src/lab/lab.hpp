@@ -19,11 +19,12 @@ namespace lifeboat::lab {
 
 struct LabOptions {
   std::string plan_file;
-  Plan plan;                 // loaded and checked, without an inventory
-  std::string profile;       // handed to the controller; may be empty
-  bool drill = false;        // the controller marks every message as a drill
-  bool daemons = true;       // false: only third-party servers, no Lifeboat (tests of the lab)
-  std::optional<Mode> mode;  // what the rights allow when left out
+  Plan plan;                                // loaded and checked, without an inventory
+  std::string profile;                      // handed to the controller; may be empty
+  bool drill = false;                       // the controller marks every message as a drill
+  bool daemons = true;                      // false: only third-party servers, no Lifeboat (tests of the lab)
+  std::optional<std::string> crash_points;  // where the controller kills itself; see ServerOptions
+  std::optional<Mode> mode;                 // what the rights allow when left out
   Duration ready_within{30'000};
 };
 

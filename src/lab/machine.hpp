@@ -22,6 +22,7 @@ struct Daemon {
   std::string folder;                   // working folder
   std::string log;                      // output and errors are appended
   std::string ready_at;                 // address:port that accepts connections when it is up; empty: not waited for
+  bool kept = false;                    // started anew when it ends, as a service manager would
 };
 
 enum class DaemonState { idle, running, exited };

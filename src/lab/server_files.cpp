@@ -157,7 +157,7 @@ std::string redis_cluster_lines(const std::string& announce) {
   return fmt::format(
       "cluster-enabled yes\n"
       "cluster-config-file nodes.conf\n"
-      "cluster-node-timeout 1000\n"
+      "cluster-node-timeout 5000\n"
       "cluster-allow-replica-migration no\n"
       "cluster-replica-validity-factor 0\n"
       "cluster-announce-ip {}\n",

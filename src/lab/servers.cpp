@@ -232,7 +232,13 @@ class Builder {
           "--listen",    listen};
       if (!options_.profile.empty()) argv.insert(argv.end(), {"--profile", options_.profile});
       if (options_.drill) argv.push_back("--drill");
+      if (options_.crash_points) {
+        std::string file = options_.folder + std::string(kCrashPointsFile);
+        TRY_VOID(write_file(file, *options_.crash_points, 0644));
+        argv.insert(argv.end(), {"--crash-points", file});
+      }
       run(name, "controller", std::move(argv), folder, listen);
+      out_.back().daemon.kept = true;
     }
     std::string units = std::filesystem::path(lifeboat).parent_path().string();
     for (const auto& [name, host] : plan_.hosts) {
@@ -242,6 +248,7 @@ class Builder {
                                     folder,   "--secrets", secrets,  "--unit-path", units};
       for (const std::string& at : controller_addresses(plan_)) argv.insert(argv.end(), {"--controller", at});
       run(name, "agent", std::move(argv), folder, {});
+      out_.back().daemon.kept = true;
     }
     return {};
   }

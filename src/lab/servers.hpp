@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 namespace lifeboat::lab {
 
 inline constexpr int kControllerPort = 7400;
+// In the lab's folder: the points at which the controller is still to die, and those it has died at.
+inline constexpr std::string_view kCrashPointsFile = "/crash-points";
 
 struct ServerOptions {
   std::string folder;     // the lab's
@@ -21,6 +24,8 @@ struct ServerOptions {
   std::string profile;    // may be empty
   bool drill = false;     // the controller says in every message that it is a drill
   bool daemons = true;    // false: no agents, controller and status page (tests of the lab alone)
+  // Where the controller kills itself: lines of a CrashPoints file. Null: nowhere.
+  std::optional<std::string> crash_points;
 };
 
 struct HostDaemon {

@@ -37,7 +37,7 @@ TEST(Load, ReadsTheReferencePlan) {
                           lenient_actions(), {.profile = "compressed"});
   ASSERT_TRUE(loaded) << lines_of(loaded.error().findings);
   EXPECT_EQ(loaded->plan.plan.text, "dating-profile-optimizer");
-  EXPECT_EQ(loaded->plan.scenarios.size(), 9u);
+  EXPECT_EQ(loaded->plan.scenarios.size(), 10u);
   EXPECT_EQ(loaded->plan.objectives.rto, std::chrono::hours(4));
 }
 
@@ -54,6 +54,20 @@ TEST(Load, SaysWhereAKeyIsUnknownAndWhichWasMeant) {
   EXPECT_EQ(one_line(failure.findings[0]),
             "p.yaml:13:31: error: unknown key 'tiemout' (did you mean 'timeout'?) [shape]");
   EXPECT_FALSE(failure.unreadable);
+}
+
+TEST(Load, RefusesWordsAboutAPhaseThatNoScenarioHas) {
+  LoadFailure failure = refused("phases: {frist: {title: First}}\n" + std::string(kSmall));
+  ASSERT_EQ(failure.findings.size(), 1u) << lines_of(failure.findings);
+  EXPECT_EQ(one_line(failure.findings[0]),
+            "p.yaml:1:10: error: there is no phase in any scenario 'frist' (did you mean 'first'?) [unknown-name]");
+}
+
+TEST(Load, KeepsTheCommandsThatAStepStandsInForAsTheyWereWritten) {
+  auto loaded =
+      load_plan_text(with_step("{id: b, uses: wait, instead_of: [\"curl -f ${x} 'y'\"]}"), "p.yaml", lenient_actions());
+  ASSERT_TRUE(loaded) << lines_of(loaded.error().findings);
+  EXPECT_EQ(loaded->plan.scenarios.find("fix")->phases.find("first")->at(1).instead_of.front(), "curl -f ${x} 'y'");
 }
 
 TEST(Load, ReportsTheShortestCycle) {

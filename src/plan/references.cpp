@@ -30,6 +30,7 @@ class References {
     people();
     channels();
     scenarios();
+    phases();
     for (size_t index = 0; index < plan_.drills.size(); ++index) {
       std::string at = "/drills/" + std::to_string(index);
       const Drill& drill = plan_.drills[index];
@@ -217,6 +218,17 @@ class References {
         }
       }
     }
+  }
+
+  void phases() {
+    std::vector<std::string> used;
+    for (const auto& [name, scenario] : plan_.scenarios) {
+      for (const auto& [phase, steps] : scenario.phases) used.push_back(phase);
+    }
+    std::ranges::sort(used);
+    auto twice = std::ranges::unique(used);
+    used.erase(twice.begin(), twice.end());
+    for (const auto& [name, phase] : plan_.phases) known("phase in any scenario", name, used, "/phases/" + name, true);
   }
 
   const Plan& plan_;

@@ -16,7 +16,7 @@ std::string count_in_words(int64_t count);
 std::string share_in_words(double share);
 // What was done, or what went wrong.
 const std::string& outcome_of(const ReportStep& step);
-// "us-west-2: 3 of 3 targets fail" for each vote behind a decision.
+// "west: 3 of 3 targets fail" for each vote behind a decision.
 std::vector<std::string> votes_in_words(const ReportDecision& decision);
 
 }  // namespace lifeboat

@@ -42,6 +42,8 @@ Decided decide(const Plan& plan, const RaisedNow& signal, const History& history
   decided.proposals = proposals_of(*row);
   auto propose = [&](std::string reason) {
     decided.verdict = decided.proposals.empty() ? Verdict::nothing : Verdict::propose;
+    // A run gives way only to one that takes its place.
+    decided.superseded.clear();
     if (!decided.proposals.empty()) decided.scenario = decided.proposals.front();
     decided.reason = std::move(reason);
     return decided;
@@ -63,7 +65,6 @@ Decided decide(const Plan& plan, const RaisedNow& signal, const History& history
       decided.superseded.push_back(run.id);
       continue;
     }
-    decided.superseded.clear();
     return propose(fmt::format("{} ({}) is under way; a second run could work against it", run.id, run.scenario));
   }
   if (plan.safety.automatic_runs) {

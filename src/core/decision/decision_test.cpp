@@ -61,6 +61,16 @@ TEST(Decision, ALostRegionSupersedesASmallerRunThatStartedByItself) {
   EXPECT_EQ(decide(plan, {"region-failure", "east", "vantage points"}, history, at(0)).verdict, Verdict::propose);
 }
 
+TEST(Decision, ARunGivesWayOnlyToOneThatIsStarted) {
+  Plan plan = small_plan();
+  plan.signals.add("region-failure", RegionLostSignal{});
+  plan.signals.add("api-timeout", EndpointSignal{});
+  History history{.active = {{"R-1", "api-failover", "api-timeout/api", true}}, .automatic_starts = {at(10), at(20)}};
+  Decided decided = decide(plan, {"region-failure", "east", "vantage points"}, history, at(30));
+  EXPECT_EQ(decided.verdict, Verdict::propose) << "the limit is reached";
+  EXPECT_TRUE(decided.superseded.empty());
+}
+
 TEST(Decision, SaysSoWhenThereIsNoRow) {
   EXPECT_EQ(decide(small_plan(), {"unheard-of", "", "x"}, {}, at(0)).verdict, Verdict::nothing);
 }

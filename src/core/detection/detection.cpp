@@ -37,7 +37,10 @@ Vote vote_of(const State& state, const VantagePoint& vantage, const std::string&
       stale = true;
       continue;
     }
-    if (!seen->failing_since) continue;
+    if (!seen->failing_since) {
+      ++vote.answering;
+      continue;
+    }
     ++vote.failing;
     all_failing_since = std::max(all_failing_since, *seen->failing_since);
     vote.detail = fmt::format("{}: {}", target.id, seen->detail);
@@ -87,6 +90,7 @@ RegionVerdict judge_region(const State& state, const std::string& region, const 
     Vote vote = vote_of(state, vantage, region, window, now);
     if (vote.counts) agreeing.insert(vote.region);
     verdict.suspected = verdict.suspected || vote.failing_for.has_value();
+    verdict.answers = verdict.answers || vote.answering > 0;
     verdict.votes.push_back(std::move(vote));
   }
   verdict.regions_agreeing = static_cast<int>(agreeing.size());

@@ -55,6 +55,7 @@ struct Vote {
   std::string region;
   int targets = 0;
   int failing = 0;
+  int answering = 0;
   std::optional<Duration> failing_for;  // since when all fail; nothing when one does not
   bool counts = false;                  // votes "lost"
   std::string detail;                   // why it does not count, or what it sees
@@ -66,6 +67,8 @@ struct RegionVerdict {
   int regions_agreeing = 0;
   bool suspected = false;  // at least one vantage point outside sees everything there fail now
   bool lost = false;
+  // At least one vantage point outside reaches something there now. Neither this nor suspected: nobody can say.
+  bool answers = false;
 };
 
 RegionVerdict judge_region(const State& state, const std::string& region, const Window& window, MonoTime now);

@@ -1,7 +1,7 @@
 // The language of `if` and `halt_if`: comparisons over what steps found out and the values of the plan.
 //
 //   steps.assess.data.lag_s > 30s and not vars.accept_loss
-//   steps.confirm.status == 'done' or (vars.to == 'us-west-2')
+//   steps.confirm.status == 'done' or (vars.to == 'west')
 //
 // Values: numbers, 'text' or "text", true, false, null, durations (30s, 15m: a number of seconds), paths
 // `steps.ID.status`, `steps.ID.data.KEY…` (a number picks from a list) and `vars.NAME`.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,15 +21,17 @@
 namespace lifeboat {
 
 struct Document {
+  std::string purpose;
   std::string version;
   std::optional<Date> updated;
   std::optional<Date> review_by;
   std::string owner;
   std::string approved_by;
 };
-BOOST_DESCRIBE_STRUCT(Document, (), (version, updated, review_by, owner, approved_by))
+BOOST_DESCRIBE_STRUCT(Document, (), (purpose, version, updated, review_by, owner, approved_by))
 constexpr auto field_docs(const Document*) {
   return std::to_array<FieldDoc>({
+      {"purpose", Need::optional, "what the document is for, in a sentence"},
       {"version", Need::required, "version of the document, in quotes"},
       {"updated", Need::optional, "when it was last changed"},
       {"review_by", Need::optional, "when it must be reviewed; a date that has passed is a finding"},
@@ -124,6 +127,19 @@ constexpr auto field_docs(const Safety*) {
   });
 }
 
+// What a phase of that name is, in every scenario that has it.
+struct Phase {
+  std::string title;
+  std::optional<DurationRange> expected;
+};
+BOOST_DESCRIBE_STRUCT(Phase, (), (title, expected))
+constexpr auto field_docs(const Phase*) {
+  return std::to_array<FieldDoc>({
+      {"title", Need::required, "its name for people"},
+      {"expected", Need::optional, "when it is expected to begin and end, from the start of the incident: 30m..1h"},
+  });
+}
+
 struct Drill {
   Identifier name;
   std::string title;
@@ -132,8 +148,10 @@ struct Drill {
   std::string in = "lab";
   std::optional<Identifier> profile;
   std::vector<std::string> faults;
+  std::vector<std::string> procedure;
+  std::vector<std::string> instead_of;
 };
-BOOST_DESCRIBE_STRUCT(Drill, (), (name, title, run, every, in, profile, faults))
+BOOST_DESCRIBE_STRUCT(Drill, (), (name, title, run, every, in, profile, faults, procedure, instead_of))
 constexpr auto field_docs(const Drill*) {
   return std::to_array<FieldDoc>({
       {"name", Need::required, "its name"},
@@ -143,6 +161,9 @@ constexpr auto field_docs(const Drill*) {
       {"in", Need::optional, "where: lab (default), production or table"},
       {"profile", Need::optional, "the profile whose values replace long waits"},
       {"faults", Need::optional, "faults that are put in: kill-region, cut-region, kill-server, stop-server"},
+      {"procedure", Need::optional, "what is done, in words and in order"},
+      {"instead_of", Need::optional,
+       "commands of the written document that the drill stands in for, as they stand there"},
   });
 }
 
@@ -205,6 +226,7 @@ struct Plan {
   Objectives objectives;
   OrderedMap<Json> vars;
   OrderedMap<Profile> profiles;
+  OrderedMap<Phase> phases;
   OrderedMap<Region> regions;
   OrderedMap<Host> hosts;
   std::optional<Controllers> controllers;
@@ -220,7 +242,7 @@ struct Plan {
   std::vector<Maintenance> maintenance;
 };
 BOOST_DESCRIBE_STRUCT(Plan, (),
-                      (plan, title, document, objectives, vars, profiles, regions, hosts, controllers, services,
+                      (plan, title, document, objectives, vars, profiles, phases, regions, hosts, controllers, services,
                        signals, decision_matrix, safety, people, communications, journey, scenarios, drills,
                        maintenance))
 constexpr auto field_docs(const Plan*) {
@@ -231,6 +253,7 @@ constexpr auto field_docs(const Plan*) {
       {"objectives", Need::required, "what recovery must reach"},
       {"vars", Need::optional, "values that steps use as ${name}"},
       {"profiles", Need::optional, "named sets of other values for vars, for rehearsals"},
+      {"phases", Need::optional, "what the phases of scenarios are called, and when they are expected"},
       {"regions", Need::required, "where things stand"},
       {"hosts", Need::required, "machines, by name"},
       {"controllers", Need::optional, "the store that the hosts with `controller: true` share; one of them leads"},
@@ -253,6 +276,8 @@ std::string address_of(const Plan& plan, std::string_view host);
 std::vector<std::string> controller_hosts(const Plan& plan);
 // The region of a host; empty when there is no such host.
 std::string region_of(const Plan& plan, std::string_view host);
+// The contacts who hold these roles: primary, backup and members, each once.
+std::vector<std::string> people_of(const Plan& plan, std::span<const Identifier> roles);
 // The service of that name if it is of kind T.
 template <class T>
 const T* service_as(const Plan& plan, std::string_view name) {

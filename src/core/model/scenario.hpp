@@ -54,8 +54,10 @@ struct Step {
   std::optional<Approval> approval;
   OnFailure on_failure = OnFailure::stop;
   std::string halt_if;
+  std::vector<std::string> instead_of;
 };
-BOOST_DESCRIBE_STRUCT(Step, (), (id, title, uses, with, needs, if_, timeout, retries, approval, on_failure, halt_if))
+BOOST_DESCRIBE_STRUCT(Step, (),
+                      (id, title, uses, with, needs, if_, timeout, retries, approval, on_failure, halt_if, instead_of))
 constexpr auto field_docs(const Step*) {
   return std::to_array<FieldDoc>({
       {"id", Need::required, "its name, unique in the scenario"},
@@ -71,6 +73,8 @@ constexpr auto field_docs(const Step*) {
       {"on_failure", Need::optional,
        "stop (default): the run halts and asks; go-on: others go on; rollback: what was applied is undone"},
       {"halt_if", Need::optional, "condition after the step; the run pauses when it holds"},
+      {"instead_of", Need::optional,
+       "commands of the written document that this step stands in for, as they stand there; never run"},
   });
 }
 

@@ -17,14 +17,16 @@ struct RegionLostSignal {
   Duration every{1'000};
   Duration within{1'000};
   int quorum = 2;
+  std::string title;
 };
-BOOST_DESCRIBE_STRUCT(RegionLostSignal, (), (for_, every, within, quorum))
+BOOST_DESCRIBE_STRUCT(RegionLostSignal, (), (for_, every, within, quorum, title))
 constexpr auto field_docs(const RegionLostSignal*) {
   return std::to_array<FieldDoc>({
       {"for", Need::optional, "how long it must be seen before it is believed (5s)"},
       {"every", Need::optional, "time between two probes (1s)"},
       {"within", Need::optional, "time a probe may take (1s)"},
       {"quorum", Need::optional, "how many regions other than the lost one must see it (2)"},
+      {"title", Need::optional, "its name for people"},
   });
 }
 
@@ -37,8 +39,9 @@ struct EndpointSignal {
   Duration every{1'000};
   Duration within{2'000};
   int quorum = 2;
+  std::string title;
 };
-BOOST_DESCRIBE_STRUCT(EndpointSignal, (), (service, path, for_, every, within, quorum))
+BOOST_DESCRIBE_STRUCT(EndpointSignal, (), (service, path, for_, every, within, quorum, title))
 constexpr auto field_docs(const EndpointSignal*) {
   return std::to_array<FieldDoc>({
       {"service", Need::required, "the dns, haproxy or http service asked"},
@@ -47,6 +50,7 @@ constexpr auto field_docs(const EndpointSignal*) {
       {"every", Need::optional, "time between two probes (1s)"},
       {"within", Need::optional, "time an answer may take (2s)"},
       {"quorum", Need::optional, "how many regions must see it (2)"},
+      {"title", Need::optional, "its name for people"},
   });
 }
 
@@ -55,12 +59,14 @@ struct DatabaseSignal {
   static constexpr std::string_view kKind = "database";
   Identifier service;
   Duration for_{1'000};
+  std::string title;
 };
-BOOST_DESCRIBE_STRUCT(DatabaseSignal, (), (service, for_))
+BOOST_DESCRIBE_STRUCT(DatabaseSignal, (), (service, for_, title))
 constexpr auto field_docs(const DatabaseSignal*) {
   return std::to_array<FieldDoc>({
       {"service", Need::required, "the postgres service"},
       {"for", Need::optional, "how long it must have no writable member (1s)"},
+      {"title", Need::optional, "its name for people"},
   });
 }
 
@@ -68,11 +74,13 @@ constexpr auto field_docs(const DatabaseSignal*) {
 struct RaisedSignal {
   static constexpr std::string_view kKind = "raised";
   std::string title;
+  std::vector<std::string> sources;
 };
-BOOST_DESCRIBE_STRUCT(RaisedSignal, (), (title))
+BOOST_DESCRIBE_STRUCT(RaisedSignal, (), (title, sources))
 constexpr auto field_docs(const RaisedSignal*) {
   return std::to_array<FieldDoc>({
       {"title", Need::optional, "what it means"},
+      {"sources", Need::optional, "who or what raises it, in words"},
   });
 }
 

@@ -15,6 +15,8 @@ constexpr Duration kFollowBackoffMost{10'000};
 constexpr Duration kStreamPatience{2'000};
 constexpr Duration kRestartPause{5'000};
 constexpr Duration kSecondChance{500};
+// After a network heals or a controller starts, agents dial in within seconds of each other.
+constexpr Duration kAwayPatience{10'000};
 
 Error transfer_error(ErrorKind kind, std::string what, std::string hint = {}) {
   Error error;
@@ -42,6 +44,7 @@ class Turn {
 
   void take(const AgentLost& input) {
     if (Member* member = state_.find(input.member)) {
+      if (member->connected) member->away_since = now_;
       member->connected = false;
       member->reported = false;
       member->command_running = false;
@@ -64,6 +67,7 @@ class Turn {
         note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
       state_.confirmed = true;
     }
+    if (!state_.transfer && is_attached(*member)) member->reprotect_under = 0;
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
   }
 
@@ -220,10 +224,15 @@ class Turn {
     Transfer& transfer = *state_.transfer;
     if (transfer.kind == TransferKind::reprotect) {
       transfer.stage = Transfer::Stage::attaching;
-      for (Member& member : state_.members) member.follow_not_before = now_, member.follow_failures = 0;
-      if (!is_writable(state_, now_))
-        finish_transfer(
+      if (!is_writable(state_, now_)) {
+        return finish_transfer(
             transfer_error(ErrorKind::refused, fmt::format("{} has no primary to follow", state_.config.service)));
+      }
+      for (Member& member : state_.members) {
+        member.follow_not_before = now_;
+        member.follow_failures = 0;
+        if (is_to_attach(member)) member.reprotect_under = state_.term;
+      }
       return;
     }
     const Member* holder = state_.find(state_.holder);
@@ -502,13 +511,26 @@ class Turn {
 
   // ---- standbys
 
+  // Whether the reprotection under way is meant to make this member a standby.
+  bool is_to_attach(const Member& member) const {
+    const std::string& to = state_.transfer->to;
+    return member.config.name != state_.holder &&
+           (to.empty() || to == member.config.name || to == member.config.region);
+  }
+
+  static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
+
+  bool is_attached(const Member& member) const {
+    return member.connected && member.report.state == ServerState::standby && member.report.streaming &&
+           member.report.upstream == state_.holder;
+  }
+
   bool wants_follow(const Member& member) const {
     if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running)
       return false;
     if (now_ < member.follow_not_before) return false;
     const MemberReport& report = member.report;
-    bool reprotecting = state_.transfer && state_.transfer->kind == TransferKind::reprotect &&
-                        (state_.transfer->to.empty() || state_.transfer->to == member.config.name);
+    bool reprotecting = member.reprotect_under != 0 && member.reprotect_under == state_.term;
     switch (report.state) {
       // One that follows the holder and receives nothing is asked again only while the holder is there to be followed:
       // a dead primary's standby is a candidate and must not be kept busy.
@@ -543,16 +565,14 @@ class Turn {
   void check_attached() {
     const Transfer& transfer = *state_.transfer;
     JsonObject result;
-    for (const Member& member : state_.members) {
-      if (member.config.name == state_.holder) continue;
-      if (!transfer.to.empty() && transfer.to != member.config.name && transfer.to != member.config.region) continue;
-      // With nobody named, members whose agents are away are left for later.
-      if (!member.connected && transfer.to.empty()) continue;
-      bool attached = member.connected && member.report.state == ServerState::standby && member.report.streaming &&
-                      member.report.upstream == state_.holder;
-      if (!attached) {
+    for (Member& member : state_.members) {
+      if (!is_to_attach(member)) continue;
+      // With nobody named, members whose agents stay away are left for later: they are reprotected when they come.
+      if (!member.connected && transfer.to.empty() && !may_still_come(member, now_)) continue;
+      if (!is_attached(member)) {
         constexpr int kGiveUpAfter = 3;
         if (member.follow_failures >= kGiveUpAfter) {
+          member.reprotect_under = 0;
           finish_transfer(
               transfer_error(ErrorKind::refused, fmt::format("{} could not be made a standby of {}: {}",
                                                              member.config.name, state_.holder, member.follow_error)));
@@ -583,7 +603,8 @@ const Member* State::find(std::string_view name) const {
 
 State initial_state(Config config, uint64_t term, std::string holder, MonoTime now) {
   State state;
-  for (const MemberConfig& member : config.members) state.members.push_back(Member{.config = member});
+  for (const MemberConfig& member : config.members)
+    state.members.push_back(Member{.config = member, .away_since = now});
   state.term = term;
   state.holder = std::move(holder);
   state.vacancy = term == 0 ? Vacancy::never_granted : Vacancy::none;

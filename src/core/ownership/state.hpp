@@ -50,6 +50,7 @@ enum class Vacancy {
 struct Member {
   MemberConfig config;
   bool connected = false;
+  MonoTime away_since{};  // when it is not connected; since the controller began if it never was
   bool reported = false;  // at least once since it connected
   MonoTime last_report{};
   int64_t agent_clock_ns = 0;  // of the newest report
@@ -58,6 +59,8 @@ struct Member {
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
+  // The term under which somebody asked for its reprotection and it was not attached yet; 0: nobody did.
+  uint64_t reprotect_under = 0;
 };
 
 enum class TransferKind { failover, switchover, reprotect, reflex };

@@ -38,7 +38,7 @@ Shares shares_of(const std::vector<WeighedServer>& servers);
 // Whether what is in force is what is wanted, as nearly as whole weights can tell (1 percentage point).
 bool same_shares(const Shares& one, const Shares& other);
 
-// "us-east-1 10 %, us-west-2 90 %".
+// "east 10 %, west 90 %".
 std::string shares_text(const Shares& shares);
 
 }  // namespace lifeboat

@@ -94,7 +94,9 @@ Result<Event> decode_event(std::string_view kind, const Json& body) {
 std::string in_words(const Event& event) {
   return std::visit(
       Overloaded{
-          [](const RunOpened& e) { return fmt::format("run of {} opened by {}", e.scenario, e.by); },
+          [](const RunOpened& e) {
+            return fmt::format("run of {} opened by {}{}", e.scenario, e.by, e.reason.empty() ? "" : ": " + e.reason);
+          },
           [](const RunRecovered&) { return std::string("the controller was started again; the run goes on"); },
           [](const StepStarted& e) {
             std::string more = e.attempt > 1 ? fmt::format(" (attempt {})", e.attempt) : "";

@@ -32,6 +32,7 @@ struct RunOpened {
   RunMode mode = RunMode::real;
   OrderedMap<Json> vars;
   std::string by;
+  std::string reason;
   std::string cause;
   std::string incident;
   std::string boot;
@@ -39,8 +40,8 @@ struct RunOpened {
   std::vector<ResolvedStep> steps;
 };
 BOOST_DESCRIBE_STRUCT(RunOpened, (),
-                      (scenario, title, plan, plan_hash, profile, mode, vars, by, cause, incident, boot, message_grace,
-                       steps))
+                      (scenario, title, plan, plan_hash, profile, mode, vars, by, reason, cause, incident, boot,
+                       message_grace, steps))
 constexpr auto field_docs(const RunOpened*) {
   return std::to_array<FieldDoc>({{"scenario", Need::required, "name of the scenario"},
                                   {"title", Need::optional, "its title"},
@@ -50,6 +51,7 @@ constexpr auto field_docs(const RunOpened*) {
                                   {"mode", Need::required, "drill or real"},
                                   {"vars", Need::optional, "values that hold"},
                                   {"by", Need::required, "who opened it: a person, or what raised the signal"},
+                                  {"reason", Need::optional, "why, in their words"},
                                   {"cause", Need::optional, "signal/subject it answers; empty: opened by hand"},
                                   {"incident", Need::optional, "incident it belongs to"},
                                   {"boot", Need::optional, "boot of the machine whose monotonic clock is used"},

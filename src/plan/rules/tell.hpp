@@ -50,5 +50,6 @@ struct Trap {
   bool stops = true;  // the step fails; otherwise it works and does what was not meant
 };
 std::vector<Trap> traps_in(const Step& step);
+std::vector<Trap> traps_in(std::string_view command);
 
 }  // namespace lifeboat

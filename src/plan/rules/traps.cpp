@@ -59,10 +59,14 @@ constexpr Known kKnown[] = {
 }  // namespace
 
 std::vector<Trap> traps_in(const Step& step) {
-  std::vector<Trap> out;
-  if (step.uses != "shell") return out;
+  if (step.uses != "shell") return {};
   std::string text;
   collect_text(step.with, text);
+  return traps_in(text);
+}
+
+std::vector<Trap> traps_in(std::string_view text) {
+  std::vector<Trap> out;
   for (const Known& known : kKnown) {
     if (!has_word(text, known.program)) continue;
     if (!known.with.empty() && text.find(known.with) == std::string::npos) continue;
