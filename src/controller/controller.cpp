@@ -257,6 +257,8 @@ class Controller {
   }
 
   Task<Result<>> start() {
+    hub_.begin();
+    crash_points_.begin();
     CO_TRY(std::string token, secrets_.get("api-token"));
     CO_TRY_VOID(co_await incidents_.start());
     CO_TRY_VOID(co_await databases_.start());

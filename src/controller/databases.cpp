@@ -48,6 +48,7 @@ DatabaseKeeper::DatabaseKeeper(asio::any_io_executor executor, Store& store, con
 DatabaseKeeper::~DatabaseKeeper() = default;
 
 Task<Result<>> DatabaseKeeper::start() {
+  began_ = boot_now();
   for (const auto& [name, service] : plan_.services) {
     const auto* postgres = std::get_if<PostgresService>(&service);
     if (postgres == nullptr) continue;
@@ -284,7 +285,7 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
   Database& database = *found->second;
   // A movement that is under way (a reflex, most often) is waited for: it may be the very one that is wanted.
   while (database.state.transfer && !deadline.passed()) co_await sleep_for(kTick);
-  // So is a primary that this controller, started a moment ago, has not heard of yet.
+  // So is a primary that this controller, leading since a moment ago, has not heard of yet.
   Deadline heard{std::min(began_ + kFirstReports, deadline.at)};
   bool needs_primary = wanted.kind != TransferKind::failover;
   while (needs_primary && !is_writable(database.state, boot_now()) && !heard.passed()) co_await sleep_for(kTick);
