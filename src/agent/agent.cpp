@@ -84,6 +84,8 @@ class Agent {
   std::deque<std::string> releases_;          // not sent while there was a link; they go first when it is back
   MonoTime asked_{};                          // its last renewal
   std::optional<MonoTime> unanswered_since_;  // the first renewal since the controller last said anything
+  bool hears_regularly_ = false;              // the controller says so when it has nothing to say
+  std::string leader_;                        // whom a controller named that does not lead
   wire::Configure configuration_;
   bool configured_ = false;
   int probe_generation_ = 0;
@@ -190,7 +192,12 @@ class Agent {
       auto ended = co_await std::move(linking);
       say(fmt::format("link to {}: {}", controller, ended.error().text()));
       bool lasted = boot_now() - begun > std::chrono::seconds(5);
-      pause = lasted ? Duration{50} : std::min(pause * 2, Duration{500});
+      // Where there are several, one of them is being elected while none takes this agent.
+      Duration most{options_.controllers.size() > 1 ? 200 : 500};
+      pause = lasted ? Duration{50} : std::min(pause * 2, most);
+      auto told = std::ranges::find(options_.controllers, std::exchange(leader_, {}));
+      if (told != options_.controllers.end())
+        turn = static_cast<size_t>(told - options_.controllers.begin()) + options_.controllers.size() - 1;
       co_await sleep_for(pause);
     }
   }
@@ -208,6 +215,7 @@ class Agent {
     say(fmt::format("linked to {}", controller));
     socket_ = socket;
     unanswered_since_.reset();
+    hears_regularly_ = false;
     for (std::string& release : releases_) queue_.push_back({std::move(release), true});
     releases_.clear();
     for (auto& [service, member] : members_) member->linked();
@@ -233,6 +241,10 @@ class Agent {
     CO_TRY_VOID(co_await socket->write(to_text(hello), deadline));
     CO_TRY(std::string challenge_text, co_await socket->read(deadline));
     CO_TRY(Json challenge, parse_json(challenge_text));
+    if (text_or(challenge, "type") == wire::kElsewhere) {
+      leader_ = text_or(challenge, "controller");
+      co_return fail(ErrorKind::refused, leader_.empty() ? "no controller leads" : leader_ + " leads");
+    }
     std::string both = options_.host + "\n" + nonce + "\n" + text_or(challenge, "nonce");
     bool known = text_or(challenge, "type") == "challenge" && text_or(challenge, "nonce").size() >= 16 &&
                  equal_in_constant_time(text_or(challenge, "proof"), hmac_sha256_hex(token, "controller\n" + both));
@@ -249,8 +261,10 @@ class Agent {
 
   Task<Result<>> read_messages(std::shared_ptr<WebSocket> socket) {
     while (true) {
-      auto text = co_await socket->read(Deadline::after(kSilence));
+      auto text = co_await socket->read(Deadline::after(hears_regularly_ ? wire::kHereWithin : kSilence));
       if (!text) {
+        if (text.error().kind == ErrorKind::timed_out && hears_regularly_)
+          co_return fail(ErrorKind::unreachable, "the controller went silent");
         // Silence alone is no end: the socket asks the other side by itself and ends when that does not answer.
         if (text.error().kind == ErrorKind::timed_out && socket->open()) continue;
         co_return std::unexpected(std::move(text).error());
@@ -265,7 +279,9 @@ class Agent {
   void take(Json message) {
     std::string type = text_or(message, "type");
     message.as_object().erase("type");
-    if (type == wire::Renewed::kType) {
+    if (type == wire::kHere) {
+      hears_regularly_ = true;
+    } else if (type == wire::Renewed::kType) {
       auto renewed = decode<wire::Renewed>(message);
       if (!renewed) return say("a renewal's answer does not fit");
       auto member = members_.find(renewed->service);

@@ -239,7 +239,7 @@ Task<> Controller::make_grant(MakeGrant grant) {
     feed(GrantFailed{fmt::format("the recorded term is {}", store.term)});
     co_return;
   }
-  ++store.term;
+  store.term = std::max(grant.expected_term, grant.floor) + 1;
   store.holder = grant.holder;
   if (grant.automatic) {
     store.automatic.push_back(kernel.now());

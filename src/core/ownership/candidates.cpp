@@ -52,7 +52,7 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
                        report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused) return "its replay is paused";
   if (report.written.value == 0) return "it has received nothing yet";
-  if (report.floor > state.term)
+  if (report.floor > std::max(state.term, state.floor))
     return fmt::format("it has seen term {}, which is newer than {}", report.floor, state.term);
   const Member* holder = state.find(state.holder);
   bool other_system = holder != nullptr && holder->report.system_id != 0 && report.system_id != 0 &&

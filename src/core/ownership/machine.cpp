@@ -68,6 +68,7 @@ class Turn {
     member->report = input.report;
     if (member->command_running && !input.report.busy && now_ > member->command_since + kOrderPatience)
       member->command_running = false;
+    notice_floor(*member);
     bool is_holder = member->config.name == state_.holder;
     if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
       remember_position(input.report);
@@ -82,6 +83,7 @@ class Turn {
   }
 
   void take(const RenewAsked& input) {
+    if (may_be_adopted(input)) return adopt(input.member);
     bool granted = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight &&
                    state_.vacancy == Vacancy::none;
     if (granted) state_.lease_until = std::max(state_.lease_until, now_ + state_.config.lease);
@@ -199,7 +201,34 @@ class Turn {
   void make_grant(const std::string& member, std::string reason, bool automatic = false) {
     assert(is_vacant(state_, now_) && "nothing is granted while somebody may still write");
     state_.grant_in_flight = true;
-    commands.push_back(MakeGrant{state_.term, member, std::move(reason), automatic});
+    commands.push_back(MakeGrant{state_.term, member, std::move(reason), state_.floor, automatic});
+  }
+
+  // ---- a store that was restored from an older copy
+
+  void notice_floor(const Member& member) {
+    if (member.report.floor <= std::max(state_.term, state_.floor)) return;
+    state_.floor = member.report.floor;
+    note("store-behind", fmt::format("{} has seen term {}, the store knows {}: it was restored from an older copy",
+                                     member.config.name, state_.floor, state_.term));
+  }
+
+  // Who holds the newest term that anybody has seen goes on under a newer one; its right needs nobody else's end. A majority
+  // has been heard, so that a newer term would be known.
+  bool may_be_adopted(const RenewAsked& input) const {
+    const Member* member = state_.find(input.member);
+    auto reported = std::ranges::count_if(state_.members, [](const Member& each) { return each.reported; });
+    return store_is_behind(state_) && input.term == state_.floor && !state_.grant_in_flight && !state_.transfer &&
+           member != nullptr && member->reported && member->report.term == state_.floor &&
+           2 * static_cast<size_t>(reported) > state_.members.size();
+  }
+
+  void adopt(const std::string& member) {
+    state_.grant_in_flight = true;
+    commands.push_back(MakeGrant{
+        state_.term, member,
+        fmt::format("{} goes on: it holds term {}, which the restored store does not know", member, state_.floor),
+        state_.floor});
   }
 
   void finish_transfer(std::optional<Error> error, Json result = nullptr) {
@@ -430,6 +459,11 @@ class Turn {
     // One that was cut off while it made the cluster leaves nothing behind.
     if (!state_.ever_written) found_database();
     if (nothing_granted || state_.grant_in_flight) return;
+    if (store_is_behind(state_)) {
+      // Whom the store names as holder is long past; who has the newest data is for the choice, or for a person.
+      reflex_failover();
+      return;
+    }
     if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
     if (reflex_failover()) return;
     // Nobody else can or may: a server that merely crashed is started again, but not in a tight loop.
@@ -464,10 +498,13 @@ class Turn {
     bool just_started = now_ - state_.started < 2 * state_.config.lease;
     if (now_ < state_.stood_still_until) return false;
     if (state_.vacancy == Vacancy::lease_ended && just_started) return false;
+    bool behind = store_is_behind(state_);
+    if (behind && state_.config.automatic != AutomaticFailover::any)
+      return refuse_reflex("the store was restored from an older copy and does not know the last holder");
     bool anywhere = state_.config.automatic == AutomaticFailover::any || holder == nullptr;
     // The holder's own server has just failed; one that was never promoted is a candidate like the others.
     std::vector<std::string> except;
-    if (holder == nullptr || holder->report.state != ServerState::standby) except.push_back(state_.holder);
+    if (!behind && (holder == nullptr || holder->report.state != ServerState::standby)) except.push_back(state_.holder);
     Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, except, now_);
     if (choice.member.empty()) return refuse_reflex(choice.reason);
     if (too_much(choice))
@@ -630,6 +667,8 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
   state.config = std::move(config);
   return state;
 }
+
+bool store_is_behind(const State& state) { return state.floor > state.term; }
 
 bool is_writable(const State& state, MonoTime now) {
   const Member* holder = state.find(state.holder);
