@@ -238,8 +238,9 @@ void add_drill(CLI::App& app, int& exit_code) {
   command->add_flag("--keep", options->keep, "leave the lab running");
   command->add_option("--repeat", options->repeat, "how often; then REPORT has least, median and most of all figures")
       ->check(CLI::Range(1, 1000));
-  command->add_option("--heal-after", options->heal_after,
-                      "seconds after the fault at which it is healed, in the middle of the recovery if that is not over");
+  command->add_option(
+      "--heal-after", options->heal_after,
+      "seconds after the fault at which it is healed, in the middle of the recovery if that is not over");
   command->add_option("--in-a-row", options->in_a_row, "the fault comes so often, each time when all is well again")
       ->check(CLI::Range(1, 20));
   command->add_flag("--kill-controller", options->kill_controller,

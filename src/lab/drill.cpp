@@ -130,9 +130,9 @@ class DrillRun {
           std::string name = fmt::format("{}.{}.{}", service, member_name, writer), file = out + name + ".jsonl";
           trace_.direct.push_back({service, member_name, writer, file});
           JsonObject place = std::string_view(writer) == "outside" ? outside : JsonObject{{"host", where.host.text}};
-          TRY_VOID(start_witness(std::move(place), name,
-                                 {"direct", "--service", service, "--member", member_name, "--writer", writer, "--out",
-                                  file}));
+          TRY_VOID(start_witness(
+              std::move(place), name,
+              {"direct", "--service", service, "--member", member_name, "--writer", writer, "--out", file}));
         }
       }
     }

@@ -21,8 +21,9 @@ namespace {
 
 // What the witnesses at the servers wrote down.
 struct Direct {
-  std::map<std::string, std::map<std::string, std::vector<measure::Ack>>> acks;  // by service and member, of all writers
-  std::map<std::string, std::vector<measure::Sample>> writes;                    // by writer, of all members
+  std::map<std::string, std::map<std::string, std::vector<measure::Ack>>>
+      acks;                                                    // by service and member, of all writers
+  std::map<std::string, std::vector<measure::Sample>> writes;  // by writer, of all members
 };
 
 MonoTime moment(int64_t ns) { return MonoTime(std::chrono::nanoseconds(ns)); }
@@ -46,9 +47,8 @@ struct Looked {
 };
 
 // The keys of a service's acknowledged writes at its servers that the server does not have which takes writes now.
-Result<std::vector<std::string>> missing_rows(
-    const VerifyOptions& wanted, const std::string& service,
-    const std::map<std::string, std::vector<measure::Ack>>& acks_of) {
+Result<std::vector<std::string>> missing_rows(const VerifyOptions& wanted, const std::string& service,
+                                              const std::map<std::string, std::vector<measure::Ack>>& acks_of) {
   TRY(std::set<std::string> there,
       direct_rows({.plan = wanted.plan, .secrets_dir = wanted.secrets_dir, .service = service}));
   std::vector<std::string> missing;
@@ -127,12 +127,12 @@ struct Written {
 
 struct Figures {
   Decided decided;
-  MonoTime writable{};           // all databases
+  MonoTime writable{};            // all databases
   MonoTime acknowledged_until{};  // by a server that took writes when the fault came, of any database
   measure::Recovery recovery;
-  std::vector<measure::Recovery> earlier;   // of the faults before the last one
-  std::map<std::string, Written> writers;   // users, inside, outside: over the whole drill
-  measure::Loss loss;                       // of all writers
+  std::vector<measure::Recovery> earlier;  // of the faults before the last one
+  std::map<std::string, Written> writers;  // users, inside, outside: over the whole drill
+  measure::Loss loss;                      // of all writers
   Duration double_acknowledged{};
   std::optional<Duration> switch_gap;
   measure::Loss failback_loss;
@@ -274,8 +274,8 @@ Json kills_in(const DrillTrace& trace) {
 JsonArray rounds_of(const DrillTrace& trace, const Figures& figures) {
   JsonArray rounds;
   auto add = [&](const std::string& target, const measure::Recovery& recovery) {
-    rounds.push_back(JsonObject{
-        {"target", target}, {"rta_s", recovery.recovered ? Json(in_seconds(recovery.rta)) : Json(nullptr)}});
+    rounds.push_back(
+        JsonObject{{"target", target}, {"rta_s", recovery.recovered ? Json(in_seconds(recovery.rta)) : Json(nullptr)}});
   };
   for (size_t at = 0; at < trace.earlier.size(); ++at) add(trace.earlier[at].target, figures.earlier[at]);
   add(trace.target, figures.recovery);

@@ -210,10 +210,11 @@ TEST_F(RealLab, CutsAndFreezesOneHostAndLeavesItsNeighboursAlone) {
   std::string network = "10." + std::to_string(lab->number()), north = network + ".1.1", south = network + ".2.1";
   ASSERT_EQ(status_within_seconds(*lab, north), 500);
   ASSERT_EQ(status_within_seconds(*lab, south), 500);
-  for (const auto& [fault, target] : std::vector<std::pair<std::string, std::string>>{{"cut-node", "web-north"},
-                                                                                     {"cut-node-one-way", "web-north"},
-                                                                                     {"cut-node-one-way", "web-north:out"},
-                                                                                     {"freeze-node", "web-north"}}) {
+  for (const auto& [fault, target] :
+       std::vector<std::pair<std::string, std::string>>{{"cut-node", "web-north"},
+                                                        {"cut-node-one-way", "web-north"},
+                                                        {"cut-node-one-way", "web-north:out"},
+                                                        {"freeze-node", "web-north"}}) {
     auto hit = ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", fault}, {"target", target}});
     ASSERT_TRUE(hit) << hit.error().text();
     EXPECT_EQ(status_of(*lab, north), 0) << fault << " " << target;
@@ -223,8 +224,8 @@ TEST_F(RealLab, CutsAndFreezesOneHostAndLeavesItsNeighboursAlone) {
     EXPECT_EQ(status_within_seconds(*lab, north), 500) << fault << " " << target << " is healed";
   }
   // What each host is asked from outside is answered: only the two do not reach each other.
-  ASSERT_TRUE(ask_lab(lab->folder(),
-                      JsonObject{{"do", "fault"}, {"fault", "cut-pair"}, {"target", "web-north+web-south"}}));
+  ASSERT_TRUE(
+      ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", "cut-pair"}, {"target", "web-north+web-south"}}));
   EXPECT_EQ(status_of(*lab, north), 500);
   EXPECT_EQ(status_of(*lab, south), 500);
   auto wrong = ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", "cut-nod"}, {"target", "web-north"}});

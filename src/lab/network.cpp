@@ -61,7 +61,8 @@ Result<Network> Network::build(const Layout& layout) {
   Network network;
   if (layout.mode == Mode::loopback) return network;
   std::string outside = kBridge;
-  for (const LabHost& host : layout.outside().hosts) outside += fmt::format("address add {}/16 dev br0\n", host.address);
+  for (const LabHost& host : layout.outside().hosts)
+    outside += fmt::format("address add {}/16 dev br0\n", host.address);
   // An address of its own, so that the outside world can talk to the regions even when the plan places nothing there.
   outside += fmt::format("address add 10.{}.0.254/16 dev br0\n", layout.number);
   for (size_t index = 1; index < layout.regions.size(); ++index) {

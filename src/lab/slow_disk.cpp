@@ -26,9 +26,14 @@ bool is_traced(pid_t pid) {
 Result<pid_t> slow_down_syncs(const std::vector<pid_t>& processes) {
   std::string strace = find_program("strace");
   if (strace.empty()) return fail(ErrorKind::unsupported, "strace is not installed", "apt install strace");
-  std::vector<std::string> words{strace, "-f",           "-qq",
-                                 "-o",   "/dev/null",    "-e",
-                                 "trace=fsync,fdatasync", "-e",
+  std::vector<std::string> words{strace,
+                                 "-f",
+                                 "-qq",
+                                 "-o",
+                                 "/dev/null",
+                                 "-e",
+                                 "trace=fsync,fdatasync",
+                                 "-e",
                                  fmt::format("inject=fsync,fdatasync:delay_exit={}", kSlowSync.count() * 1000)};
   for (pid_t pid : processes) words.insert(words.end(), {"-p", std::to_string(pid)});
   pid_t helper = fork();

@@ -171,9 +171,8 @@ Json encode_ack(const Ack& ack) {
 }
 
 Result<std::vector<Ack>> read_acks(std::string_view json_lines) {
-  return read_lines<Ack>(json_lines, [](const Json& line) {
-    return Ack{at(line, "sent_ns"), at(line, "done_ns"), text_or(line, "key")};
-  });
+  return read_lines<Ack>(
+      json_lines, [](const Json& line) { return Ack{at(line, "sent_ns"), at(line, "done_ns"), text_or(line, "key")}; });
 }
 
 Recovery measure_recovery(const std::vector<Sample>& samples, MonoTime fault, MonoTime until) {
