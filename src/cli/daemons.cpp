@@ -14,6 +14,7 @@
 #include "cli/store.hpp"
 #include "controller/action_catalogue.hpp"
 #include "controller/controller.hpp"
+#include "lab/faults.hpp"
 #include "plan/load.hpp"
 #include "statuspage/server.hpp"
 #include "witness/witness.hpp"
@@ -71,7 +72,7 @@ void add_agent(CLI::App& app, int& exit_code) {
 
 struct WitnessArguments {
   std::string samples;
-  std::string plan, inventory, secrets, out, service, member;
+  std::string plan, inventory, secrets, out, service, member, writer = "direct";
   std::vector<std::string> report_to;
 };
 
@@ -102,6 +103,7 @@ void add_witness(CLI::App& app, int& exit_code) {
   add_witness_options(direct, *arguments);
   direct->add_option("--service", arguments->service, "the postgres service")->required();
   direct->add_option("--member", arguments->member, "the member")->required();
+  direct->add_option("--writer", arguments->writer, "tells its rows from those of others who ask the same server");
   direct->callback([arguments, &exit_code] {
     auto plan = plan_from(arguments->plan, arguments->inventory);
     if (!plan) {
@@ -112,7 +114,8 @@ void add_witness(CLI::App& app, int& exit_code) {
                           .secrets_dir = arguments->secrets,
                           .service = arguments->service,
                           .member = arguments->member,
-                          .out = arguments->out};
+                          .out = arguments->out,
+                          .writer = arguments->writer};
     exit_code = run_direct_witness(options);
   });
   auto* verify = command->add_subcommand("verify", "look for every write that `witness run` saw acknowledged");
@@ -198,8 +201,9 @@ void add_lab(CLI::App& app, int& exit_code) {
   auto fault = std::make_shared<Fault>();
   for (bool heals : {false, true}) {
     auto* command = lab->add_subcommand(heals ? "heal" : "fault", heals ? "take a fault out again" : "put a fault in");
-    command->add_option("fault", fault->name, "kill-region, cut-region, kill-server or stop-server")->required();
-    command->add_option("target", fault->target, "region or member");
+    command->add_option("fault", fault->name, "one of " + lab::fault_names())->required();
+    command->add_option("target", fault->target,
+                        "region, host or member; hosts of databases and members: who may write when left out");
     choose(command);
     command->callback([which, fault, heals, &exit_code] {
       exit_code =
@@ -228,14 +232,21 @@ void add_drill(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<DrillCommand>();
   command->add_option("scenario", options->scenario, "the scenario")->required();
   command->add_option("--plan", options->plan, "the plan file")->required();
-  command->add_option("--fault", options->fault, "kill-region, cut-region, kill-server or stop-server")->required();
-  command->add_option("--target", options->target, "region or member; what the scenario is about when left out");
+  command->add_option("--fault", options->fault, "one of " + lab::fault_names())->required();
+  command->add_option("--target", options->target,
+                      "region, host or member; what the scenario is about, or who may write, when left out");
   command->add_option("--profile", options->profile, "profile of the run");
   command->add_option("--report", options->report, "JSON file; Markdown and HTML stand beside it");
   command->add_option("--format", options->format, "text or json: the report's keys")
       ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("--keep", options->keep, "leave the lab running");
-  command->add_option("--repeat", options->repeat, "how often")->check(CLI::Range(1, 1000));
+  command->add_option("--repeat", options->repeat, "how often; then REPORT has least, median and most of all figures")
+      ->check(CLI::Range(1, 1000));
+  command->add_option(
+      "--heal-after", options->heal_after,
+      "seconds after the fault at which it is healed, in the middle of the recovery if that is not over");
+  command->add_option("--in-a-row", options->in_a_row, "the fault comes so often, each time when all is well again")
+      ->check(CLI::Range(1, 20));
   command->add_flag("--kill-controller", options->kill_controller,
                     "kill the controller before and after the effect of every step; it is started anew each time");
   command->callback([options, &exit_code] { exit_code = run_drill_command(*options); });

@@ -9,6 +9,7 @@
 #include "cli/check.hpp"
 #include "cli/exit_codes.hpp"
 #include "lab/drill.hpp"
+#include "lab/drill_measure.hpp"
 #include "plan/load.hpp"
 
 namespace lifeboat::cli {
@@ -63,6 +64,34 @@ Result<void> make_place_for(const std::string& report) {
                                .hint = "name another place by --report"});
 }
 
+std::string spread_in_seconds(const Json& value) {
+  if (!member(value, "median").is_number()) return "not reached";
+  std::string none = int_or(value, "none") == 0 ? "" : fmt::format(", not reached in {}", int_or(value, "none"));
+  return fmt::format("{:.2f} / {:.2f} / {:.2f} s{}", number_or(value, "min"), number_or(value, "median"),
+                     number_or(value, "max"), none);
+}
+
+// What several drills came to, least / median / most.
+Result<void> tell_spread(const DrillCommand& command, const std::vector<Json>& reports) {
+  JsonObject spread = lab::spread_of(reports);
+  if (command.format == "json") {
+    fmt::print("{}\n", to_pretty_text(spread));
+  } else {
+    fmt::print("{} under {}, {} times: least / median / most\n", command.scenario, command.fault, reports.size());
+    fmt::print("  recovery time  {}\n", spread_in_seconds(spread["rta_s"]));
+    const Json& lost = member(spread["rpa"], "lost");
+    fmt::print("  lost           {:.0f} / {:.0f} / {:.0f}\n", number_or(lost, "min"), number_or(lost, "median"),
+               number_or(lost, "max"));
+    fmt::print("  two writers    {}\n", spread_in_seconds(spread["double_acknowledged_s"]));
+    for (const auto& [name, value] : spread["milestones"].as_object()) {
+      fmt::print("  {:<14} {}\n", std::string(name), spread_in_seconds(value));
+    }
+  }
+  std::fflush(stdout);
+  if (command.report.empty()) return {};
+  return lab::write_file(command.report, to_pretty_text(spread) + "\n", 0644);
+}
+
 }  // namespace
 
 int run_drill_command(const DrillCommand& command) {
@@ -82,6 +111,7 @@ int run_drill_command(const DrillCommand& command) {
     std::fflush(stdout);
   };
   int worst = kOk;
+  std::vector<Json> reports;
   for (int number = 1; number <= command.repeat; ++number) {
     lab::DrillOptions options{.scenario = command.scenario,
                               .plan_file = command.plan,
@@ -91,7 +121,9 @@ int run_drill_command(const DrillCommand& command) {
                               .profile = command.profile,
                               .report = numbered(command.report, number, command.repeat),
                               .keep = command.keep,
-                              .kill_controller = command.kill_controller};
+                              .kill_controller = command.kill_controller,
+                              .in_a_row = command.in_a_row};
+    if (command.heal_after >= 0) options.heal_after = Duration{static_cast<int64_t>(command.heal_after * 1000)};
     auto outcome = lab::run_drill(options, progress);
     if (!outcome) return complain(outcome.error());
     if (command.format == "json") {
@@ -100,7 +132,10 @@ int run_drill_command(const DrillCommand& command) {
       print_outcome(*outcome);
     }
     if (!outcome->passed) worst = kNotWell;
+    reports.push_back(std::move(outcome->report));
   }
+  if (command.repeat == 1) return worst;
+  if (auto told = tell_spread(command, reports); !told) return complain(told.error());
   return worst;
 }
 

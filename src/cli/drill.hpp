@@ -12,9 +12,12 @@ struct DrillCommand {
   std::string target;           // what the scenario is about when empty
   std::string profile;          // "compressed" when empty and the plan has it
   std::string report;           // JSON file; Markdown and HTML go beside it. With repeats: NAME-1.json, NAME-2.json …
+                                // and least, median and most of all figures in NAME.json
   std::string format = "text";  // or json: the report, and no progress
   bool keep = false;            // leave the lab running
   int repeat = 1;
+  int in_a_row = 1;
+  double heal_after = -1;        // seconds; when Lifeboat is done if negative
   bool kill_controller = false;  // before and after the effect of every step
 };
 

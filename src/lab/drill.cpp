@@ -13,6 +13,7 @@
 #include "lab/controller_link.hpp"
 #include "lab/drill_report.hpp"
 #include "lab/drill_trace.hpp"
+#include "lab/faults.hpp"
 #include "lab/servers.hpp"
 
 namespace lifeboat::lab {
@@ -22,6 +23,11 @@ namespace {
 constexpr Duration kCalm{3'000};
 constexpr Duration kAfter{1'000};
 constexpr Duration kStartOfRun{60'000};
+// Where doing nothing may be right, nobody has begun anything after this long.
+constexpr Duration kNothingDone{8'000};
+// A server that came back is watched for so long: it could still take writes that it must not take.
+constexpr Duration kReturned{3'000};
+constexpr Duration kWholeAgain{60'000};
 
 // The drill stands in the lab's outside world while this lives.
 class Outside {
@@ -68,9 +74,14 @@ class DrillRun {
     pause_for(kCalm);
     TRY(JsonArray before, link_.events_after(0));
     uint64_t last = before.empty() ? 0 : static_cast<uint64_t>(int_or(before.back(), "seq"));
-    TRY_VOID(put_fault_in());
-    TRY_VOID(watch_recovery());
-    if (text_or(trace_.run, "state") == "done") TRY_VOID(scenario_.failback ? go_back() : heal_and_reprotect());
+    for (int round = 1; round <= options_.in_a_row; ++round) {
+      if (round > 1) TRY_VOID(begin_another_round());
+      TRY_VOID(put_fault_in());
+      TRY_VOID(watch_recovery());
+      bool well = trace_.run_id.empty() || text_or(trace_.run, "state") == "done";
+      if (!well) break;
+      TRY_VOID(scenario_.failback && !trace_.run_id.empty() ? go_back() : heal_and_reprotect());
+    }
     pause_for(kAfter);
     TRY(trace_.events, link_.events_after(last));
     TRY(trace_.chain, link_.get("/api/journal/verify"));
@@ -84,7 +95,8 @@ class DrillRun {
     progress_(text, since);
   }
 
-  Result<void> start_witness(const std::string& region, const std::string& name, std::vector<std::string> words) {
+  // `place`: {"region": NAME}, its observer; or {"host": NAME}, in the network of that host.
+  Result<void> start_witness(JsonObject place, const std::string& name, std::vector<std::string> words) {
     JsonArray argv{Json(lifeboat_program()), Json("witness")};
     for (std::string& word : words) argv.emplace_back(word);
     for (const auto& [key, value] : {std::pair<std::string, std::string>{"--plan", options_.plan_file},
@@ -93,9 +105,11 @@ class DrillRun {
       argv.emplace_back(key);
       argv.emplace_back(value);
     }
-    TRY_VOID(ask_lab(lab_.folder(),
-                     JsonObject{{"do", "run"}, {"region", region}, {"name", name}, {"argv", std::move(argv)}}));
-    witnesses_.emplace_back(region, name);
+    place["name"] = name;
+    witnesses_.push_back(place);
+    place["do"] = "run";
+    place["argv"] = std::move(argv);
+    TRY_VOID(ask_lab(lab_.folder(), place));
     return {};
   }
 
@@ -106,24 +120,30 @@ class DrillRun {
     std::vector<std::string> words{"run", "--out", trace_.samples};
     for (const std::string& at : controller_addresses(with_addresses(options_.plan, layout)))
       words.insert(words.end(), {"--report-to", "http://" + at});
-    TRY_VOID(start_witness(layout.outside().name, "users", std::move(words)));
+    JsonObject outside{{"region", layout.outside().name}};
+    TRY_VOID(start_witness(outside, "users", std::move(words)));
     for (const auto& [service, kind] : options_.plan.services) {
       const auto* database = std::get_if<PostgresService>(&kind);
       if (database == nullptr) continue;
       for (const auto& [member_name, where] : database->members) {
-        std::string name = service + "." + member_name, file = out + name + ".jsonl";
-        trace_.direct[service + "/" + member_name] = file;
-        TRY_VOID(start_witness(region_of(options_.plan, where.host.text), name,
-                               {"direct", "--service", service, "--member", member_name, "--out", file}));
+        for (const char* writer : {"inside", "outside"}) {
+          std::string name = fmt::format("{}.{}.{}", service, member_name, writer), file = out + name + ".jsonl";
+          trace_.direct.push_back({service, member_name, writer, file});
+          JsonObject place = std::string_view(writer) == "outside" ? outside : JsonObject{{"host", where.host.text}};
+          TRY_VOID(start_witness(
+              std::move(place), name,
+              {"direct", "--service", service, "--member", member_name, "--writer", writer, "--out", file}));
+        }
       }
     }
     return {};
   }
 
   Result<void> stop_witnesses() {
-    for (const auto& [region, name] : witnesses_) {
-      TRY_VOID(ask_lab(lab_.folder(),
-                       JsonObject{{"do", "signal"}, {"region", region}, {"name", name}, {"signal", SIGTERM}}));
+    for (JsonObject place : witnesses_) {
+      place["do"] = "signal";
+      place["signal"] = SIGTERM;
+      TRY_VOID(ask_lab(lab_.folder(), place));
     }
     return {};
   }
@@ -151,12 +171,39 @@ class DrillRun {
     return {};
   }
 
+  // The same fault once more, after all is well again.
+  Result<void> begin_another_round() {
+    TRY_VOID(wait_until_whole());
+    trace_.earlier.push_back({trace_.target, trace_.fault_ns, trace_.until_ns()});
+    trace_.run_ended_ns = trace_.healed_ns = trace_.reprotected_ns = 0;
+    trace_.run_id.clear();
+    trace_.run = nullptr;
+    disturbed_ = false;
+    pause_for(kCalm);
+    return {};
+  }
+
+  Result<void> wait_until_whole() {
+    for (int64_t deadline = deadline_in(kWholeAgain); boot_ns() < deadline; pause_for(Duration{100})) {
+      auto status = link_.get("/api/status");
+      if (status && protected_by(*status, Protection::whole)) return wait_for_other_runs();
+    }
+    return fail(ErrorKind::timed_out, "not every member follows the new primary, so the fault cannot come again");
+  }
+
   // Lifeboat starts the run; the drill waits for it.
   Result<void> watch_recovery() {
-    int64_t deadline = deadline_in(kStartOfRun);
+    bool may_pass = find_fault(options_.fault)->may_pass;
+    int64_t deadline = deadline_in(may_pass ? kNothingDone : kStartOfRun);
     while (trace_.run_id.empty()) {
       trace_.run_id = fresh_run(options_.scenario, before_).value_or("");
       look_at_standbys();
+      TRY_VOID(heal_when_due());
+      if (boot_ns() > deadline && may_pass && trace_.run_id.empty()) {
+        trace_.run_ended_ns = boot_ns();
+        say("no run was started, and none had to be");
+        return {};
+      }
       if (boot_ns() > deadline) {
         return fail(ErrorKind::timed_out, fmt::format("no run of {} started by itself", options_.scenario),
                     "see the controller's log in " + lab_.folder() + "/logs");
@@ -192,6 +239,7 @@ class DrillRun {
         TRY_VOID(answer_questions(id, page));
       }
       look_at_standbys();
+      TRY_VOID(heal_when_due());
       pause_for(Duration{100});
     }
     return fail(ErrorKind::timed_out, fmt::format("run {} did not end: {}", id, why_it_waits(page)));
@@ -245,18 +293,21 @@ class DrillRun {
     return {};
   }
 
-  // Every database has a writable holder and a standby that streams from it.
-  static bool protected_by(const Json& status) {
+  enum class Protection { some, whole };
+  // Every database has a writable holder and a standby that streams from it, or only such standbys.
+  static bool protected_by(const Json& status, Protection wanted) {
     if (!member(status, "databases").is_object()) return false;
     for (const auto& [name, view] : member(status, "databases").get_object()) {
       if (!bool_or(view, "writable") || !member(view, "members").is_array()) return false;
-      bool streams = false;
+      bool some = false, all = true;
       for (const Json& one : member(view, "members").get_array()) {
-        bool holder = text_or(one, "member") == text_or(view, "holder");
-        streams = streams || (!holder && bool_or(one, "connected") && bool_or(one, "streaming") &&
-                              text_or(one, "upstream") == text_or(view, "holder"));
+        if (text_or(one, "member") == text_or(view, "holder")) continue;
+        bool streams = bool_or(one, "connected") && bool_or(one, "streaming") &&
+                       text_or(one, "upstream") == text_or(view, "holder");
+        some = some || streams;
+        all = all && streams;
       }
-      if (!streams) return false;
+      if (!some || (wanted == Protection::whole && !all)) return false;
     }
     return true;
   }
@@ -273,12 +324,18 @@ class DrillRun {
   void look_at_standbys() {
     auto status = link_.get("/api/status");
     if (!status || trace_.reprotected_ns != 0) return;
-    bool whole = protected_by(*status);
-    disturbed_ = disturbed_ || !whole || holders_in(*status) != holders_before_;
-    if (whole && disturbed_) trace_.reprotected_ns = boot_ns();
+    bool safe = protected_by(*status, Protection::some);
+    disturbed_ = disturbed_ || !safe || holders_in(*status) != holders_before_;
+    if (safe && disturbed_) trace_.reprotected_ns = boot_ns();
+  }
+
+  Result<void> heal_when_due() {
+    if (!options_.heal_after || boot_ns() < trace_.fault_ns + options_.heal_after->count() * 1'000'000) return {};
+    return heal_fault();
   }
 
   Result<void> heal_fault() {
+    if (trace_.healed_ns != 0) return {};
     TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "heal"}}, Duration{30'000}));
     trace_.healed_ns = boot_ns();
     say(options_.fault + " is healed");
@@ -373,10 +430,12 @@ class DrillRun {
   Result<void> heal_and_reprotect() {
     TRY_VOID(heal_fault());
     int64_t deadline = deadline_in(Duration{30'000});
-    while (trace_.reprotected_ns == 0 && boot_ns() < deadline) {
+    while (!trace_.run_id.empty() && trace_.reprotected_ns == 0 && boot_ns() < deadline) {
       look_at_standbys();
       pause_for(Duration{50});
     }
+    TRY_VOID(wait_for_agents());
+    pause_for(kReturned);
     return {};
   }
 
@@ -387,7 +446,7 @@ class DrillRun {
   const LabProgress& progress_;
   DrillTrace trace_;
   std::set<std::string> before_;
-  std::vector<std::pair<std::string, std::string>> witnesses_;
+  std::vector<JsonObject> witnesses_;  // where each stands, and its name
   std::string holders_before_;
   bool disturbed_ = false;
 };
@@ -408,7 +467,11 @@ Result<DrillOutcome> drill_in(const DrillOptions& options, const Scenario& scena
 }  // namespace
 
 Result<std::string> default_target(const Plan& plan, const Scenario& scenario, const std::string& fault) {
-  if (fault == "kill-server" || fault == "stop-server") return std::string();
+  const FaultKind* kind = find_fault(fault);
+  if (kind != nullptr && (kind->target == "node" || kind->target == "pair" || kind->target == "server"))
+    return std::string();
+  if (kind != nullptr && kind->target != "region")
+    return fail(ErrorKind::invalid_input, fault + " needs a target", "name it by --target");
   for (const std::string& subject : scenario.applies_to) {
     if (plan.regions.contains(subject)) return subject;
   }
@@ -426,6 +489,13 @@ Result<DrillOutcome> run_drill(const DrillOptions& given, const LabProgress& pro
   if (scenario == nullptr) {
     return fail(ErrorKind::not_found, "no scenario is named '" + options.scenario + "'",
                 did_you_mean(options.scenario, options.plan.scenarios.names()));
+  }
+  if (find_fault(options.fault) == nullptr) {
+    return fail(ErrorKind::invalid_input, "no fault is named '" + options.fault + "'", "one of " + fault_names());
+  }
+  if (options.in_a_row > 1 && scenario->failback) {
+    return fail(ErrorKind::invalid_input, options.scenario + " has a way back, so its fault comes only once",
+                "leave --in-a-row out");
   }
   if (!options.plan.journey)
     return fail(ErrorKind::invalid_input, "the plan has no journey, so nothing can be measured");

@@ -14,6 +14,10 @@ namespace lifeboat::lab {
 // before it, or of one that did, after a silence. Zero if there was none.
 MonoTime writable_again(const std::vector<std::vector<measure::Ack>>& members, MonoTime fault);
 
+// The last write that was acknowledged by the server that took writes when the fault came, before it fell silent: how long it
+// went on. Zero if none had taken any.
+MonoTime acknowledged_until(const std::vector<std::vector<measure::Ack>>& members, MonoTime fault);
+
 // The first moment at which the controller knew (a signal was believed, or a database had no holder) and decided (a run was
 // started, or a standby promoted by reflex). Zero when it did not.
 struct Decided {
@@ -22,5 +26,10 @@ struct Decided {
   MonoTime opened{};  // the run
 };
 Decided decided_in(const JsonArray& events, MonoTime fault, std::string_view run_id);
+
+// Reports of the same drill, held several times, as one: each figure as {"min", "median", "max"} over those that have it, with
+// "none" saying in how many it is null; whatever is the same in all stays as it is, and the rest (steps, the journal, which run it
+// was) is left to the single reports.
+JsonObject spread_of(const std::vector<Json>& reports);
 
 }  // namespace lifeboat::lab

@@ -29,6 +29,14 @@ TEST(DrillMeasure, NothingIsWritableWhenNobodyTakesWritesAgain) {
   EXPECT_EQ(writable_again({every_20ms(0, 2000), {}}, at_ms(2000)), MonoTime{});
 }
 
+TEST(DrillMeasure, TheOldServerGoesOnUntilItFallsSilent) {
+  auto cut_off = every_20ms(0, 3500), promoted = every_20ms(4000, 6000), returned = every_20ms(7000, 7100);
+  cut_off.insert(cut_off.end(), returned.begin(), returned.end());
+  EXPECT_EQ(acknowledged_until({promoted, cut_off}, at_ms(2010)), at_ms(3480));
+  EXPECT_EQ(acknowledged_until({every_20ms(0, 2000), promoted}, at_ms(2010)), at_ms(1980));
+  EXPECT_EQ(acknowledged_until({promoted, {}}, at_ms(2000)), MonoTime{});
+}
+
 JsonObject event(int64_t ms, std::string_view stream, std::string_view kind, Json body = nullptr) {
   return {{"boot_ns", ms * 1'000'000}, {"stream", stream}, {"kind", kind}, {"body", std::move(body)}};
 }
@@ -50,6 +58,23 @@ TEST(DrillMeasure, AReflexCountsAsDecision) {
   EXPECT_EQ(found.detected, at_ms(1100));
   EXPECT_EQ(found.decided, at_ms(1110));
   EXPECT_EQ(found.opened, MonoTime{});
+}
+
+TEST(DrillMeasure, SeveralReportsBecomeLeastMedianAndMostOfEachFigure) {
+  auto report = [](double rta, Json detected, std::string_view target) {
+    return Json(JsonObject{{"fault", "kill-node"},
+                           {"target", target},
+                           {"rta_s", rta},
+                           {"milestones", JsonObject{{"detected", std::move(detected)}, {"reprotected", nullptr}}}});
+  };
+  JsonObject spread = spread_of({report(2.5, 2.0, "a"), report(1.5, nullptr, "b"), report(4.0, 3.0, "a")});
+  EXPECT_EQ(spread["repeat"], Json(3U));
+  EXPECT_EQ(spread["fault"], Json("kill-node"));
+  EXPECT_EQ(spread["target"], Json(nullptr)) << "they differ";
+  EXPECT_EQ(spread["rta_s"], Json(JsonObject{{"min", 1.5}, {"median", 2.5}, {"max", 4.0}}));
+  EXPECT_EQ(member(spread["milestones"], "detected"),
+            Json(JsonObject{{"min", 2.0}, {"median", 2.5}, {"max", 3.0}, {"none", 1U}}));
+  EXPECT_EQ(member(spread["milestones"], "reprotected"), Json(nullptr));
 }
 
 }  // namespace

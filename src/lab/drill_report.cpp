@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "core/data/decode.hpp"
 #include "lab/drill_measure.hpp"
@@ -17,7 +19,12 @@ namespace lifeboat::lab {
 
 namespace {
 
-using DirectAcks = std::map<std::string, std::map<std::string, std::vector<measure::Ack>>>;  // by service and member
+// What the witnesses at the servers wrote down.
+struct Direct {
+  std::map<std::string, std::map<std::string, std::vector<measure::Ack>>>
+      acks;                                                    // by service and member, of all writers
+  std::map<std::string, std::vector<measure::Sample>> writes;  // by writer, of all members
+};
 
 MonoTime moment(int64_t ns) { return MonoTime(std::chrono::nanoseconds(ns)); }
 
@@ -39,10 +46,37 @@ struct Looked {
   int64_t unknown = 0;  // no clear answer: neither there nor not there
 };
 
-// Asks, where users stand, for every write that was acknowledged. In a process of its own: its threads stay in the lab's
-// network, and the next drill's must start in another.
+// The keys of a service's acknowledged writes at its servers that the server does not have which takes writes now.
+Result<std::vector<std::string>> missing_rows(const VerifyOptions& wanted, const std::string& service,
+                                              const std::map<std::string, std::vector<measure::Ack>>& acks_of) {
+  TRY(std::set<std::string> there,
+      direct_rows({.plan = wanted.plan, .secrets_dir = wanted.secrets_dir, .service = service}));
+  std::vector<std::string> missing;
+  for (const auto& [name, acks] : acks_of) {
+    for (const measure::Ack& ack : acks) {
+      if (!there.contains(ack.key)) missing.push_back(ack.key);
+    }
+  }
+  return missing;
+}
+
+// Runs where it may start threads: see below.
+JsonObject look_for_all(const VerifyOptions& wanted, const Direct& direct) {
+  auto verified = verify_writes(wanted);
+  if (!verified) return {{"error", verified.error().text()}};
+  JsonArray missing(verified->missing.begin(), verified->missing.end());
+  for (const auto& [service, acks_of] : direct.acks) {
+    auto rows = missing_rows(wanted, service, acks_of);
+    if (!rows) return {{"error", rows.error().text()}};
+    for (const std::string& key : *rows) missing.emplace_back(key);
+  }
+  return {{"unknown", verified->unknown.size()}, {"missing", std::move(missing)}};
+}
+
+// Asks for every write that was acknowledged: users' where users stand, the others' at the server that takes writes. In a
+// process of its own: its threads stay in the lab's network, and the next drill's must start in another.
 Result<Looked> missing_writes(const DrillOptions& options, const std::vector<measure::Sample>& users,
-                              const std::string& folder, int number) {
+                              const Direct& direct, const std::string& folder, int number) {
   Mode mode = geteuid() == 0 ? Mode::namespaces : Mode::loopback;
   TRY(Layout layout, lay_out(options.plan, number, mode));
   VerifyOptions wanted{.plan = with_addresses(options.plan, layout), .secrets_dir = folder + "/secrets"};
@@ -53,20 +87,13 @@ Result<Looked> missing_writes(const DrillOptions& options, const std::vector<mea
   pid_t pid = fork();
   if (pid < 0) return std::unexpected(os_error("cannot look for writes"));
   if (pid == 0) {
-    auto verified = verify_writes(wanted);
-    JsonObject answer;
-    if (!verified) {
-      answer["error"] = verified.error().text();
-    } else {
-      answer["unknown"] = verified->unknown.size();
-      answer["missing"] = JsonArray(verified->missing.begin(), verified->missing.end());
-    }
+    JsonObject answer = look_for_all(wanted, direct);
     JsonLines link(std::move(pair.there));
     _exit(link.send(answer) ? 0 : 1);
   }
   pair.there.reset();
   JsonLines link(std::move(pair.here));
-  auto answer = link.receive(deadline_in(wanted.patience + Duration{30'000}));
+  auto answer = link.receive(deadline_in(wanted.patience + Duration{60'000}));
   if (!answer) kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
   if (!answer) return fail(ErrorKind::timed_out, "the acknowledged writes were not looked for in time");
@@ -77,43 +104,55 @@ Result<Looked> missing_writes(const DrillOptions& options, const std::vector<mea
   return looked;
 }
 
-// What the witness at each server of each database wrote down.
-Result<DirectAcks> read_direct(const DrillTrace& trace) {
-  DirectAcks all;
-  for (const auto& [name, file] : trace.direct) {
-    size_t slash = name.find('/');
-    TRY(std::string text, read_file(file));
+Result<Direct> read_direct(const DrillTrace& trace) {
+  Direct all;
+  for (const DirectFile& from : trace.direct) {
+    TRY(std::string text, read_file(from.file));
     auto acks = measure::read_acks(text);
-    if (!acks) return std::unexpected(std::move(acks.error()).with(file));
-    all[name.substr(0, slash)][name.substr(slash + 1)] = std::move(*acks);
+    if (!acks) return std::unexpected(std::move(acks.error()).with(from.file));
+    auto& of_member = all.acks[from.service][from.member];
+    auto& of_writer = all.writes[from.writer];
+    for (const measure::Ack& ack : *acks) {
+      of_member.push_back(ack);
+      of_writer.push_back({.sent = ack.sent, .done = ack.done, .write = true, .key = ack.key, .ok = true});
+    }
   }
   return all;
 }
 
+struct Written {
+  size_t acknowledged = 0;
+  size_t lost = 0;
+};
+
 struct Figures {
   Decided decided;
-  MonoTime writable{};  // all databases
+  MonoTime writable{};            // all databases
+  MonoTime acknowledged_until{};  // by a server that took writes when the fault came, of any database
   measure::Recovery recovery;
-  measure::Loss loss;
+  std::vector<measure::Recovery> earlier;  // of the faults before the last one
+  std::map<std::string, Written> writers;  // users, inside, outside: over the whole drill
+  measure::Loss loss;                      // of all writers
   Duration double_acknowledged{};
   std::optional<Duration> switch_gap;
   measure::Loss failback_loss;
   UsersView users;  // from the fault until it was healed
 };
 
-Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const DirectAcks& direct,
+Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const Direct& direct,
                 const std::vector<std::string>& missing) {
   Figures out;
   MonoTime fault = moment(trace.fault_ns);
-  // Users are judged until the fault is healed: what the way back does to them is counted there.
-  MonoTime until = moment(trace.healed_ns != 0 ? trace.healed_ns : trace.run_ended_ns);
+  MonoTime first_fault = trace.earlier.empty() ? fault : moment(trace.earlier.front().fault_ns);
+  MonoTime until = moment(trace.until_ns());
   MonoTime back = trace.failback_ns != 0 ? moment(trace.failback_ns) : MonoTime::max();
   out.decided = decided_in(trace.events, fault, trace.run_id);
   bool all_writable = true;
-  for (const auto& [service, members] : direct) {
+  for (const auto& [service, members] : direct.acks) {
     std::vector<std::vector<measure::Ack>> lists;
     for (const auto& [name, acks] : members) lists.push_back(acks);
     MonoTime writable = writable_again(lists, fault);
+    out.acknowledged_until = std::max(out.acknowledged_until, acknowledged_until(lists, fault));
     all_writable = all_writable && writable != MonoTime{};
     out.writable = std::max(out.writable, writable);
     out.double_acknowledged += measure::double_acknowledged(members).time;
@@ -126,10 +165,22 @@ Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& use
                .p50_ms = latency.p50_ms,
                .p95_ms = latency.p95_ms,
                .p99_ms = latency.p99_ms};
-  out.loss = measure::measure_loss(users, missing, MonoTime{}, back, fault);
+  for (const EarlierRound& round : trace.earlier)
+    out.earlier.push_back(measure::measure_recovery(users, moment(round.fault_ns), moment(round.until_ns)));
+  std::vector<measure::Sample> history = users;
+  auto count = [&](const std::string& writer, const std::vector<measure::Sample>& writes) {
+    auto loss = measure::measure_loss(writes, missing, MonoTime{}, MonoTime::max(), first_fault);
+    out.writers[writer] = {loss.acknowledged, loss.lost};
+  };
+  count("users", users);
+  for (const auto& [writer, writes] : direct.writes) {
+    count(writer, writes);
+    history.insert(history.end(), writes.begin(), writes.end());
+  }
+  out.loss = measure::measure_loss(history, missing, MonoTime{}, back, first_fault);
   if (trace.failback_ns != 0) {
     out.switch_gap = measure::longest_write_gap(users, back, moment(trace.failback_ended_ns));
-    out.failback_loss = measure::measure_loss(users, missing, back, MonoTime::max(), back);
+    out.failback_loss = measure::measure_loss(history, missing, back, MonoTime::max(), back);
   }
   return out;
 }
@@ -150,6 +201,18 @@ JsonArray steps_of(const Json& run, double offset_s) {
   return steps;
 }
 
+// With several faults in a row, the one that users waited for longest.
+const measure::Recovery& slowest(const Figures& figures) {
+  const measure::Recovery* out = &figures.recovery;
+  for (const measure::Recovery& earlier : figures.earlier) {
+    if (!earlier.recovered || (out->recovered && earlier.rta > out->rta)) out = &earlier;
+  }
+  return *out;
+}
+
+// Where Lifeboat may rightly have done nothing, there is no run.
+bool run_is_well(const DrillTrace& trace) { return trace.run_id.empty() || text_or(trace.run, "state") == "done"; }
+
 struct Verdict {
   bool met = false;     // objectives
   bool passed = false;  // and the data whole, and the way back done
@@ -158,8 +221,8 @@ struct Verdict {
 Verdict judge(const DrillOptions& options, const DrillTrace& trace, const Figures& figures) {
   const Objectives& objectives = options.plan.objectives;
   Verdict out;
-  out.met = figures.recovery.recovered && figures.recovery.rta <= objectives.rto &&
-            figures.loss.oldest_age.value_or(Duration{0}) <= objectives.rpo && text_or(trace.run, "state") == "done";
+  out.met = slowest(figures).recovered && slowest(figures).rta <= objectives.rto &&
+            figures.loss.oldest_age.value_or(Duration{0}) <= objectives.rpo && run_is_well(trace);
   bool back = trace.failback_ns == 0 || text_or(trace.failback_run, "state") == "done";
   out.passed = out.met && back && bool_or(trace.chain, "whole") && figures.failback_loss.lost == 0 &&
                figures.double_acknowledged == Duration{0};
@@ -208,6 +271,17 @@ Json kills_in(const DrillTrace& trace) {
                     {"finished_again", std::move(repeated)}};
 }
 
+JsonArray rounds_of(const DrillTrace& trace, const Figures& figures) {
+  JsonArray rounds;
+  auto add = [&](const std::string& target, const measure::Recovery& recovery) {
+    rounds.push_back(
+        JsonObject{{"target", target}, {"rta_s", recovery.recovered ? Json(in_seconds(recovery.rta)) : Json(nullptr)}});
+  };
+  for (size_t at = 0; at < trace.earlier.size(); ++at) add(trace.earlier[at].target, figures.earlier[at]);
+  add(trace.target, figures.recovery);
+  return rounds;
+}
+
 Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met) {
   MonoTime fault = moment(trace.fault_ns);
   JsonObject milestones{{"detected", or_null(after(figures.decided.detected, fault))},
@@ -222,19 +296,27 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
   JsonObject objectives{{"rto_s", in_seconds(options.plan.objectives.rto)},
                         {"rpo_s", in_seconds(options.plan.objectives.rpo)},
                         {"met", met}};
+  JsonObject writers;
+  for (const auto& [writer, written] : figures.writers)
+    writers[writer] = JsonObject{{"acknowledged", written.acknowledged}, {"lost", written.lost}};
   double offset = or_never(after(figures.decided.opened, fault));
   JsonObject out{
       {"scenario", trace.scenario},
       {"fault", trace.fault},
+      {"target", trace.target},
       {"profile", trace.profile},
+      {"run", trace.run_id.empty() ? Json(nullptr) : Json(trace.run_id)},
       {"milestones", std::move(milestones)},
-      {"rta_s", figures.recovery.recovered ? Json(in_seconds(figures.recovery.rta)) : Json(nullptr)},
+      {"rta_s", slowest(figures).recovered ? Json(in_seconds(slowest(figures).rta)) : Json(nullptr)},
       {"rpa", std::move(rpa)},
+      {"writers", std::move(writers)},
+      {"last_acknowledged_s", or_null(after(figures.acknowledged_until, fault))},
       {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
       {"objectives", std::move(objectives)},
       {"failback", JsonObject{{"write_outage_s", or_null(figures.switch_gap)}, {"lost", figures.failback_loss.lost}}},
       {"steps", steps_of(trace.run, std::max(0.0, offset))},
       {"journal", trace.chain}};
+  if (!trace.earlier.empty()) out["rounds"] = rounds_of(trace, figures);
   if (Json kills = kills_in(trace); !kills.is_null()) out["controller_kills"] = std::move(kills);
   return out;
 }
@@ -252,13 +334,26 @@ std::vector<ReportLine> losses_of(const Figures& figures) {
   return out;
 }
 
-// The run's pages: what the controller's journal tells, with what the witnesses measured.
-Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met,
-                         const ControllerLink& link) {
+// What the controller's journal tells of the run; next to nothing when there was none.
+Result<RunReport> page_of_run(const DrillOptions& options, const DrillTrace& trace, const ControllerLink& link) {
+  if (trace.run_id.empty()) {
+    const Scenario* scenario = options.plan.scenarios.find(trace.scenario);
+    return RunReport{.scenario = trace.scenario,
+                     .plan = options.plan.plan.text,
+                     .title = scenario == nullptr ? std::string() : scenario->title,
+                     .state = "no run was started, and none had to be",
+                     .chain = {.whole = bool_or(trace.chain, "whole"), .events = int_or(trace.chain, "events")}};
+  }
   TRY(Json journal, link.get(fmt::format("/api/runs/{}/report?format=json", trace.run_id)));
   auto decoded = decode<RunReport>(journal);
   if (!decoded) return std::unexpected(to_error(decoded.error(), "the controller's report of " + trace.run_id));
-  RunReport& page = *decoded;
+  return std::move(*decoded);
+}
+
+// The run's pages: what the controller's journal tells, with what the witnesses measured.
+Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met,
+                         const ControllerLink& link) {
+  TRY(RunReport page, page_of_run(options, trace, link));
   MonoTime fault = moment(trace.fault_ns);
   page.fault = trace.fault + " " + trace.target;
   page.profile = trace.profile;
@@ -271,7 +366,7 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
   page.milestones.tenth_served = or_never(figures.recovery.tenth_served);
   page.milestones.all_served = or_never(figures.recovery.all_served);
   page.milestones.reprotected = or_never(after(moment(trace.reprotected_ns), fault));
-  page.rta_s = figures.recovery.recovered ? in_seconds(figures.recovery.rta) : -1;
+  page.rta_s = slowest(figures).recovered ? in_seconds(slowest(figures).rta) : -1;
   page.rpa = {.acknowledged = static_cast<int64_t>(figures.loss.acknowledged + figures.failback_loss.acknowledged),
               .lost = static_cast<int64_t>(figures.loss.lost),
               .oldest_lost_age_s = in_seconds(figures.loss.oldest_age.value_or(Duration{0}))};
@@ -295,8 +390,8 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
                                      int number, const ControllerLink& link) {
   TRY(std::string text, read_file(trace.samples));
   TRY(std::vector<measure::Sample> users, measure::read_samples(text));
-  TRY(DirectAcks direct, read_direct(trace));
-  TRY(Looked looked, missing_writes(options, users, folder, number));
+  TRY(Direct direct, read_direct(trace));
+  TRY(Looked looked, missing_writes(options, users, direct, folder, number));
   Figures figures = compute(trace, users, direct, looked.missing);
   Verdict verdict = judge(options, trace, figures);
   DrillOutcome outcome{

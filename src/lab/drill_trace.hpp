@@ -2,7 +2,6 @@
 // it was not seen.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,21 @@
 #include "core/model/plan.hpp"
 
 namespace lifeboat::lab {
+
+// The file of a witness at a server: JSON lines of acknowledgements.
+struct DirectFile {
+  std::string service;
+  std::string member;
+  std::string writer;  // "inside": in the network of the server's host; "outside": where users are
+  std::string file;
+};
+
+// A fault that came before the last one, and until when it and its recovery went on.
+struct EarlierRound {
+  std::string target;
+  int64_t fault_ns = 0;
+  int64_t until_ns = 0;
+};
 
 struct DrillTrace {
   std::string scenario;
@@ -26,14 +40,18 @@ struct DrillTrace {
       0;              // a standby streamed from a server that had become primary after the fault, or goes on to
   JsonArray events;   // the controller's journal from the fault on
   Json chain;         // GET /api/journal/verify at the end
-  Json run;           // GET /api/runs/ID at its end
+  Json run;           // GET /api/runs/ID at its end; null when none was started and none had to be
   Json failback_run;  // null when the scenario has none
   std::string run_id;
   std::string failback_id;
-  std::string needs_a_hand;                   // why a run stood still; empty when none did
-  std::string samples;                        // the users' witness: its JSON lines
-  std::string crash_points;                   // the file of points at which the controller was to die; empty: nowhere
-  std::map<std::string, std::string> direct;  // by SERVICE/MEMBER: JSON lines of the witness at that server
+  std::string needs_a_hand;  // why a run stood still; empty when none did
+  std::string samples;       // the users' witness: its JSON lines
+  std::string crash_points;  // the file of points at which the controller was to die; empty: nowhere
+  std::vector<DirectFile> direct;
+  std::vector<EarlierRound> earlier;
+
+  // Users are judged until the fault is healed and its run is over: what the way back does to them is counted there.
+  int64_t until_ns() const { return healed_ns > run_ended_ns ? healed_ns : run_ended_ns; }
 };
 
 }  // namespace lifeboat::lab

@@ -2,74 +2,34 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "core/base/similar.hpp"
+#include "lab/fault_targets.hpp"
+#include "lab/slow_disk.hpp"
 
 namespace lifeboat::lab {
 
 namespace {
 
-constexpr std::array<FaultKind, 6> kKinds{{
-    {"kill-region", "region", "everything in it dies at once", false},
-    {"cut-region", "region", "nothing gets in or out, silently", true},
-    {"kill-host", "host", "everything on it dies at once", false},
-    {"kill-process", "process", "one program of a host dies (HOST/NAME)", false},
-    {"kill-server", "server", "a PostgreSQL server's first process dies", false},
-    {"stop-server", "server", "all processes of a PostgreSQL server stop", false},
-}};
+constexpr Duration kProgramEnds{5'000};
+constexpr Duration kPowerOn{10'000};
+constexpr const char* kAgent = "agent";
 
-Result<std::string> known_region(const LabWorld& world, const std::string& name) {
-  const LabRegion* region = world.layout.region(name);
-  std::vector<std::string> names;
-  for (const LabRegion& each : world.layout.regions) {
-    if (!each.outside) names.push_back(each.name);
-  }
-  if (region == nullptr || region->outside) {
-    return fail(ErrorKind::not_found, fmt::format("no region '{}' can be hit", name), did_you_mean(name, names));
-  }
-  return name;
-}
+// How long a flapping host is cut off and back in turn: shorter than a renewal, shorter than a lease, and longer.
+constexpr std::array<Duration, 8> kFlaps{Duration{300},  Duration{400}, Duration{900}, Duration{250},
+                                         Duration{1600}, Duration{700}, Duration{500}, Duration{150}};
 
-std::vector<std::string> hosts_of(const LabWorld& world, const std::string& region) {
-  std::vector<std::string> hosts;
-  for (const LabHost& host : world.layout.region(region)->hosts) hosts.push_back(host.name);
-  return hosts;
-}
-
-struct Server {
-  std::string service;
-  std::string member;
-};
-
-// "SERVICE/MEMBER", "MEMBER", or who the controller says may write.
-Result<Server> which_server(const LabWorld& world, const std::string& target) {
-  if (size_t slash = target.find('/'); slash != std::string::npos) {
-    return Server{target.substr(0, slash), target.substr(slash + 1)};
-  }
-  Json status;
-  if (target.empty()) {
-    TRY(status, controller_status(world));
-  }
-  for (const auto& [name, service] : world.plan.services) {
-    const auto* database = std::get_if<PostgresService>(&service);
-    if (database == nullptr) continue;
-    std::string member_name = target.empty() ? text_or(member(member(status, "databases"), name), "holder") : target;
-    if (database->members.contains(member_name)) return Server{name, member_name};
-    if (target.empty()) return fail(ErrorKind::not_found, "nobody may write to " + name + " now", "name a member");
-  }
-  return fail(ErrorKind::not_found, fmt::format("no database has a member '{}'", target));
-}
-
-// Stops a server's processes, the first one first so that it starts no others, until none is left running.
-std::vector<pid_t> stop_tree(pid_t first) {
-  std::vector<pid_t> stopped{first};
-  kill(first, SIGSTOP);
+// Stops processes until none of them is left running: what one starts in the meantime is stopped too.
+std::vector<pid_t> stop_all(const std::function<std::vector<pid_t>()>& list) {
+  std::vector<pid_t> stopped;
   for (bool more = true; more;) {
     more = false;
-    for (pid_t pid : descendants(first)) {
+    for (pid_t pid : list()) {
       if (std::ranges::find(stopped, pid) != stopped.end()) continue;
       kill(pid, SIGSTOP);
       stopped.push_back(pid);
@@ -79,55 +39,16 @@ std::vector<pid_t> stop_tree(pid_t first) {
   return stopped;
 }
 
+// The last ones first: servers run again before those that watch over them, which is the harder order for these.
+void go_on(const std::vector<pid_t>& stopped) {
+  for (auto pid = stopped.rbegin(); pid != stopped.rend(); ++pid) kill(*pid, SIGCONT);
+}
+
 Result<FaultDone> kill_hosts(LabWorld& world, const std::vector<std::string>& hosts, const std::string& target) {
   FaultDone done{.at_ns = boot_ns(), .target = target};
   for (const std::string& host : hosts) world.machines.at(host)->kill_all();
   for (const std::string& host : hosts) world.machines.at(host)->wait_dead();
   return done;
-}
-
-Result<FaultDone> hit_process(LabWorld& world, const std::string& target) {
-  size_t slash = target.find('/');
-  Machine* machine = slash == std::string::npos ? nullptr : world.machine(target.substr(0, slash));
-  if (machine == nullptr) return fail(ErrorKind::invalid_input, "name the program as HOST/NAME");
-  std::string name = target.substr(slash + 1);
-  FaultDone done{.at_ns = boot_ns(), .target = target};
-  TRY_VOID(machine->signal(name, SIGKILL));
-  int64_t deadline = deadline_in(Duration{5000});
-  while (machine->state(name) == DaemonState::running) {
-    machine->poll_exits();
-    if (boot_ns() > deadline) return fail(ErrorKind::timed_out, target + " did not die");
-    pause_for(Duration{1});
-  }
-  return done;
-}
-
-Result<FaultDone> hit_server(LabWorld& world, const std::string& name, const std::string& target, ActiveFault& active) {
-  TRY(Server server, which_server(world, target));
-  TRY(pid_t first, postmaster_of(world, server.service, server.member));
-  FaultDone done{.at_ns = boot_ns(), .target = server.service + "/" + server.member};
-  if (name == "stop-server") {
-    active.stopped = stop_tree(first);
-  } else if (kill(first, SIGKILL) != 0) {
-    return std::unexpected(os_error("kill"));
-  }
-  return done;
-}
-
-Result<FaultDone> hit(LabWorld& world, const FaultKind& kind, const std::string& target, ActiveFault& active) {
-  if (kind.target == "region") {
-    TRY(std::string region, known_region(world, target));
-    if (kind.name == "kill-region") return kill_hosts(world, hosts_of(world, region), region);
-    FaultDone done{.at_ns = boot_ns(), .target = region};
-    TRY_VOID(world.network.cut(region));
-    return done;
-  }
-  if (kind.target == "host") {
-    if (world.layout.host(target) == nullptr) return fail(ErrorKind::not_found, "no host is named '" + target + "'");
-    return kill_hosts(world, {target}, target);
-  }
-  if (kind.target == "process") return hit_process(world, target);
-  return hit_server(world, std::string(kind.name), target, active);
 }
 
 // Hosts that were killed come back; everything is started first and then waited for, as when power returns.
@@ -136,29 +57,260 @@ Result<void> power_on(LabWorld& world, const std::vector<std::string>& hosts) {
     if (!world.machines.at(host)->up()) TRY_VOID(world.machines.at(host)->boot());
     TRY_VOID(start_daemons(world, host));
   }
-  for (const std::string& host : hosts) TRY_VOID(wait_for_ports(world, host, Duration{10'000}));
+  for (const std::string& host : hosts) TRY_VOID(wait_for_ports(world, host, kPowerOn));
   return {};
 }
 
-Result<void> heal_one(LabWorld& world, const ActiveFault& fault) {
-  if (fault.name == "kill-region") return power_on(world, hosts_of(world, fault.target));
-  if (fault.name == "cut-region") return world.network.mend(fault.target);
-  if (fault.name == "kill-host") return power_on(world, {fault.target});
-  if (fault.name == "kill-process") return power_on(world, {fault.target.substr(0, fault.target.find('/'))});
-  for (pid_t pid : fault.stopped) kill(pid, SIGCONT);
+Result<FaultDone> kill_program(LabWorld& world, const std::string& host, const std::string& name,
+                               const std::string& target) {
+  Machine& machine = *world.machines.at(host);
+  FaultDone done{.at_ns = boot_ns(), .target = target};
+  TRY_VOID(machine.signal(name, SIGKILL));
+  if (!machine.wait_for_exit(name, deadline_in(kProgramEnds)))
+    return fail(ErrorKind::timed_out, target + " did not die");
+  return done;
+}
+
+// ---- one pair of functions for each fault
+
+using Put = Result<FaultDone> (*)(LabWorld&, const std::string& target, ActiveFault&);
+using Heal = Result<void> (*)(LabWorld&, const ActiveFault&);
+
+Result<FaultDone> put_kill_region(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string region, known_region(world, target));
+  return kill_hosts(world, hosts_of(world, region), region);
+}
+Result<void> heal_kill_region(LabWorld& world, const ActiveFault& fault) {
+  return power_on(world, hosts_of(world, fault.target));
+}
+
+Result<FaultDone> put_cut_region(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string region, known_region(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = region};
+  TRY_VOID(world.network.cut_region(region));
+  return done;
+}
+Result<void> heal_cut_region(LabWorld& world, const ActiveFault& fault) {
+  return world.network.mend_region(fault.target);
+}
+
+Result<FaultDone> put_kill_host(LabWorld& world, const std::string& target, ActiveFault&) {
+  if (world.layout.host(target) == nullptr) return fail(ErrorKind::not_found, "no host is named '" + target + "'");
+  return kill_hosts(world, {target}, target);
+}
+Result<FaultDone> put_kill_node(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string host, which_host(world, target));
+  return kill_hosts(world, {host}, host);
+}
+Result<void> heal_kill_host(LabWorld& world, const ActiveFault& fault) { return power_on(world, {fault.target}); }
+
+Result<FaultDone> put_kill_process(LabWorld& world, const std::string& target, ActiveFault&) {
+  size_t slash = target.find('/');
+  std::string host = target.substr(0, slash);
+  if (slash == std::string::npos || world.machine(host) == nullptr)
+    return fail(ErrorKind::invalid_input, "name the program as HOST/NAME");
+  TRY(FaultDone done, kill_program(world, host, target.substr(slash + 1), target));
+  // Nobody hears of it, so that it stays dead until it is healed, also where a service manager would start it anew.
+  world.machines.at(host)->poll_exits();
+  return done;
+}
+Result<void> heal_kill_process(LabWorld& world, const ActiveFault& fault) {
+  return power_on(world, {fault.target.substr(0, fault.target.find('/'))});
+}
+
+Result<FaultDone> put_freeze_node(LabWorld& world, const std::string& target, ActiveFault& active) {
+  TRY(std::string host, which_host(world, target));
+  const Machine& machine = *world.machines.at(host);
+  FaultDone done{.at_ns = boot_ns(), .target = host};
+  active.stopped = stop_all([&] { return machine.processes(); });
+  return done;
+}
+Result<void> heal_stopped(LabWorld&, const ActiveFault& fault) {
+  go_on(fault.stopped);
   return {};
+}
+
+Result<FaultDone> put_cut_node(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string host, which_host(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = host};
+  TRY_VOID(world.network.cut_host(host, HostCut{}));
+  return done;
+}
+Result<void> heal_cut_node(LabWorld& world, const ActiveFault& fault) {
+  return world.network.mend_host(fault.target, HostCut{});
+}
+
+// "HOST:out" cuts what it sends, "HOST:in" and "HOST" what is sent to it.
+HostCut one_way(const std::string& target) {
+  bool out = target.ends_with(":out");
+  return {.in = !out, .out = out, .peer = {}};
+}
+Result<FaultDone> put_cut_one_way(LabWorld& world, const std::string& target, ActiveFault&) {
+  HostCut cut = one_way(target);
+  size_t colon = target.find(':');
+  bool known = colon == std::string::npos || target.substr(colon) == ":in" || cut.out;
+  if (!known) return fail(ErrorKind::invalid_input, "'" + target + "' names no way", "HOST:in or HOST:out");
+  TRY(std::string host, which_host(world, target.substr(0, colon)));
+  FaultDone done{.at_ns = boot_ns(), .target = host + (cut.out ? ":out" : ":in")};
+  TRY_VOID(world.network.cut_host(host, cut));
+  return done;
+}
+Result<void> heal_cut_one_way(LabWorld& world, const ActiveFault& fault) {
+  return world.network.mend_host(fault.target.substr(0, fault.target.find(':')), one_way(fault.target));
+}
+
+// Dropping at one of the two is enough: nothing comes in from the other and nothing goes out to it.
+HostCut from_peer(const LabWorld& world, const HostPair& pair) {
+  return {.in = true, .out = true, .peer = world.layout.host(pair.other)->address};
+}
+Result<FaultDone> put_cut_pair(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(HostPair pair, which_pair(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = pair.text()};
+  TRY_VOID(world.network.cut_host(pair.one, from_peer(world, pair)));
+  return done;
+}
+Result<void> heal_cut_pair(LabWorld& world, const ActiveFault& fault) {
+  TRY(HostPair pair, which_pair(world, fault.target));
+  return world.network.mend_host(pair.one, from_peer(world, pair));
+}
+
+Result<FaultDone> put_flap_node(LabWorld& world, const std::string& target, ActiveFault& active) {
+  TRY(FaultDone done, put_cut_node(world, target, active));
+  active.in_now = true;
+  active.change_at_ns = deadline_in(kFlaps[0]);
+  return done;
+}
+Result<void> heal_flap_node(LabWorld& world, const ActiveFault& fault) {
+  if (!fault.in_now) return {};
+  return heal_cut_node(world, fault);
+}
+
+Result<FaultDone> put_kill_agent(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string host, which_host(world, target));
+  return kill_program(world, host, kAgent, host);
+}
+Result<FaultDone> put_stop_agent(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string host, which_host(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = host};
+  TRY_VOID(world.machines.at(host)->signal(kAgent, SIGSTOP));
+  return done;
+}
+// One whose server was fenced meanwhile may have been ended by its host; then there is nothing to wake.
+Result<void> heal_stop_agent(LabWorld& world, const ActiveFault& fault) {
+  Machine& machine = *world.machines.at(fault.target);
+  if (machine.state(kAgent) != DaemonState::running) return {};
+  return machine.signal(kAgent, SIGCONT);
+}
+
+Result<FaultDone> put_kill_guard(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(Server server, which_server(world, target));
+  TRY(pid_t guard, guard_of(world, server.service, server.member));
+  FaultDone done{.at_ns = boot_ns(), .target = server.text()};
+  if (kill(guard, SIGKILL) != 0) return std::unexpected(os_error("kill"));
+  return done;
+}
+Result<FaultDone> put_kill_server(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(Server server, which_server(world, target));
+  TRY(pid_t first, postmaster_of(world, server.service, server.member));
+  FaultDone done{.at_ns = boot_ns(), .target = server.text()};
+  if (kill(first, SIGKILL) != 0) return std::unexpected(os_error("kill"));
+  return done;
+}
+// Whoever watches over them starts these anew.
+Result<void> heal_nothing(LabWorld&, const ActiveFault&) { return {}; }
+
+// The first process of the server first, so that it starts no others.
+std::vector<pid_t> processes_of_server(pid_t first) {
+  std::vector<pid_t> all = descendants(first);
+  all.insert(all.begin(), first);
+  return all;
+}
+
+Result<FaultDone> put_stop_server(LabWorld& world, const std::string& target, ActiveFault& active) {
+  TRY(Server server, which_server(world, target));
+  TRY(pid_t first, postmaster_of(world, server.service, server.member));
+  FaultDone done{.at_ns = boot_ns(), .target = server.text()};
+  active.stopped = stop_all([first] { return processes_of_server(first); });
+  return done;
+}
+
+Result<FaultDone> put_slow_disk(LabWorld& world, const std::string& target, ActiveFault& active) {
+  TRY(Server server, which_server(world, target));
+  TRY(pid_t first, postmaster_of(world, server.service, server.member));
+  FaultDone done{.at_ns = boot_ns(), .target = server.text()};
+  TRY(active.helper, slow_down_syncs(processes_of_server(first)));
+  return done;
+}
+Result<void> heal_slow_disk(LabWorld&, const ActiveFault& fault) { return let_syncs_be(fault.helper); }
+
+struct Fault {
+  FaultKind kind;
+  Put put;
+  Heal heal;
+};
+
+constexpr std::array<Fault, 16> kFaults{{
+    {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
+    {{"cut-region", "region", "nothing gets in or out, silently", true}, put_cut_region, heal_cut_region},
+    {{"kill-host", "host", "everything on it dies at once"}, put_kill_host, heal_kill_host},
+    {{"kill-process", "process", "one program of a host dies (HOST/NAME)"}, put_kill_process, heal_kill_process},
+    {{"kill-node", "node", "everything on a database's host dies at once"}, put_kill_node, heal_kill_host},
+    {{"freeze-node", "node", "everything on a database's host stops at once"}, put_freeze_node, heal_stopped},
+    {{"cut-node", "node", "nothing gets into or out of a database's host, silently", true},
+     put_cut_node,
+     heal_cut_node},
+    {{"cut-node-one-way", "node", "nothing gets into a database's host; what it sends arrives", true},
+     put_cut_one_way,
+     heal_cut_one_way},
+    {{"cut-pair", "pair", "two hosts do not reach each other; both reach all others", true, true},
+     put_cut_pair,
+     heal_cut_pair},
+    {{"flap-node", "node", "a database's host is cut off and back, again and again", true, true},
+     put_flap_node,
+     heal_flap_node},
+    {{"kill-agent", "node", "the agent dies; its server goes on", false, true}, put_kill_agent, heal_nothing},
+    {{"stop-agent", "node", "the agent stops; its server goes on"}, put_stop_agent, heal_stop_agent},
+    {{"kill-guard", "server", "the guard of a PostgreSQL server dies"}, put_kill_guard, heal_nothing},
+    {{"kill-server", "server", "a PostgreSQL server's first process dies"}, put_kill_server, heal_nothing},
+    {{"stop-server", "server", "all processes of a PostgreSQL server stop"}, put_stop_server, heal_stopped},
+    {{"slow-disk", "server", "each fsync of a PostgreSQL server takes 400 ms longer", false, true},
+     put_slow_disk,
+     heal_slow_disk},
+}};
+
+constexpr std::array<FaultKind, kFaults.size()> kKinds = [] {
+  std::array<FaultKind, kFaults.size()> kinds{};
+  for (size_t at = 0; at < kFaults.size(); ++at) kinds[at] = kFaults[at].kind;
+  return kinds;
+}();
+
+const Fault& fault_named(const std::string& name) {
+  return *std::ranges::find(kFaults, std::string_view(name), [](const Fault& fault) { return fault.kind.name; });
 }
 
 }  // namespace
 
 std::span<const FaultKind> fault_kinds() { return kKinds; }
 
+const FaultKind* find_fault(std::string_view name) {
+  auto found = std::ranges::find(kKinds, name, &FaultKind::name);
+  return found == kKinds.end() ? nullptr : &*found;
+}
+
+std::string fault_names() {
+  std::string names;
+  for (const FaultKind& kind : kKinds) names += (names.empty() ? "" : ", ") + std::string(kind.name);
+  return names;
+}
+
 Result<FaultDone> inject(LabWorld& world, const std::string& name, const std::string& target) {
-  auto kind = std::ranges::find(kKinds, std::string_view(name), &FaultKind::name);
-  if (kind == kKinds.end()) {
+  const FaultKind* kind = find_fault(name);
+  if (kind == nullptr) {
     std::vector<std::string> names;
     for (const FaultKind& each : kKinds) names.emplace_back(each.name);
-    return fail(ErrorKind::invalid_input, fmt::format("no fault is named '{}'", name), did_you_mean(name, names));
+    std::string hint = did_you_mean(name, names);
+    return fail(ErrorKind::invalid_input, fmt::format("no fault is named '{}'", name),
+                hint.empty() ? "one of " + fault_names() : hint);
   }
   if (kind->needs_namespaces && world.layout.mode == Mode::loopback) {
     return fail(ErrorKind::unsupported, name + " needs network namespaces", "run the lab as root");
@@ -168,7 +320,7 @@ Result<FaultDone> inject(LabWorld& world, const std::string& name, const std::st
       return fail(ErrorKind::conflict, name + " is in already", "heal it first");
   }
   ActiveFault active{.name = name};
-  TRY(FaultDone done, hit(world, *kind, target, active));
+  TRY(FaultDone done, fault_named(name).put(world, target, active));
   active.target = done.target;
   world.faults.push_back(std::move(active));
   return done;
@@ -183,12 +335,30 @@ Result<int> heal(LabWorld& world, const std::string& name, const std::string& ta
       ++at;
       continue;
     }
-    auto done = heal_one(world, fault);
+    auto done = fault_named(fault.name).heal(world, fault);
     if (!done) return std::unexpected(std::move(done.error()).with("healing " + fault.name + " " + fault.target));
     world.faults.erase(world.faults.begin() + static_cast<std::ptrdiff_t>(at));
     ++healed;
   }
   return healed;
+}
+
+bool changes_by_itself(const LabWorld& world) {
+  return std::ranges::any_of(world.faults, [](const ActiveFault& fault) { return fault.change_at_ns != 0; });
+}
+
+Result<void> change_due_faults(LabWorld& world) {
+  for (ActiveFault& fault : world.faults) {
+    if (fault.change_at_ns == 0 || boot_ns() < fault.change_at_ns) continue;
+    fault.change_at_ns = deadline_in(kFlaps[++fault.changes % kFlaps.size()]);
+    if (fault.in_now) {
+      TRY_VOID(world.network.mend_host(fault.target, HostCut{}));
+    } else {
+      TRY_VOID(world.network.cut_host(fault.target, HostCut{}));
+    }
+    fault.in_now = !fault.in_now;
+  }
+  return {};
 }
 
 }  // namespace lifeboat::lab

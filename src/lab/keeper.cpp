@@ -80,8 +80,9 @@ class Keeper {
       // Progress is a courtesy: nobody listening is no reason to stop.
       static_cast<void>(job_.progress.send(JsonObject{{"progress", text}, {"seconds", seconds_since_start()}}));
     };
-    say(fmt::format("{} hosts in {} regions are up", world_.machines.size() - world_.layout.regions.size(),
-                    world_.layout.regions.size()));
+    size_t hosts = 0;
+    for (const LabRegion& region : world_.layout.regions) hosts += region.hosts.size();
+    say(fmt::format("{} hosts in {} regions are up", hosts, world_.layout.regions.size()));
     return make_ready(world_, say, job_.ready_within);
   }
 
@@ -97,11 +98,15 @@ class Keeper {
       for (auto& [name, machine] : world_.machines) {
         if (machine->up()) waits.push_back({machine->fd(), POLLIN, 0});
       }
-      if (poll(waits.data(), waits.size(), to_restart_.empty() ? 1000 : 20) < 0 && errno != EINTR) return;
+      bool soon = !to_restart_.empty() || changes_by_itself(world_);
+      if (poll(waits.data(), waits.size(), soon ? 20 : 1000) < 0 && errno != EINTR) return;
       if (waits[1].revents != 0 || waits[2].revents != 0) return;
       note_exits();
       restart_kept();
-      if (waits[0].revents != 0) answer_one();
+      if (auto changed = change_due_faults(world_); !changed) dprintf(2, "%s\n", changed.error().text().c_str());
+      if (waits[0].revents == 0) continue;
+      answer_one();
+      note_exits();
     }
   }
 
@@ -161,10 +166,14 @@ class Keeper {
     return fail(ErrorKind::invalid_input, "the lab does not know '" + what + "'");
   }
 
-  // Programs beside the plan's own, at a region's observer.
+  // Programs beside the plan's own: at a region's observer, or in the network of a database's host.
   Result<Json> observe(const Json& request, bool start) {
-    Machine* machine = world_.machine(observer_of(text_or(request, "region")));
-    if (machine == nullptr) return fail(ErrorKind::not_found, "no region '" + text_or(request, "region") + "'");
+    std::string host = text_or(request, "host"), region = text_or(request, "region");
+    Machine* machine = world_.machine(host.empty() ? observer_of(region) : beside_of(host));
+    if (machine == nullptr) {
+      return fail(ErrorKind::not_found, host.empty() ? fmt::format("no region '{}'", region)
+                                                     : fmt::format("no host of a database is named '{}'", host));
+    }
     std::string name = text_or(request, "name");
     if (start) {
       Daemon daemon{.name = name};

@@ -103,6 +103,8 @@ TEST(Drill, HitsTheRegionThatTheScenarioIsAbout) {
   Plan plan = plan_from(kPlan);
   EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "kill-region"), "north");
   EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "kill-server"), "");
+  EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "cut-node"), "");
+  EXPECT_FALSE(default_target(plan, *plan.scenarios.find("lost"), "kill-process"));
 }
 
 // ---- with real servers
@@ -200,6 +202,35 @@ TEST_F(RealLab, CutsARegionOffInSilenceAndMendsIt) {
   auto healed = ask_lab(lab->folder(), JsonObject{{"do", "heal"}});
   ASSERT_TRUE(healed) << healed.error().text();
   EXPECT_EQ(status_within_seconds(*lab, north), 500);
+}
+
+TEST_F(RealLab, CutsAndFreezesOneHostAndLeavesItsNeighboursAlone) {
+  auto lab = start();
+  ASSERT_TRUE(lab) << lab.error().text();
+  std::string network = "10." + std::to_string(lab->number()), north = network + ".1.1", south = network + ".2.1";
+  ASSERT_EQ(status_within_seconds(*lab, north), 500);
+  ASSERT_EQ(status_within_seconds(*lab, south), 500);
+  for (const auto& [fault, target] :
+       std::vector<std::pair<std::string, std::string>>{{"cut-node", "web-north"},
+                                                        {"cut-node-one-way", "web-north"},
+                                                        {"cut-node-one-way", "web-north:out"},
+                                                        {"freeze-node", "web-north"}}) {
+    auto hit = ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", fault}, {"target", target}});
+    ASSERT_TRUE(hit) << hit.error().text();
+    EXPECT_EQ(status_of(*lab, north), 0) << fault << " " << target;
+    EXPECT_EQ(status_of(*lab, south), 500) << fault << " " << target;
+    auto healed = ask_lab(lab->folder(), JsonObject{{"do", "heal"}});
+    ASSERT_TRUE(healed) << healed.error().text();
+    EXPECT_EQ(status_within_seconds(*lab, north), 500) << fault << " " << target << " is healed";
+  }
+  // What each host is asked from outside is answered: only the two do not reach each other.
+  ASSERT_TRUE(
+      ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", "cut-pair"}, {"target", "web-north+web-south"}}));
+  EXPECT_EQ(status_of(*lab, north), 500);
+  EXPECT_EQ(status_of(*lab, south), 500);
+  auto wrong = ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", "cut-nod"}, {"target", "web-north"}});
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().text(), testing::HasSubstr("cut-node"));
 }
 
 TEST_F(RealLab, KillsAllOfARegionAtOnceAndStartsItAgain) {

@@ -293,6 +293,15 @@ std::vector<std::pair<std::string, std::string>> Machine::poll_exits() {
   return exits;
 }
 
+bool Machine::wait_for_exit(const std::string& daemon, int64_t deadline_ns) {
+  while (state(daemon) == DaemonState::running) {
+    auto message = link_.receive(deadline_ns);
+    if (!message) return false;
+    take(*message, &unread_exits_);
+  }
+  return true;
+}
+
 DaemonState Machine::state(const std::string& daemon) const {
   auto found = daemons_.find(daemon);
   return found == daemons_.end() ? DaemonState::idle : found->second;

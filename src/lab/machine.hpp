@@ -47,6 +47,8 @@ class Machine {
 
   // Takes in what the host says of programs that ended. Returns their names with how they ended.
   std::vector<std::pair<std::string, std::string>> poll_exits();
+  // Waits for one of them to end; poll_exits() tells of it afterwards. False when it still runs at the deadline.
+  bool wait_for_exit(const std::string& daemon, int64_t deadline_ns);
   DaemonState state(const std::string& daemon) const;
   // Every process on it, by the keeper's numbers, its first process left out.
   std::vector<pid_t> processes() const;

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace lifeboat::lab {
 
 namespace {
@@ -35,12 +37,22 @@ Result<Fd> new_namespace() {
   return made;
 }
 
-std::string addresses(const LabRegion& region, std::string_view device) {
-  std::string lines = fmt::format("link set lo up\nlink set {} up\n", device);
-  for (const LabHost& host : region.hosts) {
-    lines += fmt::format("address add {}/16 dev {}\n", host.address, device);
-  }
-  return lines;
+constexpr const char* kRegionTable = "lifeboat_cut";
+
+// Both ends of a cable: `name` here and eth0 in the namespace that the descriptor holds.
+std::string cable(const std::string& name, const Fd& there) {
+  return fmt::format(
+      "link add {0} type veth peer name eth0 netns /proc/{1}/fd/{2}\n"
+      "link set {0} master br0 up\n",
+      name, getpid(), there.get());
+}
+
+constexpr const char* kBridge = "link set lo up\nlink add br0 type bridge forward_delay 0\nlink set br0 up\n";
+
+std::string table_of(const HostCut& cut) {
+  std::string name = fmt::format("lifeboat_cut{}{}_{}", cut.in ? "_in" : "", cut.out ? "_out" : "", cut.peer);
+  std::ranges::replace(name, '.', '_');
+  return name;
 }
 
 }  // namespace
@@ -48,23 +60,33 @@ std::string addresses(const LabRegion& region, std::string_view device) {
 Result<Network> Network::build(const Layout& layout) {
   Network network;
   if (layout.mode == Mode::loopback) return network;
-  std::string outside = "link add br0 type bridge forward_delay 0\n" + addresses(layout.outside(), "br0");
+  std::string outside = kBridge;
+  for (const LabHost& host : layout.outside().hosts)
+    outside += fmt::format("address add {}/16 dev br0\n", host.address);
   // An address of its own, so that the outside world can talk to the regions even when the plan places nothing there.
   outside += fmt::format("address add 10.{}.0.254/16 dev br0\n", layout.number);
   for (size_t index = 1; index < layout.regions.size(); ++index) {
     TRY(Fd made, new_namespace());
-    outside +=
-        fmt::format("link add r{0} type veth peer name eth0 netns /proc/{1}/fd/{2}\nlink set r{0} master br0 up\n",
-                    index, getpid(), made.get());
+    outside += cable(fmt::format("r{}", index), made);
     network.regions_[layout.regions[index].name] = std::move(made);
   }
   TRY_VOID(run_in(-1, {"ip", "-batch", "-"}, outside));
   for (size_t index = 1; index < layout.regions.size(); ++index) {
     const LabRegion& region = layout.regions[index];
-    std::string inside = addresses(region, "eth0");
-    inside += fmt::format("address add 10.{}.{}.254/16 dev eth0\n", layout.number, index);
+    std::string inside = kBridge;
+    inside += fmt::format("link set eth0 master br0 up\naddress add 10.{}.{}.254/16 dev br0\n", layout.number, index);
+    for (size_t number = 0; number < region.hosts.size(); ++number) {
+      TRY(Fd made, new_namespace());
+      inside += cable(fmt::format("h{}", number), made);
+      network.hosts_[region.hosts[number].name] = std::move(made);
+    }
     auto done = run_in(network.of_region(region.name), {"ip", "-batch", "-"}, inside);
     if (!done) return std::unexpected(std::move(done.error()).with("network of " + region.name));
+    for (const LabHost& host : region.hosts) {
+      std::string own = fmt::format("link set lo up\nlink set eth0 up\naddress add {}/16 dev eth0\n", host.address);
+      done = run_in(network.of_host(host.name), {"ip", "-batch", "-"}, own);
+      if (!done) return std::unexpected(std::move(done.error()).with("network of " + host.name));
+    }
   }
   return network;
 }
@@ -74,24 +96,61 @@ int Network::of_region(const std::string& region) const {
   return found == regions_.end() ? -1 : found->second.get();
 }
 
-std::string rules_of_cut() {
-  return "table inet lifeboat_cut {\n"
-         "  chain in { type filter hook input priority 0; policy accept; iifname \"eth0\" drop; }\n"
-         "  chain out { type filter hook output priority 0; policy accept; oifname \"eth0\" drop; }\n"
-         "}\n";
+int Network::of_host(const std::string& host) const {
+  auto found = hosts_.find(host);
+  return found == hosts_.end() ? -1 : found->second.get();
 }
 
-Result<void> Network::cut(const std::string& region) {
+// Questions for addresses are let through: whoever asks learns where to send to, and what is sent there vanishes.
+std::string rules_of_region_cut() {
+  std::string text = fmt::format("table bridge {} {{\n", kRegionTable);
+  for (std::string_view hook : {"forward", "input", "output"}) {
+    text += fmt::format("  chain {0} {{\n    type filter hook {0} priority 0; policy accept;\n", hook);
+    if (hook != "output") text += "    iifname \"eth0\" ether type != arp drop\n";
+    if (hook != "input") text += "    oifname \"eth0\" ether type != arp drop\n";
+    text += "  }\n";
+  }
+  return text + "}\n";
+}
+
+std::string rules_of_host_cut(const HostCut& cut) {
+  std::string text = fmt::format("table inet {} {{\n", table_of(cut));
+  auto chain = [&](std::string_view hook, std::string_view device, std::string_view end) {
+    std::string whom = cut.peer.empty() ? std::string() : fmt::format("ip {} {} ", end, cut.peer);
+    text += fmt::format(
+        "  chain {0} {{\n    type filter hook {0} priority 0; policy accept;\n    {1} \"eth0\" {2}drop\n  }}\n", hook,
+        device, whom);
+  };
+  if (cut.in) chain("input", "iifname", "saddr");
+  if (cut.out) chain("output", "oifname", "daddr");
+  return text + "}\n";
+}
+
+Result<void> Network::cut_region(const std::string& region) {
   int where = of_region(region);
   if (where < 0) return fail(ErrorKind::unsupported, "'" + region + "' cannot be cut off");
-  TRY_VOID(run_in(where, {"nft", "-f", "-"}, rules_of_cut()));
+  TRY_VOID(run_in(where, {"nft", "-f", "-"}, rules_of_region_cut()));
   return {};
 }
 
-Result<void> Network::mend(const std::string& region) {
+Result<void> Network::mend_region(const std::string& region) {
   int where = of_region(region);
   if (where < 0) return fail(ErrorKind::unsupported, "'" + region + "' cannot be mended");
-  TRY_VOID(run_in(where, {"nft", "delete", "table", "inet", "lifeboat_cut"}, {}));
+  TRY_VOID(run_in(where, {"nft", "delete", "table", "bridge", kRegionTable}, {}));
+  return {};
+}
+
+Result<void> Network::cut_host(const std::string& host, const HostCut& cut) {
+  int where = of_host(host);
+  if (where < 0) return fail(ErrorKind::unsupported, host + " has no network of its own that could be cut");
+  TRY_VOID(run_in(where, {"nft", "-f", "-"}, rules_of_host_cut(cut)));
+  return {};
+}
+
+Result<void> Network::mend_host(const std::string& host, const HostCut& cut) {
+  int where = of_host(host);
+  if (where < 0) return fail(ErrorKind::unsupported, host + " has no network of its own that could be mended");
+  TRY_VOID(run_in(where, {"nft", "delete", "table", "inet", table_of(cut)}, {}));
   return {};
 }
 

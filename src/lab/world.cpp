@@ -31,6 +31,17 @@ pid_t parent_of(pid_t pid) {
   return parent;
 }
 
+bool has_database(const Plan& plan, const std::string& host) {
+  for (const auto& [name, service] : plan.services) {
+    const auto* database = std::get_if<PostgresService>(&service);
+    if (database == nullptr) continue;
+    for (const auto& [member, where] : database->members) {
+      if (where.host.text == host) return true;
+    }
+  }
+  return false;
+}
+
 // What ended without being asked to, with the end of its log.
 Result<void> look_for_exits(LabWorld& world) {
   for (auto& [name, machine] : world.machines) {
@@ -55,6 +66,7 @@ std::string LabWorld::secret(const std::string& name) const {
 }
 
 std::string observer_of(const std::string& region) { return "observer." + region; }
+std::string beside_of(const std::string& host) { return "beside." + host; }
 
 Result<void> start_world(LabWorld& world) {
   TRY(world.network, Network::build(world.layout));
@@ -64,14 +76,17 @@ Result<void> start_world(LabWorld& world) {
   TRY_VOID(write_secrets(folder + "/secrets", world.secrets));
   TRY(world.daemons, make_servers(world.plan, world.layout, world.secrets, world.options));
   for (const LabRegion& region : world.layout.regions) {
-    int netns = world.network.of_region(region.name);
-    auto boot = [&](const std::string& name) {
+    auto boot = [&](const std::string& name, int netns) {
       auto& machine = world.machines[name];
       machine = std::make_unique<Machine>(name, region.name, world.layout.mode, netns);
       return machine->boot();
     };
-    TRY_VOID(boot(observer_of(region.name)));
-    for (const LabHost& host : region.hosts) TRY_VOID(boot(host.name));
+    TRY_VOID(boot(observer_of(region.name), world.network.of_region(region.name)));
+    for (const LabHost& host : region.hosts) {
+      int netns = world.network.of_host(host.name);
+      TRY_VOID(boot(host.name, netns));
+      if (has_database(world.plan, host.name)) TRY_VOID(boot(beside_of(host.name), netns));
+    }
   }
   for (const HostDaemon& entry : world.daemons) TRY_VOID(world.machines.at(entry.host)->start(entry.daemon));
   return {};
@@ -123,6 +138,13 @@ Result<pid_t> postmaster_of(const LabWorld& world, const std::string& service, c
     if (folder == where->data_dir || (folder + "/").find("/" + service + "/") != std::string::npos) return pid;
   }
   return fail(ErrorKind::not_found, fmt::format("no PostgreSQL server of {} runs on {}", member, where->host.text));
+}
+
+Result<pid_t> guard_of(const LabWorld& world, const std::string& service, const std::string& member) {
+  TRY(pid_t server, postmaster_of(world, service, member));
+  pid_t guard = parent_of(server);
+  if (command_name(guard) == "lifeboat-guard") return guard;
+  return fail(ErrorKind::not_found, fmt::format("the PostgreSQL server of {} runs under no guard", member));
 }
 
 Result<Json> controller_status(const LabWorld& world) {

@@ -20,6 +20,11 @@ struct ActiveFault {
   std::string name;
   std::string target;
   std::vector<pid_t> stopped;  // processes that were sent SIGSTOP
+  pid_t helper = -1;           // a process that makes the fault
+  // Of what comes and goes: whether it is in just now, when that changes, and how often it did.
+  bool in_now = false;
+  int64_t change_at_ns = 0;
+  size_t changes = 0;
 };
 
 struct LabWorld {
@@ -28,7 +33,8 @@ struct LabWorld {
   ServerOptions options;
   SecretValues secrets;
   Network network;
-  // Hosts by name. Each region also has an observer, "observer.REGION", which faults of hosts do not touch.
+  // Hosts by name. Faults of hosts do not touch the others: each region's observer, "observer.REGION", and for each host of a
+  // database "beside.HOST", which stands in that host's network and so on its side of every cut.
   std::map<std::string, std::unique_ptr<Machine>> machines;
   std::vector<HostDaemon> daemons;
   std::vector<ActiveFault> faults;
@@ -38,6 +44,7 @@ struct LabWorld {
 };
 
 std::string observer_of(const std::string& region);
+std::string beside_of(const std::string& host);
 
 using Progress = std::function<void(const std::string&)>;
 
@@ -49,6 +56,8 @@ Result<void> start_daemons(LabWorld& world, const std::string& host);
 Result<void> wait_for_ports(LabWorld& world, const std::string& host, Duration within);
 // The postmaster of a member of a database, by the keeper's process numbers.
 Result<pid_t> postmaster_of(const LabWorld& world, const std::string& service, const std::string& member);
+// Its parent: the guard.
+Result<pid_t> guard_of(const LabWorld& world, const std::string& service, const std::string& member);
 // The controller's GET /api/status.
 Result<Json> controller_status(const LabWorld& world);
 

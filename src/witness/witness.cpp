@@ -1,6 +1,7 @@
 #include "witness/witness.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
@@ -195,6 +196,62 @@ Task<> look_for(UsersPath& path, const Journey& journey, std::vector<std::string
   }
 }
 
+// How the application's user reaches that server.
+Result<PgParams> params_of(const Plan& plan, const PostgresService& service, const PostgresMember& where,
+                           Secrets& secrets) {
+  PgParams params{{"host", address_of(plan, where.host.text)},
+                  {"port", std::to_string(where.port)},
+                  {"dbname", service.database},
+                  {"user", service.user}};
+  if (service.password) {
+    TRY(params["password"], secrets.get(*service.password));
+  }
+  return params;
+}
+
+// Whether the server takes writes; then its rows are added.
+Task<Result<bool>> add_rows(PgParams params, std::set<std::string>& keys, Deadline deadline) {
+  auto asking = pg_query_once(params, "SELECT pg_is_in_recovery() AS standby", {}, deadline);
+  CO_TRY(PgRows role, co_await std::move(asking));
+  if (role.text(0, "standby") != "f") co_return false;
+  auto reading = pg_query_once(params, "SELECT key FROM lifeboat_witness", {}, deadline);
+  CO_TRY(PgRows rows, co_await std::move(reading));
+  for (size_t row = 0; row < rows.rows.size(); ++row) keys.insert(rows.text(row, "key"));
+  co_return true;
+}
+
+// Asks every server of the database once; a server that does not answer takes no writes as far as anybody can see.
+Task<> ask_for_rows(const Plan& plan, const PostgresService& service, Secrets& secrets, Deadline deadline,
+                    Result<std::set<std::string>>& out) {
+  std::string what = "no server takes writes";
+  while (true) {
+    std::set<std::string> keys;
+    std::vector<std::string> writable;
+    for (const auto& [name, where] : service.members) {
+      auto params = params_of(plan, service, where, secrets);
+      if (!params) {
+        out = std::unexpected(std::move(params).error());
+        co_return;
+      }
+      auto adding = add_rows(std::move(*params), keys, deadline.at_most(Duration{5'000}));
+      auto added = co_await std::move(adding);
+      if (!added) what = name + ": " + added.error().text();
+      if (added && *added) writable.push_back(name);
+    }
+    if (writable.size() > 1) {
+      out = fail(ErrorKind::conflict, fmt::format("{} take writes at once", fmt::join(writable, " and ")));
+      co_return;
+    }
+    if (writable.size() == 1) {
+      out = std::move(keys);
+      co_return;
+    }
+    if (deadline.passed()) break;
+    co_await sleep_for(Duration{100});
+  }
+  out = fail(ErrorKind::timed_out, "the rows of witnesses cannot be read: " + what);
+}
+
 class DirectWitness {
  public:
   DirectWitness(const DirectOptions& options, PgParams params)
@@ -221,6 +278,9 @@ class DirectWitness {
   Lines lines_;
   std::unique_ptr<PgConnection> connection_;
   bool table_ = false;
+  // No two witnesses write the same key, also not one that is started again.
+  std::string prefix_ = fmt::format("{}-{}", options_.writer, boot_now().time_since_epoch().count());
+  uint64_t asked_ = 0;
 
   Task<bool> ask_once() {
     Deadline deadline = Deadline::after(Duration{300});
@@ -230,19 +290,21 @@ class DirectWitness {
       if (!connected) co_return false;
       connection_ = std::move(*connected);
     }
-    std::string member_name = options_.member;
     if (!table_) {
       auto making = connection_->query(
-          "CREATE TABLE IF NOT EXISTS lifeboat_witness (member text, at timestamptz DEFAULT clock_timestamp())", {},
-          deadline);
+          "CREATE TABLE IF NOT EXISTS lifeboat_witness (key text, member text, at timestamptz DEFAULT "
+          "clock_timestamp())",
+          {}, deadline);
       table_ = (co_await std::move(making)).has_value();
       // A standby says that it is read-only; the table comes by replication.
       if (!table_) co_return connection_->usable();
     }
     measure::Ack ack;
+    ack.key = fmt::format("{}-{}-{}", prefix_, options_.member, ++asked_);
     ack.sent = boot_now();
-    std::vector<std::string> values{member_name};
-    auto writing = connection_->query("INSERT INTO lifeboat_witness (member) VALUES ($1)", std::move(values), deadline);
+    std::vector<std::string> values{ack.key, options_.member};
+    auto writing =
+        connection_->query("INSERT INTO lifeboat_witness (key, member) VALUES ($1, $2)", std::move(values), deadline);
     auto written = co_await std::move(writing);
     ack.done = boot_now();
     if (written) lines_.add(measure::encode_ack(ack));
@@ -331,26 +393,31 @@ int run_direct_witness(const DirectOptions& options) {
     return 2;
   }
   Secrets secrets(options.secrets_dir);
-  PgParams params{{"host", address_of(options.plan, where->host.text)},
-                  {"port", std::to_string(where->port)},
-                  {"dbname", service->database},
-                  {"user", service->user}};
-  if (service->password) {
-    auto password = secrets.get(*service->password);
-    if (!password) {
-      fmt::print(stderr, "lifeboat: {}\n", password.error().text());
-      return 2;
-    }
-    params["password"] = *password;
+  auto params = params_of(options.plan, *service, *where, secrets);
+  if (!params) {
+    fmt::print(stderr, "lifeboat: {}\n", params.error().text());
+    return 2;
   }
   asio::io_context context(1);
-  DirectWitness witness(options, std::move(params));
+  DirectWitness witness(options, std::move(*params));
   if (!witness.usable()) {
     fmt::print(stderr, "lifeboat: {} cannot be written\n", options.out);
     return 2;
   }
   Scope scope(context.get_executor(), report_failure);
   return until_told(context, scope, "direct", witness.ask_for_ever());
+}
+
+Result<std::set<std::string>> direct_rows(const DirectRowsOptions& options) {
+  const auto* service = service_as<PostgresService>(options.plan, options.service);
+  if (service == nullptr) return fail(ErrorKind::not_found, "the plan has no database " + options.service);
+  Secrets secrets(options.secrets_dir);
+  asio::io_context context(1);
+  Scope scope(context.get_executor(), report_failure);
+  Result<std::set<std::string>> out = fail(ErrorKind::internal, "nobody was asked");
+  scope.spawn("rows", ask_for_rows(options.plan, *service, secrets, Deadline::after(options.patience), out));
+  context.run();
+  return out;
 }
 
 }  // namespace lifeboat

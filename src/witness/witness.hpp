@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,9 +58,20 @@ struct DirectOptions {
   std::string member;
   std::string out;  // JSON lines of acks are appended
   Duration every{20};
+  std::string writer{"direct"};  // tells its rows from those of others who ask the same server
 };
 // Asks one database server itself, again and again, to acknowledge a write: the proof of who takes writes when. Its
 // rows stand in a table of its own, lifeboat_witness. Until SIGTERM or SIGINT.
 int run_direct_witness(const DirectOptions& options);
+
+struct DirectRowsOptions {
+  Plan plan;
+  std::string secrets_dir;
+  std::string service;
+  Duration patience{20'000};
+};
+// The keys of all rows that witnesses at servers wrote, as the server has them that takes writes now. It is an error when none
+// does, and when more than one does.
+Result<std::set<std::string>> direct_rows(const DirectRowsOptions& options);
 
 }  // namespace lifeboat

@@ -169,11 +169,14 @@ Result<std::vector<Sample>> read_samples(std::string_view json_lines) {
 }
 
 Json encode_ack(const Ack& ack) {
-  return {{"sent_ns", count_of(ack.sent)}, {"done_ns", count_of(ack.done)}, {"ok", true}};
+  JsonObject out{{"sent_ns", count_of(ack.sent)}, {"done_ns", count_of(ack.done)}, {"ok", true}};
+  if (!ack.key.empty()) out["key"] = ack.key;
+  return out;
 }
 
 Result<std::vector<Ack>> read_acks(std::string_view json_lines) {
-  return read_lines<Ack>(json_lines, [](const Json& line) { return Ack{at(line, "sent_ns"), at(line, "done_ns")}; });
+  return read_lines<Ack>(
+      json_lines, [](const Json& line) { return Ack{at(line, "sent_ns"), at(line, "done_ns"), text_or(line, "key")}; });
 }
 
 Recovery measure_recovery(const std::vector<Sample>& samples, MonoTime fault, MonoTime until) {

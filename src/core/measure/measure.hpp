@@ -33,10 +33,11 @@ struct Sample {
 struct Ack {
   MonoTime sent{};
   MonoTime done{};
+  std::string key{};  // by which it is found again; empty when nobody will look for it
 };
 
 // JSON lines as witnesses write them: {"kind": "read" | "write", "sent_ns", "done_ns", "ok", "status", "key", "error",
-// "address"} for journeys, {"sent_ns", "done_ns", "ok": true} for acknowledgements. A last line without its end was cut
+// "address"} for journeys, {"sent_ns", "done_ns", "ok": true, "key"} for acknowledgements. A last line without its end was cut
 // off and is left out; any other line that cannot be read is an error with its number.
 Json encode_sample(const Sample& sample);
 Result<std::vector<Sample>> read_samples(std::string_view json_lines);
