@@ -209,7 +209,7 @@ class Builder {
       argv.insert(argv.end(), {"--listen-client-urls", clients, "--advertise-client-urls", clients});
       argv.insert(argv.end(), {"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers});
       argv.insert(argv.end(), {"--initial-cluster", cluster});
-      argv.insert(argv.end(), {"--heartbeat-interval", "50", "--election-timeout", "500"});
+      argv.insert(argv.end(), {"--heartbeat-interval", "50", "--election-timeout", "500", "--pre-vote"});
       argv.insert(argv.end(), {"--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"});
       run(voter.host.text, "etcd", std::move(argv), folder, fmt::format("{}:{}", address(voter.host), voter.port));
     }
