@@ -28,6 +28,7 @@ Task<std::optional<Result<>>> MemberRim::unless(Task<Result<>> work, Task<> stop
 Result<> MemberRim::keep(const MemberRecord& record) {
   if (host.disk.full) return fail(ErrorKind::refused, "no space left on device");
   world.agent_effect(host.index, "is about to keep its term");
+  world.kept(host, record);
   host.disk.record = record;
   // The agent's one thread stands still until it is on the disk.
   if (host.disk.slow > 0) world.kernel.pause(host.agent_process, world.kernel.now() + host.disk.slow);
@@ -166,11 +167,24 @@ Task<> Agent::report_regularly() {
   }
 }
 
+// For the checker: until when the server must not be ended for want of a renewal.
+void Agent::note_renewal(const wire::Renewed& answer) {
+  Lease lease{.length = Duration{server_.config().lease_ms}};
+  int64_t now = rim_.now().time_since_epoch().count();
+  bool in_time = host_.guard.there && host_.guard.fence != kNoFence && now < host_.guard.fence;
+  if (!answer.granted || !in_time || answer.sent_ns > now || answer.term != logic_.report().term) return;
+  int64_t to = answer.sent_ns + std::chrono::nanoseconds(lease.length - lease.margin()).count();
+  host_.guard.renewed_to = std::max(host_.guard.renewed_to, to);
+}
+
 void Agent::take(const std::shared_ptr<Link>& link, Message message) {
   if (link != link_) return;
   heard_ = world_.kernel.now();
   unanswered_since_ = -1;
-  if (const auto* renewed = std::get_if<wire::Renewed>(&message)) return logic_.renewed(*renewed);
+  if (const auto* renewed = std::get_if<wire::Renewed>(&message)) {
+    note_renewal(*renewed);
+    return logic_.renewed(*renewed);
+  }
   if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request)));
 }
 

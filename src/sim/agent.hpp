@@ -68,6 +68,7 @@ class Agent {
   void report();
   MemberReport what_it_says() const;
   void report_soon();
+  void note_renewal(const wire::Renewed& answer);
   void drop_link();
   Task<> carry_out(RequestMessage request);
 };

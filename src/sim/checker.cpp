@@ -29,7 +29,70 @@ void World::granted(uint64_t term, const std::string& holder) {
   if (setup.profile == Profile::noise && kernel.now() > kNoiseBegins)
     violated("S16", fmt::format("term {} is granted to {}, and nothing but noise was there", term, holder));
   auto [entry, fresh] = store.granted.emplace(term, holder);
+  auto before = store.granted.find(term - 1);
+  bool unasked = before != store.granted.end() && before->second != holder && !move_asked_;
+  if (unasked && ++moved_unasked_ > setup.automatic_at_most)
+    violated("S23", fmt::format("the primary moved {} times and nobody asked; {} are the limit", moved_unasked_,
+                                setup.automatic_at_most));
   if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
+}
+
+// S6 and S7: what is promoted unasked is what the plan lets be, is there, and has the most of what is known. Judged by what
+// the controller has heard, and by rules of its own.
+void World::chosen(const ownership::MakeGrant& grant, const ownership::State& state) {
+  const ownership::Member* member = state.find(grant.holder);
+  if (member == nullptr || grant.holder == state.holder) return;
+  if (!state.holder.empty() && member_index(grant.holder) == setup.excluded)
+    return violated("S7", fmt::format("{} is chosen, and the plan excludes it", grant.holder));
+  if (move_asked_ || state.holder.empty()) return;
+  auto region = [this](const std::string& name) { return setup.region_of(member_index(name)); };
+  bool near_only = setup.automatic == AutomaticFailover::same_region;
+  if (setup.automatic == AutomaticFailover::none)
+    return violated("S28", fmt::format("{} is chosen unasked, and the plan wants a person", grant.holder));
+  if (near_only && region(grant.holder) != region(state.holder))
+    return violated("S28", fmt::format("{} is chosen unasked, and it is in another region", grant.holder));
+  auto heard_of = [&](const ownership::Member& one) {
+    return one.connected && one.reported && state.last_input - one.last_report <= std::chrono::seconds(1);
+  };
+  const MemberReport& report = member->report;
+  if (!heard_of(*member))
+    return violated("S6", fmt::format("{} is chosen, and it was not heard of for a second", grant.holder));
+  bool rests = report.state == ServerState::stopped && report.primary_data;
+  if (report.state != ServerState::standby && !rests)
+    return violated("S7", fmt::format("{} is chosen while it is {}", grant.holder, enum_name(report.state)));
+  if (report.replay_paused) return violated("S7", fmt::format("{} is chosen with its replay paused", grant.holder));
+  for (const ownership::Member& other : state.members) {
+    const MemberReport& its = other.report;
+    bool eligible = other.config.name != state.holder && heard_of(other) && its.state == ServerState::standby &&
+                    !its.replay_paused && member_index(other.config.name) != setup.excluded &&
+                    (!near_only || region(other.config.name) == region(state.holder));
+    bool later = its.timeline > report.timeline;
+    bool more = later || (its.timeline == report.timeline && its.written > report.written && !rests);
+    if (eligible && more)
+      return violated(
+          "S7", fmt::format("{} is chosen with {:X} of timeline {}, and {} has {:X} of timeline {}", grant.holder,
+                            report.written.value, report.timeline, other.config.name, its.written.value, its.timeline));
+  }
+}
+
+// S8: what was seen is never forgotten.
+void World::kept(const Host& host, const MemberRecord& record) {
+  if (host.disk.record && record.floor < host.disk.record->floor)
+    violated("S8", fmt::format("m{} saw term {} and keeps {} as the highest", host.index, host.disk.record->floor,
+                               record.floor));
+}
+
+// S7: neither the old history nor the new one, and no promotion would notice.
+void World::started(const Host& host) {
+  if (host.disk.spoiled)
+    violated("S7", fmt::format("m{} is started on what a rewind that was cut off left behind", host.index));
+}
+
+void World::fenced(const Host& host) {
+  int64_t now = host.clock.read(kernel.now()).time_since_epoch().count();
+  if (now < host.guard.renewed_to)
+    violated("S16", fmt::format("m{} is fenced {:.3f} s before the end of a right that was renewed", host.index,
+                                static_cast<double>(host.guard.renewed_to - now) / 1e9));
 }
 
 void World::right_until(uint64_t term, Nanos truth) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/base/mutants.hpp"
+
 namespace lifeboat::sim {
 
 using namespace ownership;
@@ -197,6 +199,7 @@ void Controller::carry_out(const Command& command) {
     if (link != links_.end())
       world_.send(link->second, false, wire::Renewed{kService, answer->term, answer->sent_ns, answer->granted});
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
+    world_.chosen(*grant, *state_);
     world_.controller_effect(index_, "is about to grant");
     scope_.spawn(make_grant(*grant));
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
@@ -230,12 +233,12 @@ Task<> Controller::make_grant(MakeGrant grant) {
   do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
   while (leads() && lead_number_ == lead && !world_.reaches_store(index_));
   if (!leads() || lead_number_ != lead) co_return;
-  if (!alone() && (store.lead.number != lead || kernel.now() >= store.lead.until))
-    co_return step_aside("another one was elected");
+  bool deposed = !alone() && (store.lead.number != lead || kernel.now() >= store.lead.until);
+  if (deposed && !LIFEBOAT_BUG("deposed-controller-writes")) co_return step_aside("another one was elected");
   bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
   // What is not known to be written must not be built upon; the next leader reads what is there.
   if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
-  if (store.term != grant.expected_term) {
+  if (store.term != grant.expected_term && !LIFEBOAT_BUG("recorded-term-not-compared")) {
     feed(GrantFailed{fmt::format("the recorded term is {}", store.term)});
     co_return;
   }

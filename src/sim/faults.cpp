@@ -153,6 +153,7 @@ void World::person_asks(const Fault& fault, const Host& host) {
   if (controller == nullptr) return;
   ownership::Transfer wanted;
   wanted.to = member_name(host.index);
+  move_asked_ = move_asked_ || fault.kind != FaultKind::ask_reprotect;
   if (fault.kind == FaultKind::ask_switchover) {
     wanted.kind = ownership::TransferKind::switchover;
   } else if (fault.kind == FaultKind::ask_failover) {

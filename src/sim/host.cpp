@@ -153,6 +153,7 @@ void Host::guard_looks() {
 }
 
 void Host::guard_ends(ServerEnd how) {
+  if (how == ServerEnd::fenced) world_.fenced(*this);
   if (world_.kernel.tells())
     world_.tell(fmt::format("guard m{}: the server {}", index, how == ServerEnd::fenced ? "is fenced" : "died"));
   end_processes();
@@ -310,12 +311,14 @@ Result<> Server::start(MonoTime fence, OnEnd on_end) {
   if (auto cleared = clear_up(); !cleared) return cleared;
   world_.agent_effect(host_.index, "starts the server");
   if (!host_.disk.present) return fail(ErrorKind::refused, "there is no data directory");
+  world_.started(host_);
   world_.kernel.kill(host_.guard_process);
   world_.kernel.start(host_.guard_process);
   host_.on_end = std::move(on_end);
   ++host_.guard.life;
   host_.guard.there = true;
   host_.guard.agent_here = true;
+  host_.guard.renewed_to = 0;
   attached_ = true;
   host_.start_server();
   host_.set_fence(fence.time_since_epoch().count());

@@ -77,6 +77,7 @@ class Host {
     bool agent_here = false;
     int64_t fence = kNoFence;
     uint64_t life = 0;
+    int64_t renewed_to = 0;  // the fence time that follows from the newest renewal that came in time
   } guard;
   std::function<void(ServerEnd, int)> on_end;  // the agent's; empty when it is gone
   void set_fence(int64_t at);

@@ -72,6 +72,7 @@ struct Setup {
   Duration loss_allowed{900'000};
   int sync = 0;        // how many standbys a commit waits for
   bool fresh = false;  // nothing exists yet
+  int excluded = -1;   // a member that the plan does not let be promoted
   bool loose = false;  // messages may be lost, doubled and overtake each other
   double loss = 0;
   double drift = 0;  // how far clocks are off at most

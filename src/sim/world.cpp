@@ -109,7 +109,8 @@ ownership::Config World::ownership_config() const {
   ownership::Config config;
   config.service = kService;
   for (int member = 0; member < setup.members; ++member)
-    config.members.push_back({member_name(member), fmt::format("r{}", setup.region_of(member)), true});
+    config.members.push_back(
+        {member_name(member), fmt::format("r{}", setup.region_of(member)), member != setup.excluded});
   config.first_primary = member_name(0);
   config.lease = setup.lease;
   config.automatic = setup.automatic;
@@ -426,7 +427,7 @@ void World::watch_recovery() {
   ownership::Transfer wanted;
   if (writable_host(true) < 0) {
     wanted.kind = ownership::TransferKind::failover;
-    wanted.accept_loss = true;
+    wanted.accept_loss = move_asked_ = true;
     accepted_loss_ = now;
   } else {
     wanted.kind = ownership::TransferKind::reprotect;

@@ -129,6 +129,10 @@ class World {
   void acknowledged(Host& host, uint32_t id, const WalPlace& at);
   void right_until(uint64_t term, Nanos truth);
   void granted(uint64_t term, const std::string& holder);
+  void chosen(const ownership::MakeGrant& grant, const ownership::State& state);
+  void kept(const Host& host, const MemberRecord& record);
+  void started(const Host& host);
+  void fenced(const Host& host);
   void replaces(Host& host, const WalPlace& source, std::string_view how);
   void histories_mixed(const Host& host, const Host& source, std::string_view how);
   void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked, Nanos asked_at);
@@ -158,6 +162,8 @@ class World {
   Nanos calm_since_ = 0;
   Nanos last_ask_ = 0;
   Nanos accepted_loss_ = 0;
+  bool move_asked_ = false;  // a person asked for another primary once
+  int moved_unasked_ = 0;
   std::vector<std::vector<std::shared_ptr<Link>>> links_of_;
 
   void inject(const Fault& fault);

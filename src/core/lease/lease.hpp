@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/base/mutants.hpp"
 #include "core/base/time.hpp"
 
 namespace lifeboat {
@@ -20,7 +21,7 @@ struct Lease {
 
   Duration margin() const { return std::max(length / 4, Duration{200}); }
   // When the server must be dead if nothing better is heard.
-  MonoTime fence_at() const { return until - margin(); }
+  MonoTime fence_at() const { return LIFEBOAT_BUG("lease-without-margin") ? until : until - margin(); }
   Duration renew_every() const { return std::max(length / 10, Duration{50}); }
   bool held(MonoTime now) const { return term != 0 && now < fence_at(); }
 };
@@ -28,11 +29,11 @@ struct Lease {
 // Takes a grant that counts from `as_of`. False, and nothing changed, when the term was seen before or the right is over
 // already.
 inline bool take_grant(Lease& lease, uint64_t term, MonoTime as_of, MonoTime now) {
-  if (term <= lease.floor) return false;
+  if (term <= lease.floor && !LIFEBOAT_BUG("old-term-obeyed")) return false;
   Lease next = lease;
   next.term = term;
   next.floor = term;
-  next.until = as_of + lease.length;
+  next.until = (LIFEBOAT_BUG("grant-counts-from-receipt") ? now : as_of) + lease.length;
   if (as_of > now || !next.held(now)) return false;
   lease = next;
   return true;
@@ -41,6 +42,7 @@ inline bool take_grant(Lease& lease, uint64_t term, MonoTime as_of, MonoTime now
 // A renewal that was sent at `sent` was granted. Answers that come out of order never shorten the right.
 inline void take_renewal(Lease& lease, uint64_t term, MonoTime sent, MonoTime now) {
   if (term == 0 || term != lease.term || sent > now || !lease.held(now)) return;
+  if (LIFEBOAT_BUG("renewal-counts-from-receipt")) sent = now;
   lease.until = std::max(lease.until, sent + lease.length);
 }
 

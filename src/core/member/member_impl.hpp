@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "core/base/mutants.hpp"
 #include "core/data/encode.hpp"
 #include "core/member/member.hpp"
 
@@ -69,7 +70,7 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   // What an agent before this one held is over as soon as nothing of its server is left.
   if (cleared && lease_.term != 0) release("the agent was started again", false);
   drop(lease_);
-  parked_ = !cleared || server_.spoiled();
+  parked_ = !cleared || (server_.spoiled() && !LIFEBOAT_BUG("half-rewound-data-started"));
   reason_ = !cleared ? cleared.error().text() : parked_ ? "a rewind was cut off; its data must be copied anew" : "";
   rim_.spawn("renew " + service_, renew_loop());
   rim_.spawn("watch " + service_, watch_loop());
@@ -77,6 +78,10 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   // the lead follows nobody. Anything else stays stopped.
   bool standby = server_.has_data() && server_.marked_standby();
   if (server_.has_data() && !standby && !parked_) rim_.spawn("position " + service_, read_position());
+  if (LIFEBOAT_BUG("restarts-as-primary") && server_.has_data() && !standby && !parked_) {
+    role_ = Role::primary;
+    co_return start_server(MonoTime::max());
+  }
   if (!standby || parked_) co_return Result<>{};
   auto started = start_standby();
   if (!started) rim_.spawn("restart " + service_, restart_standby());
@@ -110,6 +115,8 @@ void MemberLogic<Rim>::reconfigure(const wire::ServerConfig& config) {
 
 template <class Rim>
 Result<> MemberLogic<Rim>::remember(uint64_t leads) {
+  if (LIFEBOAT_BUG("intent-not-kept") && leads != 0) return {};
+  if (LIFEBOAT_BUG("floor-not-kept")) return rim_.keep(MemberRecord{0, leads, upstream_});
   return rim_.keep(MemberRecord{lease_.floor, leads, upstream_});
 }
 
@@ -216,6 +223,10 @@ auto MemberLogic<Rim>::renew_loop() -> Task<> {
     if (lease_.term == 0) continue;
     // The guard watches the same time; this covers a grant under which no server runs yet, and a guard that is stuck.
     if (!lease_.held(now())) {
+      if (LIFEBOAT_BUG("agent-leaves-fence-to-guard")) {
+        co_await sleep_for(lease_.renew_every());
+        continue;
+      }
       fence_now("its lease ended", false);
       continue;
     }
@@ -235,7 +246,8 @@ void MemberLogic<Rim>::renewed(const wire::Renewed& answer) {
   if (answer.term != lease_.term || lease_.term == 0) return;
   if (!answer.granted) return fence_now("its renewal was refused", false);
   take_renewal(lease_, answer.term, MonoTime{std::chrono::nanoseconds(answer.sent_ns)}, now());
-  server_.set_fence(lease_.fence_at());
+  if (LIFEBOAT_BUG("fence-not-extended")) return;
+  server_.set_fence(LIFEBOAT_BUG("fence-extended-to-the-end") ? lease_.until : lease_.fence_at());
 }
 
 template <class Rim>
@@ -351,12 +363,13 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   lead_waits_ = false;
   // An order that came before under this term decides what becomes of it; a "no" would be taken for the end of the term.
   if (order.term == lease_.term && lease_.term != 0)
-    co_return fail(ErrorKind::unknown_outcome, fmt::format("term {} is being led or was taken already", order.term));
+    co_return fail(LIFEBOAT_BUG("second-order-answered-no") ? ErrorKind::refused : ErrorKind::unknown_outcome,
+                   fmt::format("term {} is being led or was taken already", order.term));
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   MonoTime begun = now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};
-  if (server_.spoiled())
+  if (server_.spoiled() && !LIFEBOAT_BUG("half-rewound-data-lead"))
     co_return fail(ErrorKind::refused,
                    fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
   if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, begun)) {
@@ -381,7 +394,8 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   if (!done) {
     // Whatever state it is in, it must not be able to write. A standby that nobody asked to promote itself goes on as one;
     // what was seen of it before says nothing of one that was asked.
-    if (untouched && role_ == Role::standby && seen_ && seen_->in_recovery) {
+    if ((untouched || LIFEBOAT_BUG("asked-to-promote-and-left")) && role_ == Role::standby && seen_ &&
+        seen_->in_recovery) {
       drop(lease_);
       server_.set_fence(MonoTime::max());
     } else {
@@ -414,13 +428,14 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
       server_.set_fence(lease_.fence_at());
       co_return Result<>{};
     }
-    if (order.at_least.value != 0) {
+    if (order.at_least.value != 0 && !LIFEBOAT_BUG("promotes-before-it-caught-up")) {
       auto waiting = wait_received(order.at_least, at_most(deadline, Duration{5'000}));
       CO_TRY_VOID(co_await std::move(waiting));
     }
     untouched = false;
-    server_.set_fence(lease_.fence_at());
-    auto promoting = server_.promote(order.term, at_most(deadline, Duration{20'000}));
+    if (!LIFEBOAT_BUG("promotes-without-fence")) server_.set_fence(lease_.fence_at());
+    auto promoting =
+        server_.promote(LIFEBOAT_BUG("timeline-number-reused") ? 1 : order.term, at_most(deadline, Duration{20'000}));
     co_return co_await std::move(promoting);
   }
   untouched = false;
@@ -433,10 +448,11 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
   }
   // A primary that others were granted the right after begins a history of its own, so that of two histories it can always be
   // told which is the later.
-  bool standby = server_.marked_standby() || (!made && !order.goes_on);
+  bool goes_on = order.goes_on || LIFEBOAT_BUG("old-timeline-goes-on");
+  bool standby = server_.marked_standby() || (!made && !goes_on);
   if (!server_.marked_standby()) CO_TRY_VOID(server_.write_settings({}, standby));
   role_ = standby ? Role::standby : Role::primary;
-  CO_TRY_VOID(start_server(lease_.fence_at()));
+  CO_TRY_VOID(start_server(LIFEBOAT_BUG("starts-without-fence") ? MonoTime::max() : lease_.fence_at()));
   auto waiting = server_.wait_until_answers(deadline);
   CO_TRY_VOID(co_await std::move(waiting));
   if (standby) {
@@ -481,7 +497,7 @@ auto MemberLogic<Rim>::furnish_primary() -> Task<> {
 template <class Rim>
 auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress progress) -> Task<Result<Json>> {
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
-  if (order.term < lease_.floor)
+  if (order.term < lease_.floor && !LIFEBOAT_BUG("old-order-to-follow-obeyed"))
     co_return fail(ErrorKind::refused,
                    fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
   if (lease_.term != 0)
@@ -537,7 +553,7 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
     // A server that hangs says nothing about its history.
     if (server_.running() && member_times::is_silence(streams.error())) co_return std::unexpected(streams.error());
   }
-  if (order.keep_data && server_.has_data())
+  if (order.keep_data && server_.has_data() && !LIFEBOAT_BUG("rewinds-data-to-be-kept"))
     co_return fail(ErrorKind::refused,
                    fmt::format("it does not stream from {}, and its data may hold what nobody else has", upstream),
                    "a reprotect gives them up");
@@ -643,6 +659,7 @@ auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Tas
   if (order.term != lease_.term || lease_.term == 0)
     co_return fail(ErrorKind::refused, fmt::format("{} holds term {}, not {}", order.member, lease_.term, order.term));
   Busy busy(*this, "steps down", false);
+  if (LIFEBOAT_BUG("term-back-before-stop")) release("stepped down", false);
   // What is flushed now need not be flushed while nobody can write.
   for (int round = 0; round < 2; ++round) {
     auto checkpointing = server_.checkpoint(deadline);

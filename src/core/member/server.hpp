@@ -57,7 +57,9 @@ enum class GuardDuty { go_on, end_died, end_fenced };
 inline GuardDuty guard_duty(bool server_ended, bool told_to_kill, bool agent_here, int64_t fence_at_ns, MonoTime now) {
   if (server_ended) return GuardDuty::end_died;
   bool fence_passed = now.time_since_epoch().count() >= fence_at_ns;
-  if (fence_passed && !LIFEBOAT_BUG("guard-ignores-fence")) return GuardDuty::end_fenced;
+  if (LIFEBOAT_BUG("guard-ignores-fence")) fence_passed = false;
+  if (LIFEBOAT_BUG("guard-needs-its-agent")) fence_passed = fence_passed && agent_here;
+  if (fence_passed) return GuardDuty::end_fenced;
   if (told_to_kill) return GuardDuty::end_died;
   // A server that takes no writes has nobody left to look after it; one that does goes on until its right ends.
   if (!agent_here && fence_at_ns == kNoFence) return GuardDuty::end_died;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/base/mutants.hpp"
+
 namespace lifeboat::ownership {
 namespace {
 
@@ -35,7 +37,7 @@ std::optional<Duration> age_of_loss(const State& state, const Member& candidate,
   }
   if (!state.positions.empty() && !is_ahead(state.positions.back(), member)) return Duration{0};
   // A controller that has not seen the primary there goes by what the candidate itself saw of it.
-  if (member.current_ms < 0) return std::nullopt;
+  if (member.current_ms < 0) return LIFEBOAT_BUG("unknown-loss-is-none") ? std::optional(Duration{0}) : std::nullopt;
   return Duration{member.current_ms} + to_duration(now - candidate.last_report);
 }
 
@@ -43,14 +45,15 @@ std::optional<Duration> age_of_loss(const State& state, const Member& candidate,
 
 std::string why_not_candidate(const State& state, const Member& member, MonoTime now) {
   const MemberReport& report = member.report;
-  if (!member.config.candidate) return "the plan excludes it";
+  if (!member.config.candidate && !LIFEBOAT_BUG("excluded-is-chosen")) return "the plan excludes it";
   if (!member.connected) return "its agent is not connected";
-  if (!member.reported || now - member.last_report > kFresh) return "its agent has not reported for 1 s";
+  bool fresh = now - member.last_report <= kFresh || LIFEBOAT_BUG("stale-report-believed");
+  if (!member.reported || !fresh) return "its agent has not reported for 1 s";
   bool rests = report.state == ServerState::stopped && report.primary_data;
-  if (report.state != ServerState::standby && !rests)
+  if (report.state != ServerState::standby && !rests && !LIFEBOAT_BUG("any-state-is-chosen"))
     return fmt::format("its server is {}{}", enum_name(report.state),
                        report.reason.empty() ? "" : ": " + report.reason);
-  if (report.replay_paused) return "its replay is paused";
+  if (report.replay_paused && !LIFEBOAT_BUG("paused-replay-is-chosen")) return "its replay is paused";
   if (report.written.value == 0) return "it has received nothing yet";
   if (report.floor > std::max(state.term, state.floor))
     return fmt::format("it has seen term {}, which is newer than {}", report.floor, state.term);
@@ -79,9 +82,13 @@ Choice choose(const State& state, const std::string& to, const std::vector<std::
     }
     // Timeline first: a longer log of an older history is not more data.
     auto rank = [](const Member* m) {
-      return std::tuple(m->report.timeline, m->report.primary_data, m->report.written);
+      uint64_t timeline = LIFEBOAT_BUG("timeline-not-compared") ? 0 : m->report.timeline;
+      return std::tuple(timeline, m->report.primary_data, m->report.written);
     };
-    if (best == nullptr || rank(&member) > rank(best)) best = &member;
+    bool better = best == nullptr || rank(&member) > rank(best);
+    if (LIFEBOAT_BUG("least-advanced-is-chosen")) better = best == nullptr || rank(&member) < rank(best);
+    if (LIFEBOAT_BUG("first-is-chosen")) better = best == nullptr;
+    if (better) best = &member;
   }
   if (best == nullptr) {
     choice.reason = refused.empty() ? fmt::format("no member of {} is in '{}'", state.config.service, to) : refused;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutants.hpp"
+
 namespace lifeboat::ownership {
 namespace {
 
@@ -53,6 +55,8 @@ class Turn {
       member->connected = false;
       member->reported = false;
       member->command_running = false;
+      if (LIFEBOAT_BUG("lost-link-ends-the-lease") && input.member == state_.holder && state_.vacancy == Vacancy::none)
+        become_vacant(Vacancy::lease_ended, "its link was lost");
     }
   }
 
@@ -78,6 +82,9 @@ class Turn {
       // The answer to its order was lost, and what was ordered is there all the same.
       if (leading_now() && state_.transfer->target == state_.holder && !member->command_running) leads_now();
     }
+    if (LIFEBOAT_BUG("report-proves-the-stop") && is_holder && input.report.state == ServerState::stopped &&
+        state_.vacancy == Vacancy::none && !state_.grant_in_flight)
+      become_vacant(Vacancy::server_died, "it reports that it is stopped");
     if (!state_.transfer && is_attached(*member)) member->reprotect_under = 0;
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
   }
@@ -86,12 +93,15 @@ class Turn {
     if (may_be_adopted(input)) return adopt(input.member);
     bool granted = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight &&
                    state_.vacancy == Vacancy::none;
-    if (granted) state_.lease_until = std::max(state_.lease_until, now_ + state_.config.lease);
+    if (LIFEBOAT_BUG("renewed-while-it-is-moved")) granted = input.member == state_.holder && input.term == state_.term;
+    Duration length = LIFEBOAT_BUG("margin-counted-twice") ? state_.config.lease * 3 / 4 : state_.config.lease;
+    if (granted) state_.lease_until = std::max(state_.lease_until, now_ + length);
     commands.push_back(AnswerRenew{input.member, input.term, input.sent_ns, granted});
   }
 
   void take(const Released& input) {
-    if (input.member != state_.holder || input.term != state_.term || state_.grant_in_flight) return;
+    bool of_now = input.term == state_.term || LIFEBOAT_BUG("old-release-believed");
+    if (input.member != state_.holder || !of_now || state_.grant_in_flight) return;
     if (state_.vacancy != Vacancy::none) return;
     bool planned = state_.transfer && state_.transfer->kind == TransferKind::switchover &&
                    state_.transfer->stage == Transfer::Stage::stepping_down;
@@ -113,9 +123,12 @@ class Turn {
     if (holder == nullptr) return;
     Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
     if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
+    if (LIFEBOAT_BUG("told-done-at-the-grant") && state_.transfer && state_.transfer->kind != TransferKind::reflex)
+      finish_transfer(std::nullopt, result_of(*state_.transfer, "promoted"));
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
     begin_order(*holder);
-    commands.push_back(SendLead{input.holder, input.term, holder->agent_clock_ns, at_least, goes_on});
+    uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
+    commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on});
   }
 
   void take(const GrantFailed& input) {
@@ -199,8 +212,10 @@ class Turn {
   }
 
   void make_grant(const std::string& member, std::string reason, bool automatic = false) {
-    assert(is_vacant(state_, now_) && "nothing is granted while somebody may still write");
+    assert((is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy")) &&
+           "nothing is granted while somebody may still write");
     state_.grant_in_flight = true;
+    if (LIFEBOAT_BUG("automatic-not-recorded")) automatic = false;
     commands.push_back(MakeGrant{state_.term, member, std::move(reason), state_.floor, automatic});
   }
 
@@ -293,6 +308,11 @@ class Turn {
     begin_order(*holder);
     note("switchover-begun", fmt::format("{} stops writing so that {} can take over", state_.holder, choice.member));
     commands.push_back(SendStepDown{state_.holder, state_.term});
+    if (LIFEBOAT_BUG("promotes-before-stop")) {
+      transfer.stage = Transfer::Stage::granting;
+      state_.grant_in_flight = true;
+      commands.push_back(MakeGrant{state_.term, choice.member, "switchover", false});
+    }
   }
 
   void push_transfer() {
@@ -318,14 +338,15 @@ class Turn {
       transfer.target = state_.holder;
       return finish_transfer(std::nullopt, result_of(transfer, "already there"));
     }
-    if (!is_vacant(state_, now_) || state_.grant_in_flight) return;
+    bool vacant = is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy");
+    if (!vacant || state_.grant_in_flight) return;
     Choice choice = choose(state_, transfer.to, transfer.failed, now_);
     if (choice.member.empty()) {
       // Who could not a moment ago may be able to now; the waiter's deadline bounds this, and view() says why it waits.
       if (!transfer.failed.empty() && now_ - transfer.last_failure > kSecondChance) transfer.failed.clear();
       return;
     }
-    if (!transfer.accept_loss && too_much(choice)) {
+    if (!transfer.accept_loss && !LIFEBOAT_BUG("loss-needs-nobody") && too_much(choice)) {
       return finish_transfer(transfer_error(
           ErrorKind::refused,
           fmt::format("promoting {} would set aside {}, more than {} may be without a person", choice.member,
@@ -401,9 +422,10 @@ class Turn {
       return;
     }
     // A definite no: by contract the agent holds no term any more. An unknown one: the lease has to run out.
-    if (!input.unknown)
+    bool no = !input.unknown || LIFEBOAT_BUG("no-answer-is-a-no");
+    if (no)
       become_vacant(Vacancy::server_died, fmt::format("{} could not take over: {}", member.config.name, input.error));
-    if (leading_now() && !input.unknown) {
+    if (leading_now() && no) {
       state_.transfer->failed.push_back(member.config.name);
       retry_elsewhere(fmt::format("{} could not take over: {}", member.config.name, input.error));
     }
@@ -412,7 +434,7 @@ class Turn {
   void step_down_done(const CommandDone& input) {
     if (!state_.transfer || state_.transfer->stage != Transfer::Stage::stepping_down) return;
     Transfer& transfer = *state_.transfer;
-    if (!input.ok) {
+    if (!input.ok && !(input.unknown && LIFEBOAT_BUG("no-answer-is-a-stop"))) {
       if (input.unknown)
         return finish_transfer(
             transfer_error(ErrorKind::unknown_outcome, "the old primary did not say whether it stopped"));
@@ -421,7 +443,8 @@ class Turn {
     }
     if (state_.vacancy == Vacancy::none)
       become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
-    if (auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"))) transfer.at_least = *lsn;
+    auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"));
+    if (lsn && !LIFEBOAT_BUG("shutdown-position-forgotten")) transfer.at_least = *lsn;
     transfer.stage = Transfer::Stage::granting;
     make_grant(transfer.target, fmt::format("switchover from {}", transfer.from));
   }
@@ -445,6 +468,7 @@ class Turn {
   // ---- what the machine does by itself
 
   bool too_much(const Choice& choice) const {
+    if (LIFEBOAT_BUG("loss-not-weighed")) return false;
     return !choice.lost_age || *choice.lost_age > state_.config.loss_without_approval;
   }
   static std::string loss_in_words(const Choice& choice) {
@@ -482,9 +506,9 @@ class Turn {
   // and never promoted has not.
   bool regrant_holder() {
     const Member* holder = state_.find(state_.holder);
-    bool ready = holder != nullptr && holder->connected && holder->reported &&
-                 holder->report.state == ServerState::stopped && holder->report.primary_data &&
-                 !holder->command_running;
+    bool ready =
+        holder != nullptr && holder->connected && holder->reported && holder->report.state == ServerState::stopped &&
+        (holder->report.primary_data || LIFEBOAT_BUG("holder-that-never-led-goes-on")) && !holder->command_running;
     if (!ready) return false;
     state_.last_regrant = now_;
     make_grant(state_.holder, "the holder goes on: " + state_.vacancy_reason);
@@ -492,7 +516,7 @@ class Turn {
   }
 
   bool reflex_failover() {
-    if (state_.config.automatic == AutomaticFailover::none) return false;
+    if (state_.config.automatic == AutomaticFailover::none && !LIFEBOAT_BUG("automatic-though-none")) return false;
     const Member* holder = state_.find(state_.holder);
     // A controller that has just started gives the holder's agent time to find it.
     bool just_started = now_ - state_.started < 2 * state_.config.lease;
@@ -501,7 +525,8 @@ class Turn {
     bool behind = store_is_behind(state_);
     if (behind && state_.config.automatic != AutomaticFailover::any)
       return refuse_reflex("the store was restored from an older copy and does not know the last holder");
-    bool anywhere = state_.config.automatic == AutomaticFailover::any || holder == nullptr;
+    bool anywhere =
+        state_.config.automatic == AutomaticFailover::any || holder == nullptr || LIFEBOAT_BUG("leaves-its-region");
     // The holder's own server has just failed; one that was never promoted is a candidate like the others.
     std::vector<std::string> except;
     if (!behind && (holder == nullptr || holder->report.state != ServerState::standby)) except.push_back(state_.holder);
@@ -512,7 +537,8 @@ class Turn {
     while (!state_.automatic_failovers.empty() &&
            now_ - state_.automatic_failovers.front() > state_.config.automatic_within)
       state_.automatic_failovers.pop_front();
-    if (static_cast<int>(state_.automatic_failovers.size()) >= state_.config.automatic_at_most) {
+    bool too_many = static_cast<int>(state_.automatic_failovers.size()) >= state_.config.automatic_at_most;
+    if (too_many && !LIFEBOAT_BUG("limit-not-kept")) {
       return refuse_reflex(fmt::format("{} automatic failovers within {} are the limit",
                                        state_.config.automatic_at_most,
                                        format_duration(state_.config.automatic_within)));
@@ -583,10 +609,11 @@ class Turn {
   bool keeps_data(const Member& member) const {
     const MemberReport& report = member.report;
     const Member* holder = state_.find(state_.holder);
+    if (LIFEBOAT_BUG("standbys-made-by-force")) return false;
     if (report.state == ServerState::absent || reprotecting(member)) return false;
     bool same_timeline = holder != nullptr && holder->report.timeline == report.timeline;
-    bool behind = state_.begun.written.value != 0 && report.timeline == state_.begun.timeline &&
-                  report.written <= state_.begun.written;
+    bool same_number = report.timeline == state_.begun.timeline || LIFEBOAT_BUG("any-history-counts-as-behind");
+    bool behind = state_.begun.written.value != 0 && same_number && report.written <= state_.begun.written;
     return !same_timeline && !behind;
   }
 
@@ -660,9 +687,9 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
   state.term = term;
   state.holder = std::move(holder);
   state.vacancy = term == 0 ? Vacancy::never_granted : Vacancy::none;
-  state.lease_until = now + config.lease;
+  state.lease_until = LIFEBOAT_BUG("new-controller-waits-for-nobody") ? now : now + config.lease;
   state.started = now;
-  state.automatic_failovers = std::move(past.automatic_failovers);
+  if (!LIFEBOAT_BUG("limit-forgotten")) state.automatic_failovers = std::move(past.automatic_failovers);
   state.ever_written = term != 0 && past.ever_written;
   state.config = std::move(config);
   return state;
@@ -677,7 +704,8 @@ bool is_writable(const State& state, MonoTime now) {
 }
 
 bool is_vacant(const State& state, MonoTime now) {
-  bool ended = state.vacancy != Vacancy::none || now >= state.lease_until;
+  Duration early = LIFEBOAT_BUG("lease-ends-early-here") ? state.config.lease / 2 : Duration{0};
+  bool ended = state.vacancy != Vacancy::none || now >= state.lease_until - early;
   return ended && !state.grant_in_flight;
 }
 
