@@ -41,7 +41,13 @@ void World::granted(uint64_t term, const std::string& holder) {
 // the controller has heard, and by rules of its own.
 void World::chosen(const ownership::MakeGrant& grant, const ownership::State& state) {
   const ownership::Member* member = state.find(grant.holder);
-  if (member == nullptr || grant.holder == state.holder) return;
+  if (member == nullptr) return;
+  if (grant.holder == state.holder) {
+    bool never_led = !state.transfer && member->report.state == ServerState::stopped && !member->report.primary_data;
+    if (never_led)
+      violated("S7", fmt::format("{} goes on as if it had everything, and it was never promoted", grant.holder));
+    return;
+  }
   if (!state.holder.empty() && member_index(grant.holder) == setup.excluded)
     return violated("S7", fmt::format("{} is chosen, and the plan excludes it", grant.holder));
   if (move_asked_ || state.holder.empty()) return;
@@ -73,6 +79,16 @@ void World::chosen(const ownership::MakeGrant& grant, const ownership::State& st
           "S7", fmt::format("{} is chosen with {:X} of timeline {}, and {} has {:X} of timeline {}", grant.holder,
                             report.written.value, report.timeline, other.config.name, its.written.value, its.timeline));
   }
+}
+
+// S24: a right that has not ended is not taken away from who uses it.
+void World::refused(const ownership::AnswerRenew& answer) {
+  const Host& host = *hosts[static_cast<size_t>(member_index(answer.member))];
+  auto right = right_end_.find(answer.term);
+  bool holds = store.term == answer.term && host.takes_writes() && host.term == answer.term;
+  if (holds && right != right_end_.end() && kernel.now() < right->second)
+    violated("S24",
+             fmt::format("m{} asks to keep term {}, which has not ended, and hears no", host.index, answer.term));
 }
 
 // S8: what was seen is never forgotten.
@@ -165,6 +181,7 @@ void World::check_what_is_lost(const Host& host) {
       return violated("S9", fmt::format("a write that m{} acknowledged at {:.3f} s in sync mode is not on m{}",
                                         write.server, static_cast<double>(write.when) / 1e9, host.index));
     write.gone = true;
+    write.gone_at = kernel.now();
     ++outcome_.lost;
     first = std::min(first, write.when);
     last = std::max(last, write.when);
@@ -189,7 +206,7 @@ void World::acknowledged(Host& host, uint32_t id, const WalPlace& at) {
   if (host.term < newest_written_)
     return violated("S1", fmt::format("m{} acknowledges a write under term {} while term {} is in use", host.index,
                                       host.term, newest_written_));
-  writes_.push_back({at, now, host.index, host.term, false});
+  writes_.push_back({at, now, host.index, host.term, false, 0});
 }
 
 // S14: data that hold acknowledged writes which nobody else has are given up only when somebody asked for it.
@@ -225,7 +242,9 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
     return violated("S15", "a transfer is told to be done, and nobody takes writes");
   if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
   for (const Write& write : writes_) {
-    if (write.gone || wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, write.at)) continue;
+    if ((write.gone && write.gone_at < asked_at) ||
+        wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, write.at))
+      continue;
     const WalPlace& place = hosts[static_cast<size_t>(primary)]->disk.where;
     return violated(
         "S10", fmt::format("a switchover lost a write that m{} had acknowledged at {:.3f} s ({:X} of timeline {}; "

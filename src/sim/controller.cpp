@@ -194,6 +194,7 @@ void Controller::carry_out(const Command& command) {
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
     // Another controller may have granted it to somebody else since.
     if (!leads()) return;
+    if (!answer->granted) world_.refused(*answer);
     if (answer->granted) world_.right_until(answer->term, clock().truth_of(state_->lease_until));
     auto link = links_.find(world_.member_index(answer->member));
     if (link != links_.end())
@@ -231,14 +232,16 @@ Task<> Controller::make_grant(MakeGrant grant) {
   StoreModel& store = world_.store;
   uint64_t lead = lead_number_;
   do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
-  while (leads() && lead_number_ == lead && !world_.reaches_store(index_));
-  if (!leads() || lead_number_ != lead) co_return;
+  while (((leads() && lead_number_ == lead) || LIFEBOAT_BUG("deposed-controller-writes")) &&
+         !world_.reaches_store(index_));
+  bool late = LIFEBOAT_BUG("deposed-controller-writes") && lead_number_ != lead;
+  if ((!leads() || lead_number_ != lead) && !late) co_return;
   bool deposed = !alone() && (store.lead.number != lead || kernel.now() >= store.lead.until);
-  if (deposed && !LIFEBOAT_BUG("deposed-controller-writes")) co_return step_aside("another one was elected");
+  if (deposed && !late) co_return step_aside("another one was elected");
   bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
   // What is not known to be written must not be built upon; the next leader reads what is there.
   if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
-  if (store.term != grant.expected_term && !LIFEBOAT_BUG("recorded-term-not-compared")) {
+  if (store.term != grant.expected_term && !late) {
     feed(GrantFailed{fmt::format("the recorded term is {}", store.term)});
     co_return;
   }

@@ -80,6 +80,7 @@ struct Write {
   int server = 0;
   uint64_t term = 0;
   bool gone = false;  // known to have been set aside
+  Nanos gone_at = 0;
 };
 
 class World {
@@ -130,6 +131,7 @@ class World {
   void right_until(uint64_t term, Nanos truth);
   void granted(uint64_t term, const std::string& holder);
   void chosen(const ownership::MakeGrant& grant, const ownership::State& state);
+  void refused(const ownership::AnswerRenew& answer);
   void kept(const Host& host, const MemberRecord& record);
   void started(const Host& host);
   void fenced(const Host& host);

@@ -369,7 +369,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   MonoTime begun = now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};
-  if (server_.spoiled() && !LIFEBOAT_BUG("half-rewound-data-lead"))
+  if (server_.spoiled())
     co_return fail(ErrorKind::refused,
                    fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
   if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, begun)) {
@@ -394,8 +394,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   if (!done) {
     // Whatever state it is in, it must not be able to write. A standby that nobody asked to promote itself goes on as one;
     // what was seen of it before says nothing of one that was asked.
-    if ((untouched || LIFEBOAT_BUG("asked-to-promote-and-left")) && role_ == Role::standby && seen_ &&
-        seen_->in_recovery) {
+    if (untouched && role_ == Role::standby && seen_ && seen_->in_recovery) {
       drop(lease_);
       server_.set_fence(MonoTime::max());
     } else {
@@ -439,6 +438,7 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
     co_return co_await std::move(promoting);
   }
   untouched = false;
+  bool must_have = order.at_least.value != 0 && !LIFEBOAT_BUG("promotes-before-it-caught-up");
   bool made = false;
   if (!server_.has_data()) {
     if (!server_.config().first_primary) co_return fail(ErrorKind::refused, "it has no data to take writes on");
@@ -456,6 +456,11 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
   auto waiting = server_.wait_until_answers(deadline);
   CO_TRY_VOID(co_await std::move(waiting));
   if (standby) {
+    // It died on its way to the lead, perhaps before it had everything.
+    if (must_have && !LIFEBOAT_BUG("restarted-one-need-not-catch-up")) {
+      auto receiving = wait_received(order.at_least, at_most(deadline, Duration{5'000}));
+      CO_TRY_VOID(co_await std::move(receiving));
+    }
     auto promoting = server_.promote(order.term, at_most(deadline, Duration{20'000}));
     CO_TRY_VOID(co_await std::move(promoting));
   }
@@ -497,7 +502,7 @@ auto MemberLogic<Rim>::furnish_primary() -> Task<> {
 template <class Rim>
 auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress progress) -> Task<Result<Json>> {
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
-  if (order.term < lease_.floor && !LIFEBOAT_BUG("old-order-to-follow-obeyed"))
+  if (order.term < lease_.floor)
     co_return fail(ErrorKind::refused,
                    fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
   if (lease_.term != 0)

@@ -93,7 +93,6 @@ class Turn {
     if (may_be_adopted(input)) return adopt(input.member);
     bool granted = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight &&
                    state_.vacancy == Vacancy::none;
-    if (LIFEBOAT_BUG("renewed-while-it-is-moved")) granted = input.member == state_.holder && input.term == state_.term;
     Duration length = LIFEBOAT_BUG("margin-counted-twice") ? state_.config.lease * 3 / 4 : state_.config.lease;
     if (granted) state_.lease_until = std::max(state_.lease_until, now_ + length);
     commands.push_back(AnswerRenew{input.member, input.term, input.sent_ns, granted});
@@ -346,7 +345,7 @@ class Turn {
       if (!transfer.failed.empty() && now_ - transfer.last_failure > kSecondChance) transfer.failed.clear();
       return;
     }
-    if (!transfer.accept_loss && !LIFEBOAT_BUG("loss-needs-nobody") && too_much(choice)) {
+    if (!transfer.accept_loss && too_much(choice)) {
       return finish_transfer(transfer_error(
           ErrorKind::refused,
           fmt::format("promoting {} would set aside {}, more than {} may be without a person", choice.member,
@@ -612,8 +611,8 @@ class Turn {
     if (LIFEBOAT_BUG("standbys-made-by-force")) return false;
     if (report.state == ServerState::absent || reprotecting(member)) return false;
     bool same_timeline = holder != nullptr && holder->report.timeline == report.timeline;
-    bool same_number = report.timeline == state_.begun.timeline || LIFEBOAT_BUG("any-history-counts-as-behind");
-    bool behind = state_.begun.written.value != 0 && same_number && report.written <= state_.begun.written;
+    bool behind = state_.begun.written.value != 0 && report.timeline == state_.begun.timeline &&
+                  report.written <= state_.begun.written;
     return !same_timeline && !behind;
   }
 
