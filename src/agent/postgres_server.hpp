@@ -33,6 +33,12 @@ struct ControlData {
   uint64_t system_id = 0;
 };
 
+// The history of the server that is to be followed: its timeline, and its history file (empty on timeline 1).
+struct SourceHistory {
+  uint64_t timeline = 0;
+  std::string text;
+};
+
 class PostgresServer {
  public:
   PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as, wire::ServerConfig config);
@@ -84,11 +90,20 @@ class PostgresServer {
   Task<Result<ControlData>> control_data(Deadline deadline);
   // Whether `source` answers, takes writes and is of the same cluster as `system_id` (0: any). Makes a checkpoint there, which
   // a rewind from it needs.
-  Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
+  Task<Result<SourceHistory>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
   // Turns this stopped server's data into a standby's of `source`, which was prepared: pg_rewind; `copy` takes a fresh one
-  // beside the old, which is deleted only when the new is whole.
+  // beside the old, which is deleted only when the new is whole, or put to `keep_as`.
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
-  Task<Result<>> copy(const std::string& source, Deadline deadline);
+  Task<Result<>> copy(const std::string& source, const std::string& keep_as, Deadline deadline);
+
+  // Starts it cut off from everybody but the agent, to read what it holds: no TCP, a socket of its own, no archiving, no
+  // background work that reaches out. It must be stopped, and it must be given up afterwards: its history goes on by a few
+  // records.
+  Result<std::unique_ptr<Guard>> start_isolated(Guard::OnEnd on_end);
+  PgParams isolated_params(const std::string& database) const;
+  PgParams socket_params(const std::string& database) const;
+  // Runs one of PostgreSQL's programs as the server's user; gives its output, or appends it to `output_file`.
+  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline, std::string output_file = {});
 
  private:
   asio::any_io_executor executor_;
@@ -99,9 +114,8 @@ class PostgresServer {
   std::unique_ptr<PgConnection> kept_;
 
   std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
-  PgParams socket_params(const std::string& database) const;
+  std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
-  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline);
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };

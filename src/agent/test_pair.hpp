@@ -84,9 +84,11 @@ class FakeController {
   bool answers_renewals = true;
   bool grants_renewals = true;
   bool welcomes = true;
+  bool notes_orphans = true;
   std::map<std::string, Host> hosts;
   std::vector<Released> releases;
   std::vector<wire::ProbeResult> probes;
+  std::vector<wire::OrphansSaved> orphans;
 
   int port() const { return server_.port(); }
   void drop_link(const std::string& host) {
@@ -181,6 +183,10 @@ class FakeController {
       releases.push_back({*decode<wire::Release>(message), boot_now()});
     } else if (type == wire::Reply::kType) {
       if (auto reply = decode<wire::Reply>(message)) replies_[reply->id] = std::move(*reply);
+    } else if (type == wire::OrphansSaved::kType) {
+      orphans.push_back(*decode<wire::OrphansSaved>(message));
+      wire::OrphansNoted noted{orphans.back().service, orphans.back().id};
+      if (notes_orphans) send(host, encode(noted), wire::OrphansNoted::kType);
     } else if (type == wire::ProbeResult::kType) {
       probes.push_back(*decode<wire::ProbeResult>(message));
     }
