@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "agent/decoding_slots.hpp"
 #include "core/data/encode.hpp"
 #include "io/file.hpp"
 
@@ -18,10 +17,6 @@ constexpr Duration kStandbyHungAfter{5'000};
 constexpr Duration kStreamSoon{5'000};
 constexpr Duration kRestartPause{500};
 constexpr Duration kGiveWay{600};
-// How often slots for orphaned writes are looked after; between two looks they hold a little more log than they must.
-constexpr Duration kDecodingEvery{10'000};
-constexpr Duration kNoteAgain{1'000};
-constexpr Duration kNoteWithin{60'000};
 
 bool is_silence(const Error& error) {
   // A refusal is an answer: "too many clients" and "starting up" come from a server that lives.
@@ -75,7 +70,6 @@ Task<Result<>> DatabaseMember::begin() {
   reason_ = !cleared ? cleared.error().text() : parked_ ? "a rewind was cut off; its data must be copied anew" : "";
   scope_.spawn("renew " + service_, renew_loop());
   scope_.spawn("watch " + service_, watch_loop());
-  scope_.spawn("decoding " + service_, decoding_loop());
   // A standby takes no writes, so it may run without anybody's leave; anything else stays stopped.
   bool standby = server_.has_data() && server_.marked_standby() && !upstream_.empty();
   if (!standby || parked_) co_return Result<>{};
@@ -192,27 +186,6 @@ void DatabaseMember::renewed(const wire::Renewed& answer) {
   if (!answer.granted) return fence_now("its renewal was refused", false);
   take_renewal(lease_, answer.term, MonoTime{std::chrono::nanoseconds(answer.sent_ns)}, boot_now());
   server_.set_fence(lease_.fence_at());
-}
-
-Task<> DatabaseMember::decoding_loop() {
-  while (!ended_) {
-    co_await sleep_for(kDecodingEvery);
-    bool leads = role_ == Role::primary && server_.running() && doing_.empty() && seen_ && !seen_->in_recovery;
-    if (!leads) continue;
-    auto keeping = keep_decoding();
-    co_await std::move(keeping);
-  }
-}
-
-// What only this server has can be given back for as long as its slots are there.
-Task<> DatabaseMember::keep_decoding() {
-  if (std::exchange(keeps_slots_, true)) co_return;
-  auto keeping = keep_decoding_slots(server_, promoted_, Deadline::after(Duration{120'000}));
-  auto kept = co_await std::move(keeping);
-  keeps_slots_ = false;
-  if (kept) promoted_ = false;
-  std::string said = kept ? fmt::format("{}", fmt::join(*kept, "; ")) : kept.error().text();
-  if (said != std::exchange(said_of_slots_, said) && !said.empty()) log(said);
 }
 
 Task<> DatabaseMember::watch_loop() {
@@ -371,7 +344,6 @@ Task<Result<>> DatabaseMember::become_writable(const wire::Lead& order, Deadline
       CO_TRY_VOID(co_await std::move(waiting));
     }
     server_.set_fence(lease_.fence_at());
-    promoted_ = true;
     auto promoting = server_.promote(deadline.at_most(Duration{20'000}));
     co_return co_await std::move(promoting);
   }
@@ -389,7 +361,6 @@ Task<Result<>> DatabaseMember::become_writable(const wire::Lead& order, Deadline
   auto waiting = server_.wait_until_answers(deadline);
   CO_TRY_VOID(co_await std::move(waiting));
   if (standby) {
-    promoted_ = true;
     auto promoting = server_.promote(deadline.at_most(Duration{20'000}));
     CO_TRY_VOID(co_await std::move(promoting));
   }
@@ -422,8 +393,6 @@ Task<> DatabaseMember::furnish_primary() {
   auto furnishing = server_.furnish(Deadline::after(Duration{30'000}));
   auto furnished = co_await std::move(furnishing);
   if (!furnished) log(furnished.error().text());
-  auto decoding = keep_decoding();
-  co_await std::move(decoding);
 }
 
 // ---- follow
@@ -455,10 +424,8 @@ Task<Result<Json>> DatabaseMember::follow(wire::Follow order, Deadline deadline,
   reason_.clear();
   log(fmt::format("follows {}: {}", order.upstream, *how));
   auto keeping = server_.keep_slots(false, Deadline::after(Duration{2'000}));
-  auto kept = co_await std::move(keeping);
-  auto dropping = drop_decoding_slots(server_, Deadline::after(Duration{2'000}));
-  if (auto dropped = co_await std::move(dropping); !kept || !dropped)
-    log("slots of its time as primary are left: " + (kept ? dropped : kept).error().text());
+  if (auto kept = co_await std::move(keeping); !kept)
+    log("slots of its time as primary are left: " + kept.error().text());
   co_return Json(JsonObject{{"how", *how}, {"seconds", to_seconds(boot_now() - begun)}});
 }
 
@@ -501,7 +468,7 @@ Task<Result<std::string>> DatabaseMember::replace_history(const std::string& ups
   auto preparing = server_.prepare_source(upstream, system_id, deadline) || lead_wanted();
   auto prepared = co_await std::move(preparing);
   if (prepared.index() == 1) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
-  CO_TRY(SourceHistory source, std::get<0>(std::move(prepared)));
+  CO_TRY_VOID(std::get<0>(std::move(prepared)));
   hides_state_ = true;
   if (server_.running()) {
     stopping_ = true;
@@ -509,15 +476,9 @@ Task<Result<std::string>> DatabaseMember::replace_history(const std::string& ups
     if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
     while (server_.running()) co_await sleep_for(Duration{1});
   }
-  std::string why_not = "there is no data directory", keep_as;
-  if (server_.has_data() && !server_.spoiled()) {
-    auto saving = save_orphans(std::move(source), deadline, progress);
-    CO_TRY(keep_as, co_await std::move(saving));
-  }
+  std::string why_not = "there is no data directory";
   if (server_.spoiled()) {
     why_not = "an earlier rewind was cut off";
-  } else if (!keep_as.empty()) {
-    why_not = "not all writes that only it has could be read back, so its data are kept";
   } else if (server_.has_data()) {
     progress("rewinds to where the histories parted");
     auto rewinding = server_.rewind(upstream, deadline.at_most(Duration{600'000}));
@@ -531,7 +492,7 @@ Task<Result<std::string>> DatabaseMember::replace_history(const std::string& ups
     log("it could not be rewound: " + why_not);
   }
   progress("takes a fresh copy");
-  auto copying = server_.copy(upstream, keep_as, deadline);
+  auto copying = server_.copy(upstream, deadline);
   auto copied = co_await std::move(copying);
   if (!copied) co_return std::unexpected(std::move(copied).error().with("not rewound (" + why_not + "), not copied"));
   auto starting = start_and_stream(upstream, Duration{60'000});
@@ -539,35 +500,6 @@ Task<Result<std::string>> DatabaseMember::replace_history(const std::string& ups
   if (!streams) co_return std::unexpected(std::move(streams).error());
   co_return std::string("copied");
 }
-
-Task<Result<std::string>> DatabaseMember::save_orphans(SourceHistory source, Deadline deadline, Progress progress) {
-  progress("looks for writes that only it has");
-  auto saving = orphans_.save(std::move(source), deadline, progress);
-  CO_TRY(std::optional<wire::OrphansSaved> saved, co_await std::move(saving));
-  if (!saved) co_return std::string();
-  log(fmt::format("{} transactions were committed here alone; saved as {}", saved->transactions, saved->id));
-  for (const std::string& remark : saved->remarks) log(remark);
-  std::string keep_as;
-  if (!saved->complete) {
-    CO_TRY_VOID(orphans_.kept(*saved));
-    keep_as = saved->kept;
-  }
-  // They stand in the journal before anything of them is given up here.
-  Deadline patience = deadline.at_most(kNoteWithin);
-  while (noted_ != saved->id) {
-    if (patience.passed())
-      co_return fail(ErrorKind::refused,
-                     fmt::format("the controller has not taken note of {}, so nothing is rewound", saved->id));
-    Json body = encode(*saved);
-    body.as_object()["type"] = wire::OrphansSaved::kType;
-    hooks_.send(std::move(body));
-    for (Deadline again = Deadline::after(kNoteAgain); noted_ != saved->id && !again.passed();)
-      co_await sleep_for(Duration{5});
-  }
-  co_return keep_as;
-}
-
-void DatabaseMember::orphans_noted(const wire::OrphansNoted& noted) { noted_ = noted.id; }
 
 Task<Result<>> DatabaseMember::start_and_stream(const std::string& upstream, Duration patience) {
   CO_TRY_VOID(server_.write_settings(upstream, true));

@@ -11,8 +11,7 @@
 #include <functional>
 #include <string>
 
-#include "agent/orphan_keeper.hpp"
-#include "agent/postgres_server.hpp"
+#include "agent/orphan_guard.hpp"
 #include "core/lease/lease.hpp"
 #include "core/ownership/report.hpp"
 
@@ -41,8 +40,7 @@ class DatabaseMember {
   Task<Result<Json>> follow(wire::Follow order, Deadline deadline, Progress progress);
   Task<Result<Json>> step_down(wire::StepDown order, Deadline deadline);
   void renewed(const wire::Renewed& answer);
-  void orphans_noted(const wire::OrphansNoted& noted);
-  OrphanKeeper& orphans() { return orphans_; }
+  OrphanGuard& orphans() { return orphans_; }
   // Ends the server in good order, and gives the term back.
   Task<> shut_down(Deadline deadline);
 
@@ -53,7 +51,7 @@ class DatabaseMember {
   Scope& scope_;
   std::string service_;
   PostgresServer server_;
-  OrphanKeeper orphans_;
+  OrphanGuard orphans_;
   Hooks hooks_;
   Lease lease_;
   Role role_ = Role::none;
@@ -64,11 +62,7 @@ class DatabaseMember {
   bool parked_ = false;
   bool stopping_ = false;  // its end is wanted
   bool hung_ = false;
-  bool ended_ = false;     // this member is shut down
-  bool promoted_ = false;  // it was a standby before it led; what it kept for decoding then is useless
-  std::string noted_;      // the saving that the controller has noted last
-  bool keeps_slots_ = false;
-  std::string said_of_slots_;
+  bool ended_ = false;       // this member is shut down
   bool lead_waits_ = false;  // an order to lead came while a standby waits for its upstream
   std::optional<ServerLook> seen_;
   std::optional<MonoTime> silent_since_;
@@ -89,10 +83,6 @@ class DatabaseMember {
   Task<> look_once();
   Task<> restart_standby();
   Task<> furnish_primary();
-  Task<> decoding_loop();
-  Task<> keep_decoding();
-  // Gives where the old data must be kept; empty: they may be rewound.
-  Task<Result<std::string>> save_orphans(SourceHistory source, Deadline deadline, Progress progress);
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const std::string& upstream, Deadline deadline);

@@ -80,6 +80,14 @@ struct OrphanKeeper::Files {
       if (file >= 0) close(file);
       if (!safe) return fail(ErrorKind::refused, path + " could not be made durable", "look whether the disk is full");
     }
+    // The files' names are made durable with summary.json; those of the folders here.
+    std::string orphans = fs::path(folder).parent_path();
+    for (const std::string& parent : {orphans, fs::path(orphans).parent_path().string()}) {
+      int directory = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      bool safe = directory >= 0 && fsync(directory) == 0;
+      if (directory >= 0) close(directory);
+      if (!safe) return fail(ErrorKind::refused, parent + " could not be made durable");
+    }
     return {};
   }
   std::ofstream& changes() { return streams["changes.jsonl"]; }
@@ -346,6 +354,11 @@ Task<Result<>> OrphanKeeper::sum_up_the_rest(Found& found, Files& files, Deadlin
   std::map<uint64_t, std::map<std::string, int64_t>> wrote;
   bool anything_left =
       std::ranges::any_of(found.in_log, [&](const auto& e) { return !found.decoded.contains(e.first); });
+  // Rows carry the number of the subtransaction that wrote them.
+  std::map<uint64_t, uint64_t> whole_of;
+  for (const auto& [xid, commit] : found.in_log) {
+    for (uint64_t part : commit.parts) whole_of[part] = xid;
+  }
   std::string file = server_.paths().folder + "/wal-rows.txt";
   for (const Stretch& stretch : found.stretches) {
     for (const char* rmgr : {"Heap", "Heap2"}) {
@@ -356,27 +369,37 @@ Task<Result<>> OrphanKeeper::sum_up_the_rest(Found& found, Files& files, Deadlin
       std::ifstream lines(file);
       for (std::string line; std::getline(lines, line);) {
         auto record = parse_heap(line);
-        if (!record || record->file < kFirstOfUsers || found.decoded.contains(record->xid)) continue;
-        ++wrote[record->xid][fmt::format("{} in file {} of database {}", record->what, record->file, record->database)];
+        if (!record || record->file < kFirstOfUsers) continue;
+        auto whole = whole_of.find(record->xid);
+        uint64_t xid = whole == whole_of.end() ? record->xid : whole->second;
+        if (found.decoded.contains(xid)) continue;
+        ++wrote[xid][fmt::format("{} in file {} of database {}", record->what, record->file, record->database)];
       }
     }
   }
   unlink(file.c_str());
   for (const auto& [xid, commit] : found.in_log) {
     bool decoded = found.decoded.contains(xid);
-    std::string what = found.with_rows.contains(xid) ? "its changes are in changes.jsonl"
-                       : decoded || !wrote.contains(xid)
+    // One that was cut off in the middle is not decoded, however many of its rows are.
+    bool in_part = !decoded && found.with_rows.contains(xid);
+    std::string what = decoded && found.with_rows.contains(xid) ? "its changes are in changes.jsonl"
+                       : !in_part && (decoded || !wrote.contains(xid))
                            ? "changed no table's rows (DDL, sequences, large objects, unlogged tables, maintenance)"
                            : "";
     if (what.empty()) {
       ++found.saved.undecoded;
-      what = "NOT DECODED";
+      what = in_part ? "NOT DECODED but in part" : "NOT DECODED";
       for (const auto& [action, count] : wrote[xid]) what += fmt::format("; {} × {}", count, action);
     } else if (!found.with_rows.contains(xid)) {
       ++found.saved.without_rows;
     }
     files.log() << fmt::format("{} transaction {} committed at {}: {}\n", lsn_text(commit.at), xid, commit.time, what);
   }
+  if (found.saved.without_rows > 0)
+    found.saved.remarks.push_back(
+        fmt::format("{} transactions changed no table's rows (DDL, sequences, large objects); what they did is not "
+                    "given back, log.txt lists them",
+                    found.saved.without_rows));
   co_return Result<>{};
 }
 

@@ -126,7 +126,8 @@ Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv
   spec.directory = paths_.folder;
   spec.ends_with_us = true;
   spec.output_file = std::move(output_file);
-  spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}};
+  // pg_waldump prints local times.
+  spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}, {"TZ", "UTC"}};
   auto running = run_process(std::move(spec), deadline);
   CO_TRY(ProcessResult result, co_await std::move(running));
   if (result.exit_code != 0) {
@@ -423,8 +424,9 @@ Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
   co_return out;
 }
 
-Task<Result<SourceHistory>> PostgresServer::prepare_source(const std::string& source, uint64_t system_id,
-                                                           Deadline deadline) {
+Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_t system_id, Deadline deadline) {
+  keep_as_.reset();
+  source_history_ = {};
   const wire::Peer* peer = config_.members.find(source);
   if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
   auto params = PgParams{{"host", peer->address},
@@ -459,10 +461,28 @@ Task<Result<SourceHistory>> PostgresServer::prepare_source(const std::string& so
       {}, deadline.at_most(Duration{5'000}));
   auto read = co_await std::move(reading);
   if (!read) co_return std::unexpected(std::move(read).error().with("history of " + source));
-  co_return SourceHistory{number(read->text(0, "timeline_id")), read->text(0, "history")};
+  source_history_ = {number(read->text(0, "timeline_id")), read->text(0, "history")};
+  co_return Result<>{};
+}
+
+Task<Result<std::string>> PostgresServer::may_give_up(Deadline deadline) {
+  // Data that an earlier rewind has begun to overwrite were asked about before that.
+  bool nothing_to_ask = !has_data() || spoiled() || !before_giving_up_;
+  if (nothing_to_ask) co_return keep_as_.value_or("");
+  if (!keep_as_) {
+    if (source_history_.timeline == 0)
+      co_return fail(ErrorKind::internal, "data are to be given up for a source that was not prepared");
+    auto asking = before_giving_up_(source_history_, deadline);
+    CO_TRY(keep_as_, co_await std::move(asking));
+  }
+  co_return *keep_as_;
 }
 
 Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadline) {
+  auto asking = may_give_up(deadline);
+  CO_TRY(std::string keep_as, co_await std::move(asking));
+  if (!keep_as.empty())
+    co_return fail(ErrorKind::refused, "not all writes that only it has could be read back, so its data are kept");
   CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
   CO_TRY_VOID(clear_up());
   unlink((paths_.data + "/postmaster.pid").c_str());
@@ -486,7 +506,9 @@ Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadli
   co_return Result<>{};
 }
 
-Task<Result<>> PostgresServer::copy(const std::string& source, const std::string& keep_as, Deadline deadline) {
+Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline) {
+  auto asking = may_give_up(deadline);
+  CO_TRY(std::string keep_as, co_await std::move(asking));
   CO_TRY_VOID(make_folders());
   CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
   CO_TRY_VOID(clear_up());

@@ -90,11 +90,16 @@ class PostgresServer {
   Task<Result<ControlData>> control_data(Deadline deadline);
   // Whether `source` answers, takes writes and is of the same cluster as `system_id` (0: any). Makes a checkpoint there, which
   // a rewind from it needs.
-  Task<Result<SourceHistory>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
+  Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
   // Turns this stopped server's data into a standby's of `source`, which was prepared: pg_rewind; `copy` takes a fresh one
-  // beside the old, which is deleted only when the new is whole, or put to `keep_as`.
+  // beside the old, which is deleted only when the new is whole. Both ask first whether the data may be given up.
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
-  Task<Result<>> copy(const std::string& source, const std::string& keep_as, Deadline deadline);
+  Task<Result<>> copy(const std::string& source, Deadline deadline);
+
+  // What is done before the data here are given up for those of a source. Gives where they are to be kept (empty: nowhere), or
+  // an error, and then they stay as they are.
+  using BeforeGivingUp = std::function<Task<Result<std::string>>(SourceHistory source, Deadline deadline)>;
+  void before_giving_up(BeforeGivingUp what) { before_giving_up_ = std::move(what); }
 
   // Starts it cut off from everybody but the agent, to read what it holds: no TCP, a socket of its own, no archiving, no
   // background work that reaches out. It must be stopped, and it must be given up afterwards: its history goes on by a few
@@ -112,10 +117,14 @@ class PostgresServer {
   ServerPaths paths_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<PgConnection> kept_;
+  BeforeGivingUp before_giving_up_;
+  SourceHistory source_history_;        // of the source that was prepared last
+  std::optional<std::string> keep_as_;  // they may be given up for that source; empty: and need not be kept
 
   std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
+  Task<Result<std::string>> may_give_up(Deadline deadline);
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };
