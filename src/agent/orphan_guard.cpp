@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "agent/decoding_slots.hpp"
 
 namespace lifeboat {
@@ -62,6 +64,7 @@ Task<> OrphanGuard::put_slots_in_order(bool follows) {
 
 // Gives where the old data must be kept; empty: they may be rewound.
 Task<Result<std::string>> OrphanGuard::give_up(SourceHistory source, Deadline deadline) {
+  noted_.clear();
   auto saving = keeper_.save(std::move(source), deadline, [this](std::string text) { log(text); });
   CO_TRY(std::optional<wire::OrphansSaved> saved, co_await std::move(saving));
   if (!saved) co_return std::string();

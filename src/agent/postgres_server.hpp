@@ -2,7 +2,9 @@
 // told to take writes is the business of DatabaseMember.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/guard.hpp"

@@ -16,6 +16,7 @@
 #include "controller/databases.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
+#include "controller/orphan_book.hpp"
 #include "controller/watch.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
@@ -47,6 +48,7 @@ class Controller {
         hub_(context.get_executor(), secrets_, agent_hosts(), hub_callbacks()),
         databases_(context.get_executor(), *store_, loaded_.plan, hub_, scope_,
                    [this](const std::string& service, const ownership::Note& note) { on_note(service, note); }),
+        orphans_(*store_, loaded_.plan, hub_, databases_, scope_),
         incidents_(*store_),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
         world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, options.drill},
@@ -83,6 +85,7 @@ class Controller {
   Scope scope_;
   AgentHub hub_;
   DatabaseKeeper databases_;
+  OrphanBook orphans_;
   IncidentBook incidents_;
   Watch watch_;
   World world_;
@@ -119,6 +122,7 @@ class Controller {
     };
     callbacks.said = [this](const std::string& host, const std::string& type, const Json& message) {
       databases_.agent_said(host, type, message);
+      orphans_.agent_said(host, type, message);
       watch_.agent_said(host, type, message);
     };
     callbacks.log = [this](const std::string& text) { say(text); };
@@ -204,7 +208,7 @@ class Controller {
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
     ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,
-                   world_,       databases_, watch_,           incidents_, runs_};
+                   world_,       databases_, orphans_,         watch_,     incidents_,       runs_};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "controller/orphan_book.hpp"
+
 namespace lifeboat {
 namespace {
 
@@ -57,6 +59,7 @@ void add_events(RunReport& report, const run::RunState& state, const std::vector
       line.text = text_or(event.body, "text", text_or(event.body, "title", text_or(event.body, "reason")));
       if (line.text.empty()) continue;
     }
+    if (event.kind == OrphanBook::kKind) report.losses.push_back(line);
     report.timeline.push_back(std::move(line));
   }
 }
@@ -86,6 +89,7 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
 
   std::vector<StoredEvent> chosen;
   uint64_t last = 0;
+  bool followed = false;  // another run was opened after this one
   while (true) {
     EventFilter filter{.after = last};
     CO_TRY(std::vector<StoredEvent> events, co_await source.store.read(filter));
@@ -94,7 +98,10 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
     for (StoredEvent& event : events) {
       bool in_time = event.at >= from && (!until || event.at <= *until + std::chrono::seconds(1));
       bool other_run = event.stream.starts_with("run/") && event.stream != "run/" + source.state.id;
-      if (in_time && !other_run) chosen.push_back(std::move(event));
+      // An old primary most often comes back when the run has long ended; until another one opens, what it had is this one's.
+      followed = followed || (other_run && event.kind == run::RunOpened::kKind && event.at > state.opened_wall);
+      bool came_back = event.kind == OrphanBook::kKind && event.at >= from && !followed;
+      if ((in_time && !other_run) || came_back) chosen.push_back(std::move(event));
     }
   }
   add_events(report, source.state, chosen, cause);

@@ -279,7 +279,8 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
   page.objectives = {
       .rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
   page.users = figures.users;
-  page.losses = losses_of(figures);
+  std::vector<ReportLine> missing = losses_of(figures);
+  page.losses.insert(page.losses.begin(), missing.begin(), missing.end());
   if (figures.switch_gap) {
     page.failback = FailbackResult{.write_outage_s = in_seconds(*figures.switch_gap),
                                    .lost = static_cast<int64_t>(figures.failback_loss.lost)};
