@@ -266,7 +266,8 @@ Task<bool> cannot_be_decoded(Pair& p) {
   REQUIRE(co_await stand_up_and_part(p));
   auto writing = do_all(p, "a",
                         {"INSERT INTO people VALUES (10, 'precious'), (11, 'too')",
-                         "DO $$ BEGIN INSERT INTO people VALUES (12, 'in a part'); EXCEPTION WHEN others THEN NULL; END $$",
+                         "DO $$ BEGIN INSERT INTO people VALUES (12, 'in a part'); EXCEPTION WHEN others THEN NULL; "
+                         "END $$",
                          "TRUNCATE log",
                          "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_type = "
                          "'logical'"});
