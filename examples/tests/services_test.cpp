@@ -180,6 +180,19 @@ class World {
 
   bool ready() const { return ready_; }
   void promote() { run({"pg_ctl", "promote", "-w", "-t", "20", "-D", data("standby")}); }
+  // Whether the standby has replayed all that the primary wrote; waits for it.
+  bool standby_has_everything() const {
+    Connection connection(
+        PQconnectdb(("host=127.0.0.1 user=postgres dbname=postgres port=" + std::to_string(primary_port)).c_str()));
+    for (Until until = Clock::now() + 10s; Clock::now() < until; std::this_thread::sleep_for(5ms)) {
+      PGresult* result = PQexec(
+          connection.get(), "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_insert_lsn()");
+      bool all = PQresultStatus(result) == PGRES_TUPLES_OK && std::string(PQgetvalue(result, 0, 0)) == "1";
+      PQclear(result);
+      if (all) return true;
+    }
+    return false;
+  }
   std::string log() const {
     std::ifstream in(folder_ + "/service.log");
     return {std::istreambuf_iterator<char>(in), {}};
@@ -229,6 +242,9 @@ class World {
   }
 };
 
+// Far above what it takes on a busy machine with sanitizers, far below the seconds in which a hung server is given up.
+constexpr auto kSoon = 1500ms;
+
 class ExampleServices : public testing::Test {
  protected:
   void SetUp() override {
@@ -267,13 +283,15 @@ TEST_F(ExampleServices, TheApiIsAtThePromotedStandbyAtOnceAfterItsPrimaryWasKill
   auto world = dating();
   ASSERT_TRUE(world->ready()) << world->log();
   ASSERT_EQ(write(*world, "before").status, 201);
+  // Replication is asynchronous: what was acknowledged and not sent would be lost with the primary.
+  ASSERT_TRUE(world->standby_has_everything());
   world->primary->kill_now();
   EXPECT_EQ(write(*world, "during").status, 503);
   world->promote();
   auto took = until_status(201, 5s, [&] { return write(*world, "after"); });
   ASSERT_TRUE(took) << world->log();
   RecordProperty("served_after_promotion_ms", static_cast<int>(took->count()));
-  EXPECT_LT(*took, 500ms);
+  EXPECT_LT(*took, kSoon);
   EXPECT_EQ(ask(world->port, "GET", "/api/photo-analyses/before").status, 200);
   std::printf("served %ld ms after the promotion\n", static_cast<long>(took->count()));
 }
@@ -317,12 +335,12 @@ TEST_F(ExampleServices, AHungPrimaryNeitherHoldsUpHealthNorTheWayToTheStandby) {
   for (int round = 0; round < 5; ++round) {
     Answer health = ask(world->port, "GET", "/health");
     EXPECT_EQ(health.status, 503);
-    EXPECT_LT(health.took, 400ms);
+    EXPECT_LT(health.took, kSoon);
   }
   world->promote();
   auto took = until_status(201, 5s, [&] { return write(*world, "after"); });
   ASSERT_TRUE(took) << world->log();
-  EXPECT_LT(*took, 500ms);
+  EXPECT_LT(*took, kSoon);
   std::printf("served %ld ms after the promotion\n", static_cast<long>(took->count()));
 }
 

@@ -12,15 +12,17 @@ build/lifeboat drill region-failover --plan "$plan" --fault kill-region --profil
 holds() {
   jq -e "$1" "$report" >/dev/null && return
   echo "not so: $1"
-  jq '{steps: [.steps[] | select(.status != "done")], controller_kills, journal, failback}' "$report"
+  jq -c '{steps: [.steps[] | select(.status != "done" and .status != "skipped")], controller_kills, journal, failback}' "$report"
   exit 1
 }
 holds '.controller_kills.missed == []'
 holds '.controller_kills.finished_again == []'
 holds '.controller_kills.runs == 2'
 holds '.controller_kills.resumed >= (.controller_kills.passed | length) / 2'
-holds '[.steps[].id] - [.controller_kills.passed[] | select(.when == "before") | .step] == []'
-holds '[.steps[].id] - [.controller_kills.passed[] | select(.when == "after") | .step] == []'
-holds '[.steps[] | select(.status != "done")] == []'
+# Steps that the plan leaves out in a lab are never begun: there is nothing to die at.
+holds '[.steps[] | select(.status != "done") | select(.status != "skipped" or .attempts != 0)] == []'
+holds '[.steps[] | select(.status == "done") | .id] as $done | ($done | length) >= 20
+       and $done - [.controller_kills.passed[] | select(.when == "before") | .step] == []
+       and $done - [.controller_kills.passed[] | select(.when == "after") | .step] == []'
 holds '.double_acknowledged_s == 0 and .failback.lost == 0 and .journal.whole'
 jq -r '"killed \(.controller_kills.passed | length) times, rta \(.rta_s) s, lost \(.rpa.lost) of \(.rpa.acknowledged), \(.journal.events) events whole"' "$report"

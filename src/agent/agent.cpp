@@ -94,6 +94,13 @@ class Agent {
 
   // ---- messages out
 
+  template <class Message>
+  static Json message_of(const Message& message) {
+    Json body = encode(message);
+    body.as_object()["type"] = Message::kType;
+    return body;
+  }
+
   void send(Json message) {
     std::string type = text_or(message, "type");
     bool is_release = type == wire::Release::kType;
@@ -290,16 +297,13 @@ class Agent {
         found->second->reconfigure(config);
         continue;
       }
-      DatabaseMember::Hooks hooks{[this](Json message) { send(std::move(message)); }, [this] { report_due_.notify(); },
-                                  [this](const std::string& line) { say(line); }};
+      DatabaseMember::Hooks hooks{[this](const wire::Renew& renew) { send(message_of(renew)); },
+                                  [this](const wire::Release& release) { send(message_of(release)); },
+                                  [this] { report_due_.notify(); }, [this](const std::string& line) { say(line); }};
       auto& member = members_[service] =
           std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
                                            options_.data_dir + "/" + service, options_.run_as, std::move(hooks));
-      member->orphans().begin(scope_, {[this](const wire::OrphansSaved& saved) {
-                                         Json body = encode(saved);
-                                         body.as_object()["type"] = wire::OrphansSaved::kType;
-                                         send(std::move(body));
-                                       },
+      member->orphans().begin(scope_, {[this](const wire::OrphansSaved& saved) { send(message_of(saved)); },
                                        [this](const std::string& line) { say(line); }});
       auto beginning = member->begin();
       if (auto begun = co_await std::move(beginning); !begun) say(fmt::format("{}: {}", service, begun.error().text()));

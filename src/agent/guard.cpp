@@ -145,16 +145,18 @@ int run_guard(int control, int page_fd) {
   while (true) {
     pollfd watched[2] = {{server_fd, POLLIN, 0}, {control, POLLIN, 0}};
     poll(watched, agent_here ? 2 : 1, kLookEveryMs);
-    if (watched[0].revents != 0) return end("died");
     int64_t fence_at = page->fence_at_ns.load(std::memory_order_acquire);
-    if (boot_now().time_since_epoch().count() >= fence_at) return end("fenced");
+    std::string_view word;
     if (agent_here && watched[1].revents != 0) {
       got = recv(control, text.data(), text.size(), MSG_DONTWAIT);
-      std::string_view word = std::string_view(text).substr(0, got > 0 ? static_cast<size_t>(got) : 0);
+      word = std::string_view(text).substr(0, got > 0 ? static_cast<size_t>(got) : 0);
       if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) agent_here = false;
-      if (word == "kill") return end("died");
     }
-    if (!agent_here && fence_at == kNoFence) return end("died");
+    switch (guard_duty(watched[0].revents != 0, word == "kill", agent_here, fence_at, boot_now())) {
+      case GuardDuty::end_died: return end("died");
+      case GuardDuty::end_fenced: return end("fenced");
+      case GuardDuty::go_on: break;
+    }
     // Orphans of the server become children of the guard; those that ended are reaped here.
     while (true) {
       siginfo_t info{};

@@ -17,11 +17,10 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/member/server.hpp"
 #include "io/task.hpp"
 
 namespace lifeboat {
-
-inline constexpr int64_t kNoFence = INT64_MAX;
 
 struct GuardedProgram {
   std::vector<std::string> argv;  // full path first
@@ -34,11 +33,7 @@ struct GuardedProgram {
 
 class Guard {
  public:
-  enum class Ended {
-    died,    // the server ended by itself or by a stranger's signal
-    fenced,  // the guard killed it at its fence time
-    lost,    // the guard itself is gone, and the server with it
-  };
+  using Ended = ServerEnd;
   // Called once, after every process of the server is gone.
   using OnEnd = std::function<void(Ended how, int wait_status)>;
 

@@ -183,7 +183,7 @@ struct Isolated {
   std::shared_ptr<bool> ended = std::make_shared<bool>(false);
 
   Result<> start(PostgresServer& server) {
-    TRY(guard, server.start_isolated([ended = ended](Guard::Ended, int) { *ended = true; }));
+    TRY(guard, server.start_isolated([ended = ended](ServerEnd, int) { *ended = true; }));
     return {};
   }
   Task<Result<>> wait_until_answers(PostgresServer& server, Deadline deadline) {

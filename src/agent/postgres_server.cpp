@@ -32,6 +32,8 @@ constexpr std::string_view kLook =
     " coalesce(w.status = 'streaming' AND w.last_msg_receipt_time > now() - interval '5 s' AND"
     "          (w.last_msg_send_time <> w.last_msg_receipt_time OR a.backend_start < now() - interval '500 ms'), "
     "false) AS streaming,"
+    " coalesce(CASE WHEN w.flushed_lsn >= w.latest_end_lsn"
+    "               THEN (extract(epoch FROM now() - w.last_msg_receipt_time) * 1000)::bigint END, -1) AS current_ms,"
     " coalesce(w.sender_host, '') AS sender_host, coalesce(w.sender_port, 0) AS sender_port,"
     " CASE WHEN r.rec THEN pg_get_wal_replay_pause_state() <> 'not paused' ELSE false END AS paused,"
     " CASE WHEN r.rec AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()"
@@ -168,7 +170,7 @@ Task<Result<>> PostgresServer::create(Deadline deadline) {
                                 "--auth-local=trust",
                                 "--auth-host=scram-sha-256"};
   auto making = run_tool(std::move(argv), deadline);
-  CO_TRY(std::string said, co_await std::move(making));
+  CO_TRY_VOID(co_await std::move(making));
   fs::rename(fresh, paths_.data, problem);
   if (problem)
     co_return fail(ErrorKind::refused, fmt::format("{}: {}", paths_.data, problem.message()),
@@ -292,6 +294,7 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
   seen.upstream_host = rows.text(0, "sender_host");
   seen.upstream_port = static_cast<int>(number(rows.text(0, "sender_port")));
   seen.replay_paused = rows.text(0, "paused") == "t";
+  seen.current_ms = std::atoll(rows.text(0, "current_ms").c_str());
   seen.lag_ms = rows.is_null(0, "lag_ms") ? -1 : static_cast<int64_t>(number(rows.text(0, "lag_ms")));
   if (!seen.in_recovery) {
     auto more = ask(std::string(kStandbys), deadline);
@@ -339,13 +342,34 @@ Task<Result<>> PostgresServer::furnish(Deadline deadline) {
   co_return Result<>{};
 }
 
-Task<Result<>> PostgresServer::promote(Deadline deadline) {
+Task<Result<>> PostgresServer::checkpoint(Deadline deadline) {
+  auto asking = ask("CHECKPOINT", deadline);
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return std::unexpected(std::move(answer).error());
+  co_return Result<>{};
+}
+
+// The server takes the first number above its own for which it finds no history. Two servers that know nothing of each other
+// would take the same one, and whatever compares timelines, pg_rewind first of all, would take both histories for one. The files
+// made here say that those numbers are others'; their position is the very beginning, so nobody can be on them.
+Result<> PostgresServer::claim_timelines(uint64_t own, uint64_t next) const {
+  for (uint64_t number = own + 1; number < next; ++number) {
+    std::string file = fmt::format("{}/pg_wal/{:08X}.history", paths_.data, number);
+    if (access(file.c_str(), F_OK) != 0) TRY_VOID(write_owned(file, "1\t0/1\tleft to others\n"));
+  }
+  return {};
+}
+
+Task<Result<>> PostgresServer::promote(uint64_t timeline, Deadline deadline) {
+  auto looking = look(deadline.at_most(Duration{1'000}));
+  CO_TRY(ServerLook before, co_await std::move(looking));
+  if (before.in_recovery) CO_TRY_VOID(claim_timelines(before.timeline, timeline));
   auto asking = ask("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END", deadline);
   auto asked = co_await std::move(asking);
   if (!asked) co_return std::unexpected(std::move(asked).error().with("promote"));
   while (true) {
-    auto looking = ask("SELECT pg_is_in_recovery() AS rec", deadline);
-    auto seen = co_await std::move(looking);
+    auto checking = ask("SELECT pg_is_in_recovery() AS rec", deadline);
+    auto seen = co_await std::move(checking);
     if (seen && seen->text(0, "rec") == "f") co_return Result<>{};
     if (deadline.passed() || !running())
       co_return fail(ErrorKind::unknown_outcome, "the promotion was asked for and did not end in time");
@@ -500,6 +524,12 @@ Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadli
     if (untouched) unlink(spoiled_file().c_str());
     co_return std::unexpected(std::move(rewound).error());
   }
+  // It goes by the numbers of timelines. Two promotions that knew nothing of each other took the same one, and it has done
+  // nothing: the data would be started on a history that is not the source's.
+  if (rewound->find("on the same timeline") != std::string::npos) {
+    unlink(spoiled_file().c_str());
+    co_return fail(ErrorKind::refused, "both are on a timeline of the same number, so where they parted is not known");
+  }
   // It has copied the source's own settings over ours.
   CO_TRY_VOID(write_settings(source, true));
   unlink(spoiled_file().c_str());
@@ -521,7 +551,7 @@ Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline
       "pg_basebackup",          "-D", fresh,    "-h", peer->address, "-p",           std::to_string(peer->port), "-U",
       config_.replication_user, "-X", "stream", "-c", "fast",        "--no-password"};
   auto copying = run_tool(std::move(argv), deadline);
-  CO_TRY(std::string said, co_await std::move(copying));
+  CO_TRY_VOID(co_await std::move(copying));
   fs::remove_all(old, ignored);
   std::error_code problem;
   if (fs::exists(paths_.data)) fs::rename(paths_.data, keep_as.empty() ? old : keep_as, problem);

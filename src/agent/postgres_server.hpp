@@ -9,31 +9,10 @@
 
 #include "agent/guard.hpp"
 #include "agent/postgres_files.hpp"
+#include "core/member/server.hpp"
 #include "io/postgres.hpp"
 
 namespace lifeboat {
-
-// What the server says of itself.
-struct ServerLook {
-  bool in_recovery = false;
-  uint64_t system_id = 0;
-  uint64_t timeline = 0;
-  Lsn written;
-  Lsn replayed;
-  bool streaming = false;
-  std::string upstream_host;
-  int upstream_port = 0;
-  bool replay_paused = false;
-  int64_t lag_ms = -1;
-  OrderedMap<Lsn> standbys;
-};
-
-struct ControlData {
-  bool clean = false;  // "shut down" or "shut down in recovery"
-  Lsn checkpoint;
-  uint64_t timeline = 0;
-  uint64_t system_id = 0;
-};
 
 // The history of the server that is to be followed: its timeline, and its history file (empty on timeline 1).
 struct SourceHistory {
@@ -79,7 +58,9 @@ class PostgresServer {
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
-  Task<Result<>> promote(Deadline deadline);
+  Task<Result<>> checkpoint(Deadline deadline);
+  // The timeline that begins is numbered `timeline` or higher.
+  Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
   // Asks the server to stop at once without losing anything ("fast"); killed at the deadline.
@@ -127,6 +108,7 @@ class PostgresServer {
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
   Task<Result<std::string>> may_give_up(Deadline deadline);
+  Result<> claim_timelines(uint64_t own, uint64_t next) const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };

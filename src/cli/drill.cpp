@@ -1,6 +1,7 @@
 #include "cli/drill.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -49,6 +50,19 @@ void print_outcome(const lab::DrillOutcome& outcome) {
   std::fflush(stdout);
 }
 
+// A drill takes minutes; that its report has no place to go is to be known before.
+Result<void> make_place_for(const std::string& report) {
+  std::filesystem::path folder = std::filesystem::path(report).parent_path();
+  if (folder.empty()) folder = ".";
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (!failure && access(folder.c_str(), W_OK) == 0) return {};
+  std::string why = failure ? failure.message() : std::string("the folder may not be written to");
+  return std::unexpected(Error{.kind = ErrorKind::refused,
+                               .what = fmt::format("the report cannot be written to {}: {}", report, why),
+                               .hint = "name another place by --report"});
+}
+
 }  // namespace
 
 int run_drill_command(const DrillCommand& command) {
@@ -56,6 +70,10 @@ int run_drill_command(const DrillCommand& command) {
   if (!loaded) {
     for (const Finding& finding : loaded.error().findings) fmt::print(stderr, "{}\n", one_line(finding));
     return loaded.error().unreadable ? kBadInput : kNotWell;
+  }
+  if (!command.report.empty()) {
+    auto place = make_place_for(command.report);
+    if (!place) return complain(place.error());
   }
   bool quiet = command.format == "json";
   lab::LabProgress progress = [quiet](const std::string& text, double since) {

@@ -70,11 +70,29 @@ Task<Result<>> DatabaseKeeper::start() {
     }
     std::string service_name = name;
     CO_TRY(OwnershipRecord record, co_await store_.ownership(service_name));
-    database->state = initial_state(std::move(config), record.term, record.holder, boot_now());
+    CO_TRY(Past past, co_await past_of(service_name));
+    database->state = initial_state(std::move(config), record.term, record.holder, boot_now(), std::move(past));
     databases_.emplace(name, std::move(database));
   }
   scope_.spawn("databases", tick());
   co_return Result<>{};
+}
+
+// What was before this controller. The journal has wall time; what follows from it are spans of hours.
+Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
+  EventFilter filter{.stream = "database/" + service};
+  Past past;
+  past.ever_written = false;
+  while (true) {
+    CO_TRY(std::vector<StoredEvent> events, co_await store_.read(filter));
+    for (const StoredEvent& event : events) {
+      if (event.kind == "granted" && bool_or(event.body, "automatic"))
+        past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
+      past.ever_written = past.ever_written || event.kind == "promoted" || event.kind == "holder-writable";
+    }
+    if (events.size() < filter.limit) co_return past;
+    filter.after = events.back().seq;
+  }
 }
 
 Task<> DatabaseKeeper::tick() {
@@ -144,11 +162,11 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
     scope_.spawn("grant " + service, make_grant(service, *grant));
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
-    wire::Lead params{service, lead->member, lead->term, lead->as_of_ns, lead->at_least};
+    wire::Lead params{service, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->goes_on};
     scope_.spawn("lead " + lead->member, ask_agent(service, What::lead, lead->member, lead->term,
                                                    std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
-    wire::Follow params{service, follow->member, follow->upstream, follow->term};
+    wire::Follow params{service, follow->member, follow->upstream, follow->term, follow->keep_data};
     scope_.spawn("follow " + follow->member,
                  ask_agent(service, What::follow, follow->member, follow->term, std::string(wire::Follow::kMethod),
                            encode(params), kFollowPatience));
@@ -174,6 +192,7 @@ Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
                  {{"term", grant.expected_term + 1},
                   {"holder", grant.holder},
                   {"reason", grant.reason},
+                  {"automatic", grant.automatic},
                   {"boot_ns", boot_now().time_since_epoch().count()}}};
   auto record = co_await store_.grant(service, grant.expected_term, grant.holder, std::move(event));
   Database& database = *databases_.at(service);

@@ -53,6 +53,7 @@ class DatabaseKeeper : public Databases {
   uint64_t next_transfer_ = 1;
   MonoTime began_ = boot_now();
 
+  Task<Result<ownership::Past>> past_of(std::string service);
   Task<> tick();
   void feed(Database& database, const ownership::Input& input);
   void carry_out(Database& database, const ownership::Command& command);

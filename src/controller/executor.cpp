@@ -124,6 +124,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
 
   // Everything that happened meanwhile is decided together and shares one append.
   static Task<> drive(std::shared_ptr<Impl> self, RunPtr one) {
+    if (self->options.crash_point) co_await self->stand_at_crash_points(one);
     while (!one->state.finished()) {
       auto wake = run::next_wake(one->state);
       if (one->waiting.empty()) co_await one->wakeup.wait_until(wake.value_or(boot_now() + Duration{3'600'000}));
@@ -196,6 +197,19 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
       if (begins || ends) out.emplace_back(step, ends ? "after" : "before");
     }
     return out;
+  }
+
+  // The controller died at another point just when such an event had become durable: nothing followed from it yet, and it
+  // never comes again, so that its own point is passed now.
+  Task<> stand_at_crash_points(RunPtr one) {
+    for (size_t index = 0; index < one->state.steps.size(); ++index) {
+      const run::ResolvedStep& step = one->state.opened->steps[index];
+      run::StepStatus status = one->state.steps[index].status;
+      if (run::is_carried_out(step.kind) || status == run::StepStatus::waiting) continue;
+      bool ended = run::is_settled(one->state, index);
+      co_await options.crash_point(step.id, ended ? "after" : "before");
+      if (stopping) co_return;
+    }
   }
 
   void say_loss(Run& one, run::ApprovalAsked& question, std::vector<run::Command>& commands) {

@@ -147,6 +147,7 @@ class RunExecutorTest : public ::testing::Test {
     options.message_grace = Duration{200};
     options.loss = [](const run::ResolvedStep& one) { return "12 writes by " + one.id; };
     options.log = [this](const std::string& line) { log_.push_back(line); };
+    if (crash_at_) options.crash_point = [this](std::string one, std::string when) { return crash_at_(one, when); };
     executor_ = std::make_unique<RunExecutor>(context_.get_executor(), *store_, world_.world, std::move(options));
   }
 
@@ -195,6 +196,7 @@ class RunExecutorTest : public ::testing::Test {
   std::unique_ptr<MoodyStore> store_;
   std::unique_ptr<RunExecutor> executor_;
   std::vector<std::string> log_;
+  std::function<Task<>(std::string step, std::string when)> crash_at_;
 };
 
 TEST_F(RunExecutorTest, RunsAScenarioToItsEnd) {
@@ -249,6 +251,32 @@ TEST_F(RunExecutorTest, DoesNotRunFinishedStepsAgainAfterARestart) {
   ASSERT_TRUE(ends(id));
   EXPECT_EQ(executor_->state(id)->step("a")->attempt, 1);
   EXPECT_THAT(stage_.order, ElementsAre("a", "b"));
+}
+
+// A person's answer is journalled once. A controller that died at another step's point just then stands at the answer's
+// point when it is back, before anything follows from it.
+TEST_F(RunExecutorTest, PointsOfAnswersThatADeathCutOffComeAgain) {
+  add_scenario("move", {{step("hand", "manual")}, {step("b")}});
+  bool cut_off = false;
+  crash_at_ = [&](std::string name, std::string when) -> Task<> {
+    if (name != "hand" || when != "after") co_return;
+    cut_off = true;
+    co_await sleep_for(Duration{3'600'000});
+  };
+  restart();
+  std::string id = open("move");
+  ASSERT_TRUE(becomes(id, "hand", run::StepStatus::asking));
+  asio::co_spawn(context_, executor_->confirm(id, "hand", "ann", "done"), asio::detached);
+  ASSERT_TRUE(until([&] { return cut_off; }));
+  std::vector<std::string> passed;
+  crash_at_ = [&](std::string name, std::string when) -> Task<> {
+    passed.push_back(name + " " + when);
+    co_return;
+  };
+  restart();
+  ASSERT_TRUE(wait(executor_->resume_all()));
+  ASSERT_TRUE(ends(id));
+  EXPECT_THAT(passed, ElementsAre("hand after", "b before", "b after"));
 }
 
 TEST_F(RunExecutorTest, RunsThatChangeTheSameServiceExcludeEachOther) {

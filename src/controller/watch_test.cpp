@@ -90,10 +90,16 @@ class WatchTest : public ::testing::Test {
     ASSERT_TRUE(wait(life_->watch.start()));
     life_->watch.agent_connected("observer");
   }
+  // Whatever is under way is cut off; the watch goes only when nothing of it runs any more.
   void stop() {
+    if (!life_) return;
+    bool ended = false;
+    asio::co_spawn(context_, life_->scope.stop(Duration{5'000}), [&](std::exception_ptr) { ended = true; });
+    for (Deadline deadline = Deadline::after(Duration{10'000}); !ended && !deadline.passed();) {
+      context_.restart();
+      context_.run_for(std::chrono::milliseconds(10));
+    }
     life_.reset();
-    context_.restart();
-    context_.poll();
   }
 
   Task<Result<std::string>> start_run(std::string scenario, std::string cause) {

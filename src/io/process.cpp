@@ -366,9 +366,10 @@ std::vector<pid_t> processes_at(const std::string& folder, const std::string& pr
       ssize_t got = readlink(path, text, sizeof text);
       return std::string(text, got > 0 ? static_cast<size_t>(got) : 0);
     };
-    // A program that was replaced on disk while it runs is shown as "PATH (deleted)".
+    // A program that was replaced on disk while it runs is shown as "PATH (deleted)". One that is just ending has given up
+    // its program before its folder and its open files: it counts until it has let go of these, too.
     std::string exe = target("exe");
-    if (target("cwd") == at && (exe == runs || exe == runs + " (deleted)")) out.push_back(pid);
+    if (target("cwd") == at && (exe.empty() || exe == runs || exe == runs + " (deleted)")) out.push_back(pid);
   }
   return out;
 }

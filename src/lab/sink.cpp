@@ -146,7 +146,7 @@ Result<void> run_sink(const SinkOptions& options) {
   if (!file) return std::unexpected(os_error("cannot write " + options.out));
   Sink sink(std::move(file));
   std::vector<std::thread> threads;
-  for (auto [at, serve] : {std::pair{options.http, &Sink::serve_http}, {options.smtp, &Sink::serve_smtp}}) {
+  for (const auto& [at, serve] : {std::pair{options.http, &Sink::serve_http}, {options.smtp, &Sink::serve_smtp}}) {
     if (at.empty()) continue;
     TRY(Fd listener, listen_tcp(at));
     threads.emplace_back(

@@ -200,7 +200,7 @@ Result<void> JsonLines::send(const Json& value, Duration within) {
       rest.remove_prefix(static_cast<size_t>(sent));
       continue;
     }
-    if (errno != EAGAIN && errno != EINTR) return std::unexpected(os_error("the other side is gone"));
+    if (sent == 0 || (errno != EAGAIN && errno != EINTR)) return std::unexpected(os_error("the other side is gone"));
     pollfd wait{fd_.get(), POLLOUT, 0};
     if (poll(&wait, 1, left_ms(deadline)) == 0) return fail(ErrorKind::timed_out, "the other side does not read");
   }

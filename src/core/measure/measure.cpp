@@ -34,29 +34,33 @@ Result<std::vector<T>> read_lines(std::string_view text, Read read) {
   return out;
 }
 
-// Times without a good answer of one kind, in their order, the time after the last one included.
+// Times without a good answer of one kind, in their order, the time after the last one included. A failure speaks of the
+// time in which it was sent: one that ends late (its user waited for a timeout) says nothing of those who asked after it.
 std::vector<Gap> gaps_of(const std::vector<Sample>& samples, bool write, MonoTime begin, MonoTime end) {
-  std::vector<const Sample*> of_kind;
+  std::vector<const Sample*> good;
+  std::vector<MonoTime> failures;
   for (const Sample& sample : samples) {
-    if (sample.write == write && sample.done < end) of_kind.push_back(&sample);
+    if (sample.write != write || sample.done >= end) continue;
+    if (sample.ok) good.push_back(&sample);
+    if (!sample.ok) failures.push_back(sample.sent);
   }
-  std::ranges::sort(of_kind, {}, &Sample::done);
+  std::ranges::sort(good, {}, &Sample::done);
+  std::ranges::sort(failures);
+  auto failed_between = [&](MonoTime from, MonoTime to) {
+    auto first = std::ranges::lower_bound(failures, from);
+    return first != failures.end() && *first < to;
+  };
   std::vector<Gap> out;
-  MonoTime last_good = begin;
-  bool failed = false, seen = false;
-  for (const Sample* sample : of_kind) {
-    if (!sample->ok) {
-      failed = true;
-      continue;
-    }
+  MonoTime last_good = begin, last_asked = begin;
+  for (const Sample* sample : good) {
+    bool failed = failed_between(last_asked, sample->done);
     // Where nothing failed, the time before somebody asked was idle.
     MonoTime from = failed ? last_good : std::max(last_good, sample->sent);
-    if (seen || failed) out.push_back({from, sample->done, false});
+    if (failed || sample != good.front()) out.push_back({from, sample->done, false});
     last_good = sample->done;
-    failed = false;
-    seen = true;
+    last_asked = std::max(last_asked, sample->sent);
   }
-  if (failed) out.push_back({last_good, end, true});
+  if (failed_between(last_asked, end)) out.push_back({last_good, end, true});
   return out;
 }
 

@@ -118,6 +118,35 @@ TEST(Measure, NoFaultMeansTheUsualTimeOfAnAnswer) {
   EXPECT_EQ(recovery.all_served, recovery.first_served);
 }
 
+// A network that swallows everything: users wait for their timeout, while others that ask later are served at once.
+TEST(Measure, TimeoutsThatEndAfterTheRecoveryBelongToTheOutage) {
+  std::vector<Sample> samples;
+  for (bool write : {false, true}) {
+    for (int64_t sent = 0; sent < 3'000; sent += 100) samples.push_back(good(sent, sent + 10, write));
+    for (int64_t sent = 3'000; sent < 5'000; sent += 100) samples.push_back(bad(sent, sent + 1'500, write));
+    for (int64_t sent = 5'000; sent < 6'400; sent += 100) samples.push_back(good(sent, sent + 10, write));
+  }
+  Recovery recovery = measure_recovery(samples, at(3'000), at(6'405));
+  EXPECT_TRUE(recovery.recovered) << "the last to give up asked long before the last that was served";
+  EXPECT_EQ(recovery.rta, Duration{2'100})
+      << "nobody had given up yet when the first was served again, or it was just then";
+  Recovery too_early = measure_recovery(samples, at(3'000), at(4'900));
+  EXPECT_FALSE(too_early.recovered);
+}
+
+TEST(Measure, OneTimeoutLongerThanTheOutageDoesNotHideIt) {
+  std::vector<Sample> samples;
+  for (bool write : {false, true}) {
+    samples.push_back(good(0, 10, write));
+    samples.push_back(bad(100, 3'100, write));
+    samples.push_back(good(2'500, 2'510, write));
+    samples.push_back(good(4'000, 4'010, write));
+  }
+  Recovery recovery = measure_recovery(samples, at(100), at(5'000));
+  EXPECT_TRUE(recovery.recovered);
+  EXPECT_EQ(recovery.rta, Duration{2'500});
+}
+
 TEST(Measure, TimeInWhichNobodyAsksIsNoOutage) {
   Recovery recovery = measure_recovery({good(100, 110), good(8'000, 8'400), good(9'000, 9'010)}, at(200), at(10'000));
   EXPECT_TRUE(recovery.recovered);

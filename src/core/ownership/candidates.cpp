@@ -11,17 +11,32 @@ namespace {
 // off together with the holder has not reported by the time the lease ends.
 constexpr Duration kFresh{1'000};
 
-Lsn last_known_written(const State& state) { return state.positions.empty() ? Lsn{} : state.positions.back().written; }
+// Whether the primary, when it was seen there, had written something that a member which stands there lacks. A position on
+// an older timeline is an older history: that its number is larger does not mean that it has more.
+bool is_ahead(const PositionAt& primary, const MemberReport& member) {
+  return primary.timeline != member.timeline ? primary.timeline > member.timeline : primary.written > member.written;
+}
+
+uint64_t lost_bytes(const State& state, const MemberReport& member) {
+  if (state.positions.empty() || !is_ahead(state.positions.back(), member)) return 0;
+  const PositionAt& last = state.positions.back();
+  return last.written > member.written ? last.written.value - member.written.value : 1;
+}
 
 // How much earlier than its last sign of life the primary had passed this position.
-std::optional<Duration> age_of(const State& state, Lsn position) {
-  if (state.positions.empty()) return std::nullopt;
-  if (position >= state.positions.back().written) return Duration{0};
-  // The oldest sample above the position was written at most then; the loss is no older than that.
-  for (const PositionAt& sample : state.positions) {
-    if (sample.written > position) return to_duration(state.positions.back().at - sample.at);
+std::optional<Duration> age_of_loss(const State& state, const Member& candidate, MonoTime now) {
+  const MemberReport& member = candidate.report;
+  // The oldest sample above the position was written at most then; the loss is no older than that. When it is the oldest of all,
+  // nobody knows how long before it was written.
+  for (size_t index = 1; index < state.positions.size(); ++index) {
+    if (!is_ahead(state.positions[index], member)) continue;
+    if (is_ahead(state.positions[index - 1], member)) break;
+    return to_duration(state.positions.back().at - state.positions[index].at);
   }
-  return std::nullopt;
+  if (!state.positions.empty() && !is_ahead(state.positions.back(), member)) return Duration{0};
+  // A controller that has not seen the primary there goes by what the candidate itself saw of it.
+  if (member.current_ms < 0) return std::nullopt;
+  return Duration{member.current_ms} + to_duration(now - candidate.last_report);
 }
 
 }  // namespace
@@ -31,7 +46,8 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
   if (!member.config.candidate) return "the plan excludes it";
   if (!member.connected) return "its agent is not connected";
   if (!member.reported || now - member.last_report > kFresh) return "its agent has not reported for 1 s";
-  if (report.state != ServerState::standby)
+  bool rests = report.state == ServerState::stopped && report.primary_data;
+  if (report.state != ServerState::standby && !rests)
     return fmt::format("its server is {}{}", enum_name(report.state),
                        report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused) return "its replay is paused";
@@ -45,22 +61,26 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
   return {};
 }
 
-Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now) {
+Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now,
+              bool standbys_only) {
   Choice choice;
   const Member* best = nullptr;
   std::string refused;
   for (const Member& member : state.members) {
     bool asked_for = to.empty() || member.config.name == to || member.config.region == to;
     if (!asked_for) continue;
-    std::string why_not = std::ranges::find(except, member.config.name) != except.end()
-                              ? "it was tried and could not"
+    std::string why_not = std::ranges::find(except, member.config.name) != except.end() ? "it was tried and could not"
+                          : standbys_only && member.report.state != ServerState::standby
+                              ? "it is no running standby"
                               : why_not_candidate(state, member, now);
     if (!why_not.empty()) {
       refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", member.config.name, why_not);
       continue;
     }
     // Timeline first: a longer log of an older history is not more data.
-    auto rank = [](const Member* m) { return std::pair(m->report.timeline, m->report.written); };
+    auto rank = [](const Member* m) {
+      return std::tuple(m->report.timeline, m->report.primary_data, m->report.written);
+    };
     if (best == nullptr || rank(&member) > rank(best)) best = &member;
   }
   if (best == nullptr) {
@@ -68,9 +88,8 @@ Choice choose(const State& state, const std::string& to, const std::vector<std::
     return choice;
   }
   choice.member = best->config.name;
-  Lsn known = last_known_written(state);
-  choice.lost_bytes = known > best->report.written ? known.value - best->report.written.value : 0;
-  choice.lost_age = age_of(state, best->report.written);
+  choice.lost_bytes = lost_bytes(state, best->report);
+  choice.lost_age = age_of_loss(state, *best, now);
   choice.reason = fmt::format("{} is the most advanced candidate at {}", choice.member,
                               ScalarText<Lsn>::format(best->report.written));
   return choice;

@@ -16,7 +16,9 @@ struct Choice {
 };
 
 // The most advanced candidate in `to` (a region, a member, or empty for anywhere) that is not in `except`; ties go to the
-// order of the plan.
-Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now);
+// order of the plan. A primary that was stopped can be one too, unless only standbys are asked for: it needs no promotion
+// and has everything of its timeline.
+Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now,
+              bool standbys_only = false);
 
 }  // namespace lifeboat::ownership

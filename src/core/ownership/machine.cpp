@@ -8,13 +8,18 @@
 namespace lifeboat::ownership {
 namespace {
 
-constexpr size_t kPositionsKept = 1200;  // two minutes at ten reports a second
+constexpr size_t kPositionsKept = 1200;  // twice as far back as may be lost
 constexpr Duration kFollowBackoff{500};
 constexpr Duration kFollowBackoffMost{10'000};
 // A standby that does not stream for this long is told again whom to follow.
 constexpr Duration kStreamPatience{2'000};
 constexpr Duration kRestartPause{5'000};
 constexpr Duration kSecondChance{500};
+// After a network heals or a controller starts, agents dial in within seconds of each other.
+constexpr Duration kAwayPatience{10'000};
+// No input for so long means that this controller did not run; then reports that wait for it are heard first.
+constexpr Duration kStoodStill{500};
+constexpr Duration kHearsEverybody{300};
 
 Error transfer_error(ErrorKind kind, std::string what, std::string hint = {}) {
   Error error;
@@ -42,6 +47,7 @@ class Turn {
 
   void take(const AgentLost& input) {
     if (Member* member = state_.find(input.member)) {
+      if (member->connected) member->away_since = now_;
       member->connected = false;
       member->reported = false;
       member->command_running = false;
@@ -58,11 +64,14 @@ class Turn {
     member->report = input.report;
     bool is_holder = member->config.name == state_.holder;
     if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
-      remember_position(input.report.written);
+      remember_position(input.report);
       if (!state_.confirmed)
         note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
-      state_.confirmed = true;
+      state_.confirmed = state_.ever_written = true;
+      // The answer to its order was lost, and what was ordered is there all the same.
+      if (leading_now() && state_.transfer->target == state_.holder && !member->command_running) leads_now();
     }
+    if (!state_.transfer && is_attached(*member)) member->reprotect_under = 0;
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
   }
 
@@ -85,6 +94,7 @@ class Turn {
   void take(const GrantMade& input) {
     assert(input.term > state_.term && "terms only grow");
     state_.grant_in_flight = false;
+    bool goes_on = state_.holder == input.holder;
     state_.term = input.term;
     state_.holder = input.holder;
     state_.vacancy = Vacancy::none;
@@ -95,8 +105,9 @@ class Turn {
     if (holder == nullptr) return;
     Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
     if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
+    if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
     holder->command_running = true;
-    commands.push_back(SendLead{input.holder, input.term, holder->agent_clock_ns, at_least});
+    commands.push_back(SendLead{input.holder, input.term, holder->agent_clock_ns, at_least, goes_on});
   }
 
   void take(const GrantFailed& input) {
@@ -163,9 +174,14 @@ class Turn {
 
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
 
-  void remember_position(Lsn written) {
-    state_.positions.push_back({now_, written});
-    if (state_.positions.size() > kPositionsKept) state_.positions.pop_front();
+  // Close enough together to tell ages well, and far enough back to know what is too old.
+  void remember_position(const MemberReport& report) {
+    Duration apart = state_.config.loss_without_approval / (kPositionsKept / 2);
+    std::deque<PositionAt>& kept = state_.positions;
+    bool close = kept.size() > 1 && kept.back().timeline == report.timeline && now_ - kept[kept.size() - 2].at < apart;
+    if (close) kept.pop_back();
+    kept.push_back({now_, report.timeline, report.written});
+    if (kept.size() > kPositionsKept) kept.pop_front();
   }
 
   void become_vacant(Vacancy cause, std::string reason) {
@@ -174,10 +190,10 @@ class Turn {
     note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
   }
 
-  void make_grant(const std::string& member, std::string reason) {
+  void make_grant(const std::string& member, std::string reason, bool automatic = false) {
     assert(is_vacant(state_, now_) && "nothing is granted while somebody may still write");
     state_.grant_in_flight = true;
-    commands.push_back(MakeGrant{state_.term, member, std::move(reason)});
+    commands.push_back(MakeGrant{state_.term, member, std::move(reason), automatic});
   }
 
   void finish_transfer(std::optional<Error> error, Json result = nullptr) {
@@ -191,10 +207,15 @@ class Turn {
     Transfer& transfer = *state_.transfer;
     if (transfer.kind == TransferKind::reprotect) {
       transfer.stage = Transfer::Stage::attaching;
-      for (Member& member : state_.members) member.follow_not_before = now_, member.follow_failures = 0;
-      if (!is_writable(state_, now_))
-        finish_transfer(
+      if (!is_writable(state_, now_)) {
+        return finish_transfer(
             transfer_error(ErrorKind::refused, fmt::format("{} has no primary to follow", state_.config.service)));
+      }
+      for (Member& member : state_.members) {
+        member.follow_not_before = now_;
+        member.follow_failures = 0;
+        if (is_to_attach(member)) member.reprotect_under = state_.term;
+      }
       return;
     }
     const Member* holder = state_.find(state_.holder);
@@ -213,7 +234,7 @@ class Turn {
                                             fmt::format("{} has no primary that takes writes", state_.config.service),
                                             "a failover is what can help"));
     }
-    Choice choice = choose(state_, transfer.to, {state_.holder}, now_);
+    Choice choice = choose(state_, transfer.to, {state_.holder}, now_, true);
     const Member* target = state_.find(choice.member);
     if (target == nullptr)
       return finish_transfer(transfer_error(ErrorKind::refused, "nobody there can take over: " + choice.reason));
@@ -243,10 +264,14 @@ class Turn {
     Transfer& transfer = *state_.transfer;
     if (transfer.kind == TransferKind::failover && transfer.stage == Transfer::Stage::waiting_for_vacancy)
       return push_failover();
-    // A leader that was granted and then lost its lease before it took writes: the next candidate gets a try.
+    // A leader that was granted and then lost its lease before it was known to take writes: the next candidate gets a try. After
+    // a switchover it may have taken some, so whoever has most goes on, as in any vacancy.
     if (transfer.stage == Transfer::Stage::leading && is_vacant(state_, now_) && !state_.grant_in_flight) {
+      std::string why = fmt::format("{} did not take over in time", transfer.target);
+      if (transfer.kind == TransferKind::switchover)
+        return finish_transfer(transfer_error(ErrorKind::unknown_outcome, why, "look who takes writes"));
       transfer.failed.push_back(transfer.target);
-      retry_elsewhere(fmt::format("{} did not take over in time", transfer.target));
+      retry_elsewhere(why);
     }
   }
 
@@ -312,10 +337,23 @@ class Turn {
 
   // ---- answers of agents
 
+  // The member that was granted the right takes writes: whatever was waited for is there.
+  void leads_now() {
+    bool undone = state_.transfer->kind == TransferKind::switchover && state_.transfer->target == state_.transfer->from;
+    if (undone) {
+      finish_transfer(transfer_error(
+          ErrorKind::refused, fmt::format("the switchover was undone: {} goes on as primary", state_.transfer->from)));
+    } else if (state_.transfer->kind == TransferKind::reflex) {
+      state_.transfer.reset();
+    } else {
+      finish_transfer(std::nullopt, result_of(*state_.transfer, "promoted"));
+    }
+  }
+
   void lead_done(Member& member, const CommandDone& input) {
     if (input.term != state_.term) return;
     if (input.ok) {
-      state_.confirmed = true;
+      state_.confirmed = state_.ever_written = true;
       member.report.state = ServerState::primary;
       member.report.term = input.term;
       member.report.timeline =
@@ -324,19 +362,7 @@ class Turn {
            fmt::format("{} takes writes under term {}, timeline {}", member.config.name, input.term,
                        member.report.timeline),
            input.result);
-      if (leading_now()) {
-        bool undone =
-            state_.transfer->kind == TransferKind::switchover && state_.transfer->target == state_.transfer->from;
-        if (undone) {
-          finish_transfer(
-              transfer_error(ErrorKind::refused,
-                             fmt::format("the switchover was undone: {} goes on as primary", state_.transfer->from)));
-        } else if (state_.transfer->kind == TransferKind::reflex) {
-          state_.transfer.reset();
-        } else {
-          finish_transfer(std::nullopt, result_of(*state_.transfer, "promoted"));
-        }
-      }
+      if (leading_now()) leads_now();
       return;
     }
     // A definite no: by contract the agent holds no term any more. An unknown one: the lease has to run out.
@@ -384,17 +410,20 @@ class Turn {
   // ---- what the machine does by itself
 
   bool too_much(const Choice& choice) const {
-    if (choice.lost_bytes == 0) return false;
     return !choice.lost_age || *choice.lost_age > state_.config.loss_without_approval;
   }
   static std::string loss_in_words(const Choice& choice) {
-    return choice.lost_age ? format_span(*choice.lost_age) : fmt::format("{} bytes of unknown age", choice.lost_bytes);
+    if (choice.lost_age) return format_span(*choice.lost_age);
+    return choice.lost_bytes == 0 ? "nobody knows how much" : fmt::format("{} bytes of unknown age", choice.lost_bytes);
   }
 
   void fill_vacancy() {
     if (state_.grant_in_flight) return;
-    if (state_.term == 0 && state_.holder.empty()) return found_database();
-    if (!is_vacant(state_, now_)) return;
+    bool nothing_granted = state_.term == 0 && state_.holder.empty();
+    if (!nothing_granted && !is_vacant(state_, now_)) return;
+    // One that was cut off while it made the cluster leaves nothing behind.
+    if (!state_.ever_written) found_database();
+    if (nothing_granted || state_.grant_in_flight) return;
     if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
     if (reflex_failover()) return;
     // Nobody else can or may: a server that merely crashed is started again, but not in a tight loop.
@@ -409,11 +438,13 @@ class Turn {
     if (all_absent) make_grant(state_.config.first_primary, "the database is created");
   }
 
-  // The holder is there and stopped: it has everything that was written.
+  // The holder is there, took writes before it stopped, and so has everything that was written. One that was granted the right
+  // and never promoted has not.
   bool regrant_holder() {
     const Member* holder = state_.find(state_.holder);
     bool ready = holder != nullptr && holder->connected && holder->reported &&
-                 holder->report.state == ServerState::stopped && !holder->command_running;
+                 holder->report.state == ServerState::stopped && holder->report.primary_data &&
+                 !holder->command_running;
     if (!ready) return false;
     state_.last_regrant = now_;
     make_grant(state_.holder, "the holder goes on: " + state_.vacancy_reason);
@@ -425,9 +456,13 @@ class Turn {
     const Member* holder = state_.find(state_.holder);
     // A controller that has just started gives the holder's agent time to find it.
     bool just_started = now_ - state_.started < 2 * state_.config.lease;
+    if (now_ < state_.stood_still_until) return false;
     if (state_.vacancy == Vacancy::lease_ended && just_started) return false;
     bool anywhere = state_.config.automatic == AutomaticFailover::any || holder == nullptr;
-    Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, {state_.holder}, now_);
+    // The holder's own server has just failed; one that was never promoted is a candidate like the others.
+    std::vector<std::string> except;
+    if (holder == nullptr || holder->report.state != ServerState::standby) except.push_back(state_.holder);
+    Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, except, now_);
     if (choice.member.empty()) return refuse_reflex(choice.reason);
     if (too_much(choice))
       return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
@@ -449,7 +484,7 @@ class Turn {
     state_.transfer = transfer;
     note("automatic-failover", fmt::format("{}; {}", state_.vacancy_reason, choice.reason),
          {{"from", state_.holder}, {"to", choice.member}, {"lost_bytes", choice.lost_bytes}});
-    make_grant(choice.member, fmt::format("automatic failover: {}; {}", state_.vacancy_reason, choice.reason));
+    make_grant(choice.member, fmt::format("automatic failover: {}; {}", state_.vacancy_reason, choice.reason), true);
     return true;
   }
 
@@ -463,23 +498,51 @@ class Turn {
 
   // ---- standbys
 
+  // Whether the reprotection under way is meant to make this member a standby.
+  bool is_to_attach(const Member& member) const {
+    const std::string& to = state_.transfer->to;
+    return member.config.name != state_.holder &&
+           (to.empty() || to == member.config.name || to == member.config.region);
+  }
+
+  static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
+
+  bool is_attached(const Member& member) const {
+    return member.connected && member.report.state == ServerState::standby && member.report.streaming &&
+           member.report.upstream == state_.holder;
+  }
+
   bool wants_follow(const Member& member) const {
     if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running)
       return false;
     if (now_ < member.follow_not_before) return false;
     const MemberReport& report = member.report;
-    bool reprotecting = state_.transfer && state_.transfer->kind == TransferKind::reprotect &&
-                        (state_.transfer->to.empty() || state_.transfer->to == member.config.name);
     switch (report.state) {
       // One that follows the holder and receives nothing is asked again only while the holder is there to be followed:
       // a dead primary's standby is a candidate and must not be kept busy.
       case ServerState::standby: return report.upstream != state_.holder || (!report.streaming && holder_is_here());
       case ServerState::absent: return true;
       // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
-      case ServerState::stopped: return reprotecting || stopped_by_switchover(member);
-      case ServerState::parked: return reprotecting;
+      case ServerState::stopped: return reprotecting(member) || stopped_by_switchover(member);
+      case ServerState::parked: return reprotecting(member);
       default: return false;
     }
+  }
+
+  // Unasked, only data are given up that end before the holder's timeline begins.
+  bool keeps_data(const Member& member) const {
+    const MemberReport& report = member.report;
+    const Member* holder = state_.find(state_.holder);
+    if (report.state == ServerState::absent || reprotecting(member)) return false;
+    bool same_timeline = holder != nullptr && holder->report.timeline == report.timeline;
+    bool behind = state_.begun.written.value != 0 && report.timeline == state_.begun.timeline &&
+                  report.written <= state_.begun.written;
+    return !same_timeline && !behind;
+  }
+
+  // Whether somebody asked for its reprotection under this term.
+  bool reprotecting(const Member& member) const {
+    return member.reprotect_under != 0 && member.reprotect_under == state_.term;
   }
 
   bool holder_is_here() const {
@@ -495,7 +558,7 @@ class Turn {
     for (Member& member : state_.members) {
       if (!wants_follow(member)) continue;
       member.command_running = true;
-      commands.push_back(SendFollow{member.config.name, state_.holder, state_.term});
+      commands.push_back(SendFollow{member.config.name, state_.holder, state_.term, keeps_data(member)});
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;
     }
@@ -504,16 +567,14 @@ class Turn {
   void check_attached() {
     const Transfer& transfer = *state_.transfer;
     JsonObject result;
-    for (const Member& member : state_.members) {
-      if (member.config.name == state_.holder) continue;
-      if (!transfer.to.empty() && transfer.to != member.config.name && transfer.to != member.config.region) continue;
-      // With nobody named, members whose agents are away are left for later.
-      if (!member.connected && transfer.to.empty()) continue;
-      bool attached = member.connected && member.report.state == ServerState::standby && member.report.streaming &&
-                      member.report.upstream == state_.holder;
-      if (!attached) {
+    for (Member& member : state_.members) {
+      if (!is_to_attach(member)) continue;
+      // With nobody named, members whose agents stay away are left for later: they are reprotected when they come.
+      if (!member.connected && transfer.to.empty() && !may_still_come(member, now_)) continue;
+      if (!is_attached(member)) {
         constexpr int kGiveUpAfter = 3;
         if (member.follow_failures >= kGiveUpAfter) {
+          member.reprotect_under = 0;
           finish_transfer(
               transfer_error(ErrorKind::refused, fmt::format("{} could not be made a standby of {}: {}",
                                                              member.config.name, state_.holder, member.follow_error)));
@@ -542,14 +603,17 @@ const Member* State::find(std::string_view name) const {
   return found == members.end() ? nullptr : &*found;
 }
 
-State initial_state(Config config, uint64_t term, std::string holder, MonoTime now) {
+State initial_state(Config config, uint64_t term, std::string holder, MonoTime now, Past past) {
   State state;
-  for (const MemberConfig& member : config.members) state.members.push_back(Member{.config = member});
+  for (const MemberConfig& member : config.members)
+    state.members.push_back(Member{.config = member, .away_since = now});
   state.term = term;
   state.holder = std::move(holder);
   state.vacancy = term == 0 ? Vacancy::never_granted : Vacancy::none;
   state.lease_until = now + config.lease;
   state.started = now;
+  state.automatic_failovers = std::move(past.automatic_failovers);
+  state.ever_written = term != 0 && past.ever_written;
   state.config = std::move(config);
   return state;
 }
@@ -566,6 +630,10 @@ bool is_vacant(const State& state, MonoTime now) {
 }
 
 std::vector<Command> step(State& state, const Input& input, MonoTime now) {
+  // After a pause the first message is heard before the others that came meanwhile.
+  if (state.last_input != MonoTime{} && now - state.last_input > kStoodStill)
+    state.stood_still_until = now + kHearsEverybody;
+  state.last_input = now;
   Turn turn(state, now);
   std::visit([&](const auto& event) { turn.take(event); }, input);
   turn.look_around();

@@ -71,17 +71,20 @@ struct MakeGrant {  // make the next term durable, then come back with GrantMade
   uint64_t expected_term = 0;
   std::string holder;
   std::string reason;
+  bool automatic = false;  // nobody asked for it: counted, also by the controllers that come after
 };
 struct SendLead {
   std::string member;
   uint64_t term = 0;
   int64_t as_of_ns = 0;
   Lsn at_least;
+  bool goes_on = false;
 };
 struct SendFollow {
   std::string member;
   std::string upstream;
   uint64_t term = 0;
+  bool keep_data = false;
 };
 struct SendStepDown {
   std::string member;

@@ -38,9 +38,12 @@ struct World {
         feed(GrantMade{grant->expected_term + 1, grant->holder});
     }
   }
+  // Time passes in ticks, as for a controller that runs; one that hears nothing for long knows that it stood still.
   void pass(int64_t ms) {
-    now += milliseconds(ms);
-    feed(Tick{});
+    for (; ms > 0; ms -= 100) {
+      now += milliseconds(std::min<int64_t>(ms, 100));
+      feed(Tick{});
+    }
   }
   void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
               std::string upstream = {}) {
@@ -52,6 +55,8 @@ struct World {
     report.term = term;
     report.upstream = upstream;
     report.streaming = !upstream.empty();
+    report.current_ms = report.streaming ? 0 : -1;
+    report.primary_data = server == ServerState::stopped;
     feed(Reported{now.time_since_epoch().count(), report});
   }
   template <class T>
@@ -208,6 +213,87 @@ TEST(Ownership, NeverRewindsAFormerPrimaryUnlessAsked) {
   world.feed(TransferAsked{transfer});
   ASSERT_NE(world.find<SendFollow>(), nullptr);
   EXPECT_EQ(world.find<SendFollow>()->member, "east-1");
+}
+
+// A failover to the other site while the whole first one is away.
+World after_the_loss_of_a_region() {
+  World world;
+  world.settle();
+  for (const char* member : {"east-1", "east-2"}) world.feed(AgentLost{member});
+  Transfer failover;
+  failover.id = 2;
+  failover.kind = TransferKind::failover;
+  failover.to = "west";
+  world.feed(TransferAsked{failover});
+  for (int round = 0; round < 30; ++round) {
+    world.report("west-1", ServerState::standby, 1000, 0, "east-1");
+    world.pass(100);
+  }
+  world.feed(CommandDone{CommandDone::What::lead, "west-1", 2, true, false, {}, {{"timeline", 2}}});
+  world.report("west-1", ServerState::primary, 1100, 2);
+  world.last.clear();
+  return world;
+}
+
+Transfer reprotection() {
+  Transfer transfer;
+  transfer.id = 3;
+  transfer.kind = TransferKind::reprotect;
+  return transfer;
+}
+
+void keep_leading(World& world, const char* leader, int64_t ms) {
+  for (int64_t passed = 0; passed < ms; passed += 500) {
+    world.feed(RenewAsked{leader, 2, 0});
+    world.report(leader, ServerState::primary, 1100, 2);
+    world.pass(500);
+  }
+}
+
+void attach(World& world, const char* member) {
+  world.feed(CommandDone{CommandDone::What::follow, member, 2, true, false, {}, JsonObject{}});
+  world.report(member, ServerState::standby, 1100, 0, "west-1");
+  world.pass(100);
+}
+
+TEST(Ownership, AReprotectionWaitsForAnAgentThatIsJustDialling) {
+  World world = after_the_loss_of_a_region();
+  ASSERT_EQ(world.state.holder, "west-1");
+  for (const char* member : {"east-1", "east-2"}) world.feed(AgentConnected{member});
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  world.feed(AgentLost{"east-1"});  // its first link was one that the cut had killed
+  world.feed(RenewAsked{"west-1", 2, 0});
+  world.feed(TransferAsked{reprotection()});
+  attach(world, "east-2");
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "a second standby is on its way";
+  world.feed(AgentConnected{"east-1"});
+  world.report("east-1", ServerState::stopped, 1000);
+  world.pass(100);
+  attach(world, "east-1");
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_FALSE(world.find<FinishTransfer>()->error);
+}
+
+TEST(Ownership, AMemberThatWasAwayDuringTheReprotectionIsReprotectedWhenItComes) {
+  World world = after_the_loss_of_a_region();
+  keep_leading(world, "west-1", 20'000);
+  world.feed(AgentConnected{"east-2"});
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  world.feed(TransferAsked{reprotection()});
+  attach(world, "east-2");
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr) << "nobody knows whether the other host ever returns";
+  keep_leading(world, "west-1", 20'000);
+  world.last.clear();
+  world.feed(AgentConnected{"east-1"});
+  world.report("east-1", ServerState::stopped, 1000);
+  world.pass(100);
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->member, "east-1");
+  attach(world, "east-1");
+  world.last.clear();
+  world.report("east-1", ServerState::stopped, 1000);
+  world.pass(100);
+  EXPECT_EQ(world.find<SendFollow>(), nullptr) << "what was asked for is done";
 }
 
 TEST(Ownership, ARestartedControllerGivesTheHolderTimeToComeBack) {

@@ -50,6 +50,7 @@ enum class Vacancy {
 struct Member {
   MemberConfig config;
   bool connected = false;
+  MonoTime away_since{};  // when it is not connected; since the controller began if it never was
   bool reported = false;  // at least once since it connected
   MonoTime last_report{};
   int64_t agent_clock_ns = 0;  // of the newest report
@@ -58,6 +59,8 @@ struct Member {
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
+  // The term under which somebody asked for its reprotection and it was not attached yet; 0: nobody did.
+  uint64_t reprotect_under = 0;
 };
 
 enum class TransferKind { failover, switchover, reprotect, reflex };
@@ -86,6 +89,7 @@ struct Transfer {
 
 struct PositionAt {
   MonoTime at{};
+  uint64_t timeline = 0;
   Lsn written;
 };
 
@@ -100,19 +104,29 @@ struct State {
   MonoTime started{};            // when this controller began to watch
   bool grant_in_flight = false;  // handed to the store, not answered
   bool confirmed = false;        // the holder has reported the present term
+  bool ever_written = true;      // somebody took writes once, so there is something to be kept
   std::optional<Transfer> transfer;
   std::deque<MonoTime> automatic_failovers;
   std::deque<PositionAt> positions;  // of the primary, for turning bytes into time
-  std::string automatic_refused;     // why nothing was done by itself in this vacancy
-  MonoTime last_regrant{};           // when the holder was last started again
+  PositionAt begun;       // at or before which the holder's timeline parted from the one before; 0: not known
+  MonoTime last_input{};  // a controller that stood still has not heard what waits for it
+  MonoTime stood_still_until{};
+  std::string automatic_refused;  // why nothing was done by itself in this vacancy
+  MonoTime last_regrant{};        // when the holder was last started again
 
   Member* find(std::string_view name);
   const Member* find(std::string_view name) const;
 };
 
+// What the journal has of the time before this controller.
+struct Past {
+  std::deque<MonoTime> automatic_failovers;  // when they were made, oldest first
+  bool ever_written = true;                  // somebody took writes once
+};
+
 // The state of a controller that has just started: what is durable, and the caution that the holder may have renewed
 // its lease with another controller a moment ago.
-State initial_state(Config config, uint64_t term, std::string holder, MonoTime now);
+State initial_state(Config config, uint64_t term, std::string holder, MonoTime now, Past past = {});
 
 // True while the holder said that it takes writes and its right has not ended.
 bool is_writable(const State& state, MonoTime now);

@@ -1,0 +1,127 @@
+// A member's side of one database: the server, the lease it may write under, and the orders of the controller. This is
+// where a server becomes writable, and the only place: by lead(), with a grant whose lease is held.
+//
+// It is written once and run twice: by the agent, over real servers, and by the simulator, over made-up ones. What differs
+// is `Rim`:
+//
+//   template <class T = void> using Task       a coroutine of that world
+//   struct Deadline { MonoTime at; }           what the server's calls take
+//   Server                                     runs one server; PostgresServer is the real one
+//   MonoTime now()
+//   Task<> sleep_until(MonoTime)
+//   void spawn(std::string name, Task<>)       background work, ended with the member
+//   void post(std::function<void()>)           soon, and not from inside the caller
+//   Task<std::optional<Result<>>> unless(Task<Result<>> work, Task<> stop)   nothing when `stop` was first
+//   std::optional<MemberRecord> recall();  Result<> keep(const MemberRecord&)   durable when it returns
+//
+// Invariants
+//   - a server that takes writes runs under a fence time that never lies after the end of the lease (less its margin);
+//   - the highest term ever seen is on disk before anything is done under it, so no older order is obeyed after a restart;
+//   - Release is sent only when no process of the server is left;
+//   - an error answer to lead() means: no term is held and the server takes no writes.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/base/error.hpp"
+#include "core/data/json.hpp"
+#include "core/lease/lease.hpp"
+#include "core/member/server.hpp"
+#include "core/ownership/messages.hpp"
+
+namespace lifeboat {
+
+template <class Rim>
+class MemberLogic {
+ public:
+  template <class T = void>
+  using Task = typename Rim::template Task<T>;
+  using Deadline = typename Rim::Deadline;
+  using Server = typename Rim::Server;
+
+  struct Hooks {
+    // To the controller. A renewal is dropped while there is no link; a release waits for one.
+    std::function<void(const wire::Renew&)> renew;
+    std::function<void(const wire::Release&)> release;
+    std::function<void()> changed;  // a report is due now
+    std::function<void(const std::string& text)> log;
+  };
+  using Progress = std::function<void(std::string)>;
+
+  // `rim` and `server` outlive it.
+  MemberLogic(Rim& rim, Server& server, std::string service, Hooks hooks);
+
+  // Reads what was seen before, starts a standby that was running before, and begins to watch.
+  Task<Result<>> begin();
+  // Takes over other settings: at once where the server can, else with its next start.
+  void reconfigure(const wire::ServerConfig& config);
+
+  MemberReport report() const;
+
+  Task<Result<Json>> lead(wire::Lead order, Deadline deadline, Progress progress);
+  Task<Result<Json>> follow(wire::Follow order, Deadline deadline, Progress progress);
+  Task<Result<Json>> step_down(wire::StepDown order, Deadline deadline);
+  void renewed(const wire::Renewed& answer);
+  // Ends the server in good order, and gives the term back.
+  Task<> shut_down(Deadline deadline);
+
+ private:
+  enum class Role { none, standby, primary };
+
+  Rim& rim_;
+  Server& server_;
+  std::string service_;
+  Hooks hooks_;
+  Lease lease_;
+  Role role_ = Role::none;
+  std::string upstream_;
+  std::string reason_;        // why it is stopped or parked
+  std::string doing_;         // the order under way; empty: none
+  bool hides_state_ = false;  // that order makes the server no candidate
+  bool parked_ = false;
+  bool stopping_ = false;  // its end is wanted
+  bool hung_ = false;
+  bool ended_ = false;       // this member is shut down
+  bool lead_waits_ = false;  // an order to lead came while a standby waits for its upstream
+  std::optional<ServerLook> seen_;
+  std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
+  MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
+  std::optional<MonoTime> silent_since_;
+
+  struct Busy;
+
+  MonoTime now() const { return rim_.now(); }
+  Deadline after(Duration span) const { return {now() + span}; }
+  bool passed(const Deadline& deadline) const { return now() >= deadline.at; }
+  // The nearer of this one and `span` from now.
+  Deadline at_most(const Deadline& deadline, Duration span) const { return {std::min(deadline.at, now() + span)}; }
+  Task<> sleep_for(Duration span) { return rim_.sleep_until(now() + span); }
+
+  Result<> remember(uint64_t leads);
+  void log(const std::string& text) const;
+  Result<> start_server(MonoTime fence);
+  void server_ended(ServerEnd how);
+  void release(const std::string& reason, bool server_failed);
+  void fence_now(const std::string& reason, bool server_failed);
+  bool kill_server();
+  Task<> renew_loop();
+  Task<> watch_loop();
+  void judge();
+  Task<> look_once();
+  Task<> restart_standby();
+  bool standby_can_start() const;
+  Task<> read_position();
+  Task<> furnish_primary();
+  // `untouched` becomes false once the server was asked to take writes.
+  Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline, bool& untouched);
+  Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
+  Task<Result<>> wait_streaming(const std::string& upstream, Deadline deadline);
+  Task<Result<>> start_and_stream(const std::string& upstream, Duration patience);
+  Task<Result<std::string>> replace_history(const std::string& upstream, Deadline deadline, Progress progress);
+  Task<> lead_wanted();
+  Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);
+};
+
+}  // namespace lifeboat

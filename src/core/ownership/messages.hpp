@@ -1,0 +1,164 @@
+// What the two sides of the right to write say to each other: the member that holds it or is ordered to take it, and the
+// controller that grants it. Encoded as agent/protocol.hpp says.
+#pragma once
+
+#include <string>
+
+#include "core/data/describe.hpp"
+#include "core/data/ordered_map.hpp"
+#include "core/data/scalars.hpp"
+#include "core/ownership/report.hpp"
+
+namespace lifeboat::wire {
+
+// ---- member → controller
+
+// Asks to keep the right to write. The agent counts its lease from `sent_ns`, its own clock when this was sent.
+struct Renew {
+  static constexpr std::string_view kType = "renew";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+};
+BOOST_DESCRIBE_STRUCT(Renew, (), (service, member, term, sent_ns))
+constexpr auto field_docs(const Renew*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it holds"},
+                                  {"sent_ns", Need::required, "agent's boot clock when it was sent"}});
+}
+
+// Gives the right to write back: every process of the server is gone and it will not be started again under this term.
+struct Release {
+  static constexpr std::string_view kType = "release";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  std::string reason;
+  bool server_failed = false;  // the server died or hung; not: it was fenced or told to stop
+};
+BOOST_DESCRIBE_STRUCT(Release, (), (service, member, term, reason, server_failed))
+constexpr auto field_docs(const Release*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it held"},
+                                  {"reason", Need::required, "why, for people"},
+                                  {"server_failed", Need::optional, "the server died or hung"}});
+}
+
+// ---- controller → member
+
+// Answer to Renew. `granted` false: the term is over, stop writing now.
+struct Renewed {
+  static constexpr std::string_view kType = "renewed";
+  std::string service;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+  bool granted = false;
+};
+BOOST_DESCRIBE_STRUCT(Renewed, (), (service, term, sent_ns, granted))
+constexpr auto field_docs(const Renewed*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"term", Need::required, "term"},
+                                  {"sent_ns", Need::required, "as in the renewal"},
+                                  {"granted", Need::required, "whether it holds on"}});
+}
+
+struct Peer {
+  std::string address;
+  int64_t port = 5432;
+};
+BOOST_DESCRIBE_STRUCT(Peer, (), (address, port))
+constexpr auto field_docs(const Peer*) {
+  return std::to_array<FieldDoc>({{"address", Need::required, "address"}, {"port", Need::required, "port"}});
+}
+
+// One PostgreSQL server that the agent runs.
+struct ServerConfig {
+  std::string member;
+  int64_t port = 5432;
+  std::string listen;    // address it listens on
+  std::string data_dir;  // empty: below the agent's own folder
+  std::string database;
+  std::string replication_user;
+  std::string replication_password;
+  OrderedMap<Peer> members;  // all members, this one too
+  int64_t lease_ms = 0;
+  bool first_primary = false;  // may create the cluster when no data directory exists anywhere
+};
+BOOST_DESCRIBE_STRUCT(ServerConfig, (),
+                      (member, port, listen, data_dir, database, replication_user, replication_password, members,
+                       lease_ms, first_primary))
+constexpr auto field_docs(const ServerConfig*) {
+  return std::to_array<FieldDoc>({{"member", Need::required, "its name"},
+                                  {"port", Need::required, "port"},
+                                  {"listen", Need::required, "address it listens on"},
+                                  {"data_dir", Need::optional, "data directory"},
+                                  {"database", Need::required, "database with the users' data"},
+                                  {"replication_user", Need::required, "role of standbys"},
+                                  {"replication_password", Need::optional, "its password"},
+                                  {"members", Need::required, "all members"},
+                                  {"lease_ms", Need::required, "length of the lease"},
+                                  {"first_primary", Need::optional, "may create the cluster"}});
+}
+
+// postgres.lead: become (or go on as) the writable primary under `term`. The lease counts from `as_of_ns`, the agent's
+// clock in its newest report that the controller had seen. Replies {timeline, lsn, seconds} when a write is possible.
+// After an error reply the agent holds no term and its server takes no writes.
+// Unless it goes on, the timeline that it begins is numbered by the term (or higher): no two histories share a number, and of
+// two the higher is the later.
+struct Lead {
+  static constexpr std::string_view kMethod = "postgres.lead";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  int64_t as_of_ns = 0;
+  Lsn at_least;  // for a switchover: a standby must have received this before it is promoted; 0/0: does not matter
+  bool goes_on = false;  // nobody else was granted anything since it held the right: its own timeline goes on
+};
+BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least, goes_on))
+constexpr auto field_docs(const Lead*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term granted"},
+                                  {"as_of_ns", Need::required, "start of the lease on the agent's clock"},
+                                  {"at_least", Need::optional, "position to have received before promoting"},
+                                  {"goes_on", Need::optional, "its own timeline goes on"}});
+}
+
+// postgres.follow: be a standby of `upstream` (a member). Rewinds, or takes a fresh copy, when the histories have parted.
+// Replies {how: already|reconfigured|started|rewound|copied, seconds} when it streams.
+struct Follow {
+  static constexpr std::string_view kMethod = "postgres.follow";
+  std::string service;
+  std::string member;
+  std::string upstream;
+  uint64_t term = 0;       // term of the upstream; the agent refuses an older one than it has seen
+  bool keep_data = false;  // what it has may be the only copy of something: nothing of it is given up
+};
+BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term, keep_data))
+constexpr auto field_docs(const Follow*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"upstream", Need::required, "member to follow"},
+                                  {"term", Need::required, "term of the upstream"},
+                                  {"keep_data", Need::optional, "neither rewind nor replace"}});
+}
+
+// postgres.step-down: for a planned switchover. A checkpoint first, then a clean (fast) stop, so that connected standbys get
+// every record. Replies {lsn: shutdown checkpoint, timeline, seconds}; the term is released with the stop.
+struct StepDown {
+  static constexpr std::string_view kMethod = "postgres.step-down";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+};
+BOOST_DESCRIBE_STRUCT(StepDown, (), (service, member, term))
+constexpr auto field_docs(const StepDown*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it gives up"}});
+}
+
+}  // namespace lifeboat::wire

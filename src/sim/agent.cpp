@@ -1,0 +1,180 @@
+#include "sim/agent.hpp"
+
+#include <fmt/format.h>
+
+#include "core/member/member_impl.hpp"
+
+template class lifeboat::MemberLogic<lifeboat::sim::MemberRim>;
+
+namespace lifeboat::sim {
+
+namespace {
+
+constexpr Nanos kReportEvery = 100_ms;
+constexpr Nanos kSilence = 3_s;
+
+}  // namespace
+
+Task<> MemberRim::sleep_until(MonoTime at) {
+  co_await Sleep(world.kernel, host.agent_process, host.clock.truth_of(at));
+}
+
+void MemberRim::post(std::function<void()> what) { world.kernel.after(host.agent_process, 0, std::move(what)); }
+
+Task<std::optional<Result<>>> MemberRim::unless(Task<Result<>> work, Task<> stop) {
+  return sim::unless(world.kernel, host.agent_process, std::move(work), std::move(stop));
+}
+
+Result<> MemberRim::keep(const MemberRecord& record) {
+  if (host.disk.full) return fail(ErrorKind::refused, "no space left on device");
+  world.agent_effect(host.index, "is about to keep its term");
+  host.disk.record = record;
+  // The agent's one thread stands still until it is on the disk.
+  if (host.disk.slow > 0) world.kernel.pause(host.agent_process, world.kernel.now() + host.disk.slow);
+  world.agent_effect(host.index, "has kept its term");
+  return {};
+}
+
+Agent::Agent(World& world, int member)
+    : world_(world),
+      host_(*world.hosts[static_cast<size_t>(member)]),
+      scope_(world.kernel, host_.agent_process),
+      server_(world, host_, world.config_of(member)),
+      rim_{world, host_, scope_},
+      logic_(rim_, server_, kService, hooks()) {
+  scope_.spawn(begin(this));
+}
+
+Agent::~Agent() {
+  ending_ = true;
+  scope_.clear();
+}
+
+MemberLogic<MemberRim>::Hooks Agent::hooks() {
+  MemberLogic<MemberRim>::Hooks out;
+  out.renew = [this](const wire::Renew& renew) {
+    if (link_ == nullptr) return;
+    // A link that died without a word is made anew while there is still time.
+    if (world_.kernel.now() - heard_ > Nanos{world_.setup.lease.count()} * 1'000'000 / 2) return drop_link();
+    world_.send(link_, true, renew);
+  };
+  out.release = [this](const wire::Release& release) {
+    if (ending_) return;
+    world_.agent_effect(host_.index, "gives its term back");
+    if (link_ == nullptr) {
+      releases_.push_back(release);
+    } else {
+      world_.send(link_, true, release);
+    }
+  };
+  out.changed = [this] { report_soon(); };
+  out.log = [this](const std::string& text) {
+    if (world_.kernel.tells()) world_.tell(fmt::format("agent m{}: {}", host_.index, text));
+  };
+  return out;
+}
+
+Task<> Agent::begin(Agent* self) {
+  auto beginning = self->logic_.begin();
+  auto begun = co_await std::move(beginning);
+  if (!begun && self->world_.kernel.tells()) self->world_.tell(begun.error().text());
+  self->scope_.spawn(self->keep_link());
+  self->scope_.spawn(self->report_regularly());
+}
+
+// ---- the link
+
+Task<> Agent::keep_link() {
+  Kernel& kernel = world_.kernel;
+  while (true) {
+    int controller = turn_++ % world_.setup.controllers;
+    bool answered = false;
+    world_.dial(host_.index, controller, [this, &answered](std::shared_ptr<Link> link) {
+      link_ = std::move(link);
+      answered = true;
+    });
+    Nanos begun = kernel.now();
+    while (!answered && kernel.now() - begun < 1_s) co_await Sleep(kernel, host_.agent_process, kernel.now() + 5_ms);
+    if (link_ != nullptr) {
+      heard_ = kernel.now();
+      if (kernel.tells()) world_.tell(fmt::format("agent m{}: linked to c{}", host_.index, controller));
+      for (wire::Release& release : std::exchange(releases_, {})) world_.send(link_, true, release);
+      report_soon();
+      while (link_ != nullptr) {
+        co_await Sleep(kernel, host_.agent_process, kernel.now() + 50_ms);
+        if (link_ != nullptr && kernel.now() - heard_ > kSilence + 1_s) drop_link();
+      }
+    }
+    bool lasted = kernel.now() - begun > 5_s;
+    pause_ = lasted ? 50_ms : std::min(pause_ * 2, 500_ms);
+    co_await Sleep(kernel, host_.agent_process, kernel.now() + pause_);
+  }
+}
+
+void Agent::drop_link() {
+  if (link_ == nullptr) return;
+  auto link = std::exchange(link_, nullptr);
+  world_.let_go(link, true);
+}
+
+void Agent::link_ended(const std::shared_ptr<Link>& link) {
+  // What was not written yet and must not be lost goes first over the next one.
+  for (auto& [when, message] : link->up.queue) {
+    if (const auto* release = std::get_if<wire::Release>(&message)) releases_.push_back(*release);
+  }
+  if (link_ == link) link_ = nullptr;
+}
+
+void Agent::report_soon() {
+  if (ending_ || std::exchange(report_due_, true)) return;
+  world_.kernel.after(host_.agent_process, 1_ms, [this] { report(); });
+}
+
+void Agent::report() {
+  report_due_ = false;
+  if (link_ == nullptr) return;
+  world_.send(link_, true, ReportMessage{rim_.now().time_since_epoch().count(), logic_.report()});
+}
+
+Task<> Agent::report_regularly() {
+  while (true) {
+    co_await Sleep(world_.kernel, host_.agent_process, world_.kernel.now() + kReportEvery);
+    report();
+  }
+}
+
+void Agent::take(const std::shared_ptr<Link>& link, Message message) {
+  if (link != link_) return;
+  heard_ = world_.kernel.now();
+  if (const auto* renewed = std::get_if<wire::Renewed>(&message)) return logic_.renewed(*renewed);
+  if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request)));
+}
+
+Task<> Agent::carry_out(RequestMessage request) {
+  Server::Deadline deadline{rim_.now() + request.within};
+  Result<Json> done = fail(ErrorKind::internal, "");
+  if (const auto* lead = std::get_if<wire::Lead>(&request.order)) {
+    auto leading = logic_.lead(*lead, deadline, [](const std::string&) {});
+    done = co_await std::move(leading);
+  } else if (const auto* follow = std::get_if<wire::Follow>(&request.order)) {
+    auto following = logic_.follow(*follow, deadline, [](const std::string&) {});
+    done = co_await std::move(following);
+  } else {
+    auto stepping = logic_.step_down(std::get<wire::StepDown>(request.order), deadline);
+    done = co_await std::move(stepping);
+  }
+  world_.agent_effect(host_.index, "answers");
+  ReplyMessage reply;
+  reply.id = request.id;
+  reply.ok = done.has_value();
+  if (done) {
+    reply.result = std::move(*done);
+  } else {
+    reply.kind = done.error().kind;
+    reply.error = done.error().text();
+  }
+  // The answer goes over the link there is now, like every message.
+  if (link_ != nullptr) world_.send(link_, true, std::move(reply));
+}
+
+}  // namespace lifeboat::sim

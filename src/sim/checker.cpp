@@ -1,0 +1,181 @@
+// What must hold in every history. The rules are numbered as in docs/simulator.md.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/controller.hpp"
+#include "sim/world.hpp"
+
+namespace lifeboat::sim {
+
+namespace {
+
+// A report under way, and the look before it, make what the controller knows of the primary this much older.
+constexpr Nanos kKnowledgeSlack = 2_s;
+
+}  // namespace
+
+void World::violated(std::string rule, std::string text) {
+  if (kernel.tells()) tell(fmt::format("VIOLATION {}: {}", rule, text));
+  outcome_.violations.push_back(
+      {std::move(rule), fmt::format("at {:.3f} s: {}", static_cast<double>(kernel.now()) / 1e9, text)});
+  kernel.stop();
+}
+
+void World::granted(uint64_t term, const std::string& holder) {
+  if (kernel.tells()) tell(fmt::format("store: term {} is granted to {}", term, holder));
+  kernel.mix(term);
+  kernel.mix(holder);
+  auto [entry, fresh] = store.granted.emplace(term, holder);
+  if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
+}
+
+void World::right_until(uint64_t term, Nanos truth) {
+  Nanos& end = right_end_[term];
+  end = std::max(end, truth);
+}
+
+void World::writable_changed() {
+  for (const auto& host : hosts) {
+    if (host->last_took_writes && !host->takes_writes()) writable_ended(*host);
+    host->last_took_writes = host->takes_writes();
+  }
+}
+
+// S3: whoever took writes under a term has stopped before the granting side takes the term for over.
+void World::writable_ended(const Host& host) {
+  Nanos now = kernel.now();
+  bool thawing = now <= host.thawed;
+  auto right = right_end_.find(host.term);
+  bool in_time = right != right_end_.end() && now <= right->second;
+  if (kernel.tells()) tell(fmt::format("m{} takes no more writes (term {})", host.index, host.term));
+  last_writable_ = now;
+  last_writer_ = host.index;
+  if (!in_time && !thawing)
+    violated("S3",
+             fmt::format("m{} took writes under term {} until {:.3f} s after its right ended", host.index, host.term,
+                         static_cast<double>(now - (right == right_end_.end() ? 0 : right->second)) / 1e9));
+}
+
+void World::writable_began(Host& host, bool promoted) {
+  Nanos now = kernel.now();
+  kernel.mix(host.term * 64 + static_cast<uint64_t>(host.index));
+  if (kernel.tells())
+    tell(fmt::format("m{} takes writes under term {}, timeline {} at {:X}", host.index, host.term,
+                     wal.timeline(host.disk.where), host.disk.where.lsn));
+  host.last_took_writes = true;
+  if (promoted) ++outcome_.promotions;
+  if (host.term == 0) return violated("S2", fmt::format("m{} takes writes without a term", host.index));
+  auto granted_to = store.granted.find(host.term);
+  if (granted_to == store.granted.end() || granted_to->second != member_name(host.index))
+    return violated("S2", fmt::format("m{} takes writes under term {}, which is not its own", host.index, host.term));
+  if (now <= host.thawed) return;  // frozen while it started: its guard has the first word
+  for (const auto& other : hosts) {
+    bool writes_too = other->index != host.index && other->takes_writes();
+    // A server that is frozen writes nothing; when it thaws, its guard has the first word.
+    if (writes_too && !other->stuck() && now > other->thawed)
+      return violated("S1", fmt::format("m{} (term {}) and m{} (term {}) take writes at the same time", other->index,
+                                        other->term, host.index, host.term));
+  }
+  if (host.term < newest_written_)
+    return violated("S8", fmt::format("m{} takes writes under term {} after term {} was in use", host.index, host.term,
+                                      newest_written_));
+  newest_written_ = host.term;
+  may_replace_[static_cast<size_t>(host.index)] = false;
+  check_what_is_lost(host);
+}
+
+// S9 in sync mode, S7 else: a history that is given up takes no more with it than it may.
+void World::check_what_is_lost(const Host& host) {
+  bool accepted = accepted_loss_ != 0 && kernel.now() - accepted_loss_ < 60_s;
+  Nanos allowed = std::chrono::nanoseconds(setup.loss_allowed).count();
+  // What a primary wrote that was not heard of any more is bounded by its lease.
+  Nanos unheard = std::chrono::nanoseconds(setup.lease).count();
+  Nanos first = kNever, last = 0;
+  for (Write& write : writes_) {
+    if (write.gone || wal.holds(host.disk.where, write.at)) continue;
+    if (setup.sync > 0)
+      return violated("S9", fmt::format("a write that m{} acknowledged at {:.3f} s in sync mode is not on m{}",
+                                        write.server, static_cast<double>(write.when) / 1e9, host.index));
+    write.gone = true;
+    ++outcome_.lost;
+    first = std::min(first, write.when);
+    last = std::max(last, write.when);
+  }
+  if (last != 0 && !accepted && last - first > allowed + unheard + kKnowledgeSlack)
+    violated("S7", fmt::format("m{} lacks {:.1f} s of writes; {:.1f} s may be lost without a person", host.index,
+                               static_cast<double>(last - first) / 1e9, static_cast<double>(allowed) / 1e9));
+}
+
+void World::acknowledged(Host& host, uint32_t id, const WalPlace& at) {
+  Nanos now = kernel.now();
+  kernel.mix(id);
+  if (now <= host.thawed && host.thawed != 0) {
+    ++outcome_.after_thaw;
+    return;
+  }
+  ++outcome_.acknowledged;
+  auto right = right_end_.find(host.term);
+  if (right == right_end_.end() || now > right->second)
+    return violated(
+        "S3", fmt::format("m{} acknowledges a write under term {}, whose right has ended", host.index, host.term));
+  if (host.term < newest_written_)
+    return violated("S1", fmt::format("m{} acknowledges a write under term {} while term {} is in use", host.index,
+                                      host.term, newest_written_));
+  writes_.push_back({at, now, host.index, host.term, false});
+}
+
+// S14: data that hold acknowledged writes which nobody else has are given up only when somebody asked for it.
+void World::replaces(Host& host, const WalPlace& source, std::string_view how) {
+  if (may_replace_[static_cast<size_t>(host.index)]) return;
+  for (const Write& write : writes_) {
+    if (!wal.holds(host.disk.where, write.at) || wal.holds(source, write.at)) continue;
+    bool elsewhere = std::ranges::any_of(hosts, [&](const auto& other) {
+      return other->index != host.index && other->disk.present && wal.holds(other->disk.where, write.at);
+    });
+    if (elsewhere) continue;
+    return violated("S14", fmt::format("m{} is {} unasked, and with it goes the only copy of an acknowledged write",
+                                       host.index, how));
+  }
+}
+
+void World::histories_mixed(const Host& host, const Host& source, std::string_view how) {
+  violated("S11", fmt::format("m{} {} m{}: both are on timeline {}, and their histories differ", host.index, how,
+                              source.index, wal.timeline(host.disk.where)));
+}
+
+void World::transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked,
+                           Nanos asked_at) {
+  if (kernel.tells())
+    tell(fmt::format("transfer {} ends: {}", finished.id, finished.error ? finished.error->text() : "done"));
+  if (finished.error) return;
+  int primary = writable_host();
+  // What a controller can know is as old as a lease.
+  Nanos since = std::min(asked_at, kernel.now() - Nanos{setup.lease.count()} * 1_ms - 1_s);
+  bool wrote_lately = primary >= 0 || last_writable_ >= since;
+  bool moved = asked.kind != ownership::TransferKind::reprotect;
+  if (moved && !wrote_lately && !hosts_frozen())
+    return violated("S15", "a transfer is told to be done, and nobody takes writes");
+  if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
+  for (const Write& write : writes_) {
+    if (write.gone || wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, write.at)) continue;
+    return violated("S10", fmt::format("a switchover lost a write that m{} had acknowledged", write.server));
+  }
+}
+
+bool World::hosts_frozen() const {
+  return std::ranges::any_of(hosts, [](const auto& host) { return host->takes_writes() && host->stuck(); });
+}
+
+void World::note(const ownership::Note& note) {
+  if (kernel.tells()) tell(fmt::format("controller: {}: {}", note.kind, note.text));
+}
+
+// S23: no cascade, whoever counts.
+void World::made_by_itself() {
+  if (std::cmp_greater(store.automatic.size(), setup.automatic_at_most))
+    violated("S23",
+             fmt::format("{} automatic failovers, {} are the limit", store.automatic.size(), setup.automatic_at_most));
+}
+
+}  // namespace lifeboat::sim

@@ -1,0 +1,169 @@
+// What each kind of fault does to the world.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/agent.hpp"
+#include "sim/controller.hpp"
+#include "sim/world.hpp"
+
+namespace lifeboat::sim {
+
+void World::cut_for(Place from, Place to, Nanos length) {
+  if (from == to) return;
+  network.cut(from, to);
+  kernel.after(0, length, [this, from, to] {
+    if (!calm_) network.heal(from, to);
+  });
+}
+
+void World::isolate(const std::vector<Place>& inside, Nanos length) {
+  int places = setup.members + setup.controllers;
+  for (Place a : inside) {
+    for (Place b = 0; b < places; ++b) {
+      if (std::ranges::find(inside, b) != inside.end()) continue;
+      cut_for(a, b, length);
+      cut_for(b, a, length);
+    }
+  }
+}
+
+// One after the other is cut off, and they come back in another order.
+void World::swizzle(Nanos length) {
+  std::vector<Place> some;
+  for (Place place = 0; place < setup.members + setup.controllers; ++place) {
+    if (random.chance(0.6)) some.push_back(place);
+  }
+  for (Place place : some) {
+    Nanos begin = static_cast<Nanos>(random.below(static_cast<uint64_t>(length)));
+    Nanos end = begin + static_cast<Nanos>(random.below(static_cast<uint64_t>(length)));
+    kernel.after(0, begin, [this, place, lasts = end - begin] {
+      if (!calm_) isolate({place}, lasts);
+    });
+  }
+}
+
+void World::inject(const Fault& fault) {
+  if (calm_) return;
+  if (kernel.tells()) tell("FAULT  " + in_words(fault));
+  Host& host = *hosts[static_cast<size_t>(fault.a % setup.members)];
+  Nanos end = kernel.now() + fault.length;
+  switch (fault.kind) {
+    case FaultKind::kill_server: return host.server_died();
+    case FaultKind::hang_server: return kernel.pause(host.server_process, end);
+    case FaultKind::kill_agent:
+      kill_agent(host.index);
+      kernel.after(0, random.between(50, 2'000) * 1_ms, [this, index = host.index] { start_agent(index); });
+      return;
+    case FaultKind::stop_agent:
+      // Agent and guard are two so that one of them is always there; both at once is a frozen host.
+      if (!kernel.paused(host.guard_process)) kernel.pause(host.agent_process, end);
+      return;
+    case FaultKind::kill_guard: return host.kill_guard();
+    case FaultKind::stop_guard:
+      if (!kernel.paused(host.agent_process) && agents[static_cast<size_t>(host.index)] != nullptr)
+        kernel.pause(host.guard_process, end);
+      return;
+    case FaultKind::freeze_node:
+      for (ProcessId process : {host.agent_process, host.guard_process, host.server_process})
+        kernel.pause(process, end);
+      host.thawed = std::max(host.thawed, end + 25_ms);
+      return;
+    case FaultKind::crash_node:
+      kill_agent(host.index);
+      host.crash();
+      kernel.after(0, fault.length, [this, index = host.index] {
+        // Its clock counts from its start.
+        Host& back = *hosts[static_cast<size_t>(index)];
+        if (agents[static_cast<size_t>(index)] == nullptr)
+          back.clock.offset = random.between(0, 3'000) * 1_ms - Clock::scaled(kernel.now(), back.clock.rate);
+        start_agent(index);
+      });
+      return;
+    case FaultKind::cut_both:
+      cut_for(fault.a, fault.b, fault.length);
+      cut_for(fault.b, fault.a, fault.length);
+      return;
+    case FaultKind::cut_one_way: return cut_for(fault.a, fault.b, fault.length);
+    case FaultKind::isolate: return isolate({host.index}, fault.length);
+    case FaultKind::isolate_region: {
+      std::vector<Place> inside;
+      for (int member = 0; member < setup.members; ++member) {
+        if (setup.region_of(member) == setup.region_of(host.index)) inside.push_back(member);
+      }
+      return isolate(inside, fault.length);
+    }
+    case FaultKind::swizzle: return swizzle(fault.length);
+    case FaultKind::slow_network: {
+      Nanos extra = random.between(20, 900) * 1_ms;
+      network.slow(fault.a, fault.b, extra);
+      kernel.after(0, fault.length, [this, fault, extra] {
+        if (!calm_) network.slow(fault.a, fault.b, -extra);
+      });
+      return;
+    }
+    case FaultKind::crash_controller: {
+      int controller = fault.b % setup.controllers;
+      kill_controller(controller);
+      kernel.after(0, fault.length, [this, controller] { start_controller(controller); });
+      return;
+    }
+    case FaultKind::pause_controller:
+      return kernel.pause(controller_processes[static_cast<size_t>(fault.b % setup.controllers)], end);
+    case FaultKind::slow_disk: {
+      host.disk.slow = random.between(20, 1'500) * 1_ms;
+      kernel.after(0, fault.length, [&host] { host.disk.slow = 0; });
+      return;
+    }
+    case FaultKind::full_disk:
+      host.disk.full = true;
+      kernel.after(0, fault.length, [&host] { host.disk.full = false; });
+      return;
+    case FaultKind::pause_replay:
+      host.replay_paused = true;
+      kernel.after(0, fault.length, [&host] { host.replay_paused = false; });
+      return;
+    case FaultKind::deaf_standby:
+      host.deaf = true;
+      kernel.after(0, fault.length, [&host] { host.deaf = false; });
+      return;
+    case FaultKind::crash_at: dies_at_effect_[static_cast<size_t>(host.index)] = fault.n; return;
+    case FaultKind::crash_controller_at:
+      controller_dies_at_effect_[static_cast<size_t>(fault.b % setup.controllers)] = fault.n;
+      return;
+    case FaultKind::store_away:
+      store.away = true;
+      kernel.after(0, fault.length, [this] { store.away = false; });
+      return;
+    case FaultKind::store_unsure:
+      store.unsure = true;
+      kernel.after(0, fault.length, [this] { store.unsure = false; });
+      return;
+    case FaultKind::ask_switchover:
+    case FaultKind::ask_failover:
+    case FaultKind::ask_reprotect: return person_asks(fault, host);
+  }
+}
+
+void World::person_asks(const Fault& fault, const Host& host) {
+  Controller* controller = some_controller();
+  if (controller == nullptr) return;
+  ownership::Transfer wanted;
+  wanted.to = member_name(host.index);
+  if (fault.kind == FaultKind::ask_switchover) {
+    wanted.kind = ownership::TransferKind::switchover;
+  } else if (fault.kind == FaultKind::ask_failover) {
+    wanted.kind = ownership::TransferKind::failover;
+    wanted.accept_loss = fault.n % 2 == 0;
+    if (wanted.accept_loss) accepted_loss_ = kernel.now();
+  } else {
+    wanted.kind = ownership::TransferKind::reprotect;
+    if (fault.n % 2 == 0) wanted.to.clear();
+    for (int member = 0; member < setup.members; ++member) {
+      if (wanted.to.empty() || member == host.index) may_replace_[static_cast<size_t>(member)] = true;
+    }
+  }
+  controller->ask(wanted);
+}
+
+}  // namespace lifeboat::sim

@@ -1,0 +1,136 @@
+#include "sim/setup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/data/describe.hpp"
+
+namespace lifeboat::sim {
+
+namespace {
+
+struct Weighed {
+  FaultKind kind;
+  int weight;
+};
+
+constexpr Weighed kSafetyFaults[] = {
+    {FaultKind::kill_server, 10},     {FaultKind::hang_server, 6},
+    {FaultKind::kill_agent, 8},       {FaultKind::stop_agent, 8},
+    {FaultKind::kill_guard, 4},       {FaultKind::stop_guard, 5},
+    {FaultKind::freeze_node, 8},      {FaultKind::crash_node, 8},
+    {FaultKind::cut_both, 8},         {FaultKind::cut_one_way, 8},
+    {FaultKind::isolate, 10},         {FaultKind::isolate_region, 5},
+    {FaultKind::swizzle, 4},          {FaultKind::slow_network, 5},
+    {FaultKind::crash_controller, 8}, {FaultKind::pause_controller, 6},
+    {FaultKind::slow_disk, 4},        {FaultKind::full_disk, 3},
+    {FaultKind::pause_replay, 3},     {FaultKind::deaf_standby, 5},
+    {FaultKind::crash_at, 10},        {FaultKind::crash_controller_at, 6},
+    {FaultKind::ask_switchover, 8},   {FaultKind::ask_failover, 3},
+    {FaultKind::ask_reprotect, 6},
+};
+
+FaultKind some_fault(Random& random) {
+  int all = 0;
+  for (const Weighed& entry : kSafetyFaults) all += entry.weight;
+  auto luck = static_cast<int>(random.below(static_cast<uint64_t>(all)));
+  for (const Weighed& entry : kSafetyFaults) {
+    if ((luck -= entry.weight) < 0) return entry.kind;
+  }
+  return FaultKind::kill_server;
+}
+
+}  // namespace
+
+std::string_view name_of(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kill_server: return "kill server";
+    case FaultKind::hang_server: return "stop server";
+    case FaultKind::kill_agent: return "kill agent";
+    case FaultKind::stop_agent: return "stop agent";
+    case FaultKind::kill_guard: return "kill guard";
+    case FaultKind::stop_guard: return "stop guard";
+    case FaultKind::freeze_node: return "freeze node";
+    case FaultKind::crash_node: return "crash node";
+    case FaultKind::cut_both: return "cut both ways";
+    case FaultKind::cut_one_way: return "cut one way";
+    case FaultKind::isolate: return "isolate node";
+    case FaultKind::isolate_region: return "isolate region";
+    case FaultKind::swizzle: return "swizzle-clog";
+    case FaultKind::slow_network: return "slow network";
+    case FaultKind::crash_controller: return "crash controller";
+    case FaultKind::pause_controller: return "pause controller";
+    case FaultKind::slow_disk: return "slow disk";
+    case FaultKind::full_disk: return "full disk";
+    case FaultKind::pause_replay: return "pause replay";
+    case FaultKind::deaf_standby: return "deaf standby";
+    case FaultKind::crash_at: return "agent dies at an effect";
+    case FaultKind::crash_controller_at: return "controller dies at an effect";
+    case FaultKind::store_away: return "store away";
+    case FaultKind::store_unsure: return "store unsure";
+    case FaultKind::ask_switchover: return "ask for a switchover";
+    case FaultKind::ask_failover: return "ask for a failover";
+    case FaultKind::ask_reprotect: return "ask for standbys";
+  }
+  return "?";
+}
+
+std::string in_words(const Fault& fault) {
+  std::string out = fmt::format("{:.3f} s  {}", static_cast<double>(fault.at) / 1e9, name_of(fault.kind));
+  switch (fault.kind) {
+    case FaultKind::cut_both:
+    case FaultKind::cut_one_way:
+    case FaultKind::slow_network: out += fmt::format(" {} -> {}", fault.a, fault.b); break;
+    case FaultKind::crash_at:
+    case FaultKind::crash_controller_at: out += fmt::format(" {}, number {}", fault.a, fault.n); break;
+    default: out += fmt::format(" {}", fault.a);
+  }
+  if (fault.length > 0) out += fmt::format(" for {:.3f} s", static_cast<double>(fault.length) / 1e9);
+  return out;
+}
+
+Setup setup_from(uint64_t seed, Profile profile) {
+  Random random(seed);
+  Setup setup;
+  setup.seed = seed;
+  setup.profile = profile;
+  setup.members = static_cast<int>(random.one_of({2, 3, 3, 3, 3, 4}));
+  setup.regions = random.one_of({1, 2, 2, 3});
+  setup.lease = Duration{random.one_of({1'000, 2'000, 2'000, 3'000, 5'000})};
+  setup.automatic = random.one_of({AutomaticFailover::any, AutomaticFailover::any, AutomaticFailover::any,
+                                   AutomaticFailover::same_region, AutomaticFailover::none});
+  setup.automatic_at_most = random.one_of({2, 10, 10});
+  setup.loss_allowed = Duration{random.one_of({900'000, 900'000, 1'000, 3'000})};
+  setup.sync = setup.members == 2 && random.chance(0.5) ? 1 : 0;
+  setup.fresh = random.chance(0.03);
+  setup.drift = random.one_of({0.0, 0.0, 0.001, 0.01});
+  setup.loss = random.one_of({0.0, 0.0, 0.0, 0.01, 0.05});
+  setup.loose = random.chance(0.1);
+  setup.storm = random.between(6'000, 22'000) * 1_ms;
+  auto places = static_cast<uint64_t>(setup.members + setup.controllers);
+  int faults = random.one_of({1, 2, 3, 4, 5, 6, 8, 12});
+  // Most come at any time; some follow close on the one before, where they meet what it set in motion.
+  Nanos last = 0;
+  for (int count = 0; count < faults; ++count) {
+    Fault fault;
+    fault.kind = some_fault(random);
+    bool close = last > 0 && random.chance(0.4);
+    fault.at = close ? last + random.between(0, 2'500) * 1_ms + random.between(0, 999'999)
+                     : random.between(3'000, setup.storm / 1_ms) * 1_ms;
+    last = fault.at;
+    fault.length = random.one_of({200_ms, 900_ms, 2_s, 4_s, 8_s}) * random.between(50, 150) / 100;
+    fault.a = static_cast<int>(random.below(static_cast<uint64_t>(setup.members)));
+    fault.b = static_cast<int>(random.below(places));
+    fault.n = static_cast<int>(random.between(1, 8));
+    bool between_places = fault.kind == FaultKind::cut_both || fault.kind == FaultKind::cut_one_way ||
+                          fault.kind == FaultKind::slow_network;
+    if (between_places) fault.a = static_cast<int>(random.below(places));
+    setup.faults.push_back(fault);
+  }
+  // No two come at the same nanosecond, so any order of equals will do.
+  std::ranges::sort(setup.faults, {}, &Fault::at);
+  return setup;
+}
+
+}  // namespace lifeboat::sim

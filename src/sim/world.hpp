@@ -1,0 +1,171 @@
+// The made-up world of one history: hosts, network, store, controllers, people who ask for things, faults; and what is checked
+// of all that.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <variant>
+
+#include "core/ownership/machine.hpp"
+#include "sim/host.hpp"
+#include "sim/network.hpp"
+#include "sim/setup.hpp"
+
+namespace lifeboat::sim {
+
+inline const std::string kService = "main";
+
+class Agent;
+class Controller;
+
+// ---- messages between agents and controllers
+
+struct ReportMessage {
+  int64_t boot_ns = 0;
+  MemberReport report;
+};
+struct ReplyMessage {
+  uint64_t id = 0;
+  bool ok = false;
+  ErrorKind kind = ErrorKind::internal;
+  std::string error;
+  Json result;
+};
+struct RequestMessage {
+  uint64_t id = 0;
+  Duration within{};
+  std::variant<wire::Lead, wire::Follow, wire::StepDown> order;
+};
+using Message = std::variant<ReportMessage, ReplyMessage, RequestMessage, wire::Renew, wire::Release, wire::Renewed>;
+
+// One connection. Each end lets go of it by itself; what is on its way then is lost.
+struct Link {
+  int member = 0;
+  int controller = 0;
+  uint64_t id = 0;
+  bool agent_end = true;
+  bool controller_end = true;
+  Nanos heard = 0;  // by the controller
+  struct Way {
+    std::deque<std::pair<Nanos, Message>> queue;  // when each is there at the earliest
+    bool pumping = false;
+  } up, down;
+};
+
+// Ownership as the store keeps it.
+class StoreModel {
+ public:
+  uint64_t term = 0;
+  std::string holder;
+  bool ever_written = false;
+  bool away = false;
+  bool unsure = false;
+  std::vector<Nanos> automatic;             // grants that nobody asked for
+  std::map<uint64_t, std::string> granted;  // every grant ever, for the checker
+};
+
+struct Write {
+  WalPlace at;
+  Nanos when = 0;
+  int server = 0;
+  uint64_t term = 0;
+  bool gone = false;  // known to have been set aside
+};
+
+class World {
+ public:
+  World(const Setup& setup, bool tell);
+  ~World();
+  Outcome run();
+
+  Setup setup;
+  Kernel kernel;
+  Random random;
+  WalTree wal;
+  Network network;
+  StoreModel store;
+  std::vector<std::unique_ptr<Host>> hosts;
+  std::vector<std::unique_ptr<Agent>> agents;            // null while dead
+  std::vector<std::unique_ptr<Controller>> controllers;  // the same
+  std::vector<ProcessId> controller_processes;
+  std::vector<Clock> controller_clocks;
+
+  std::string member_name(int index) const { return "m" + std::to_string(index); }
+  int member_index(std::string_view name) const;
+  Place place_of_controller(int controller) const { return setup.members + controller; }
+  wire::ServerConfig config_of(int member) const;
+  ownership::Config ownership_config() const;
+
+  // ---- processes
+  void start_agent(int member);
+  void kill_agent(int member);
+  void start_controller(int controller);
+  void kill_controller(int controller);
+  // An effect of the agent's: a place where it may die. Throws ProcessDied.
+  void agent_effect(int member, std::string_view what);
+  void controller_effect(int controller, std::string_view what);
+
+  // ---- links
+  // Comes back after the handshake, or with null when nobody answers.
+  void dial(int member, int controller, std::function<void(std::shared_ptr<Link>)> done);
+  void send(const std::shared_ptr<Link>& link, bool to_controller, Message message);
+  void let_go(const std::shared_ptr<Link>& link, bool by_agent);
+
+  // ---- what the checker is told
+  void writable_changed();
+  void writable_began(Host& host, bool promoted);
+  void acknowledged(Host& host, uint32_t id, const WalPlace& at);
+  void right_until(uint64_t term, Nanos truth);
+  void granted(uint64_t term, const std::string& holder);
+  void replaces(Host& host, const WalPlace& source, std::string_view how);
+  void histories_mixed(const Host& host, const Host& source, std::string_view how);
+  void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked, Nanos asked_at);
+  void note(const ownership::Note& note);
+  void made_by_itself();
+  void violated(std::string rule, std::string text);
+
+  bool stormy() const { return kernel.now() < storm_end_; }
+  int writable_host() const;
+  void tell(std::string line) { kernel.tell(std::move(line)); }
+
+ private:
+  Outcome outcome_;
+  Nanos storm_end_ = 0;
+  uint64_t next_link_ = 1;
+  uint32_t next_write_ = 1;
+  std::vector<Write> writes_;  // acknowledged
+  std::map<uint64_t, Nanos> right_end_;
+  std::map<uint64_t, int> led_by_;
+  uint64_t newest_written_ = 0;  // highest term anybody took writes under
+  std::vector<bool> may_replace_;
+  std::vector<int> dies_at_effect_;
+  std::vector<int> controller_dies_at_effect_;
+  Nanos last_writable_ = 0;
+  int last_writer_ = -1;
+  bool calm_ = false;
+  Nanos calm_since_ = 0;
+  Nanos last_ask_ = 0;
+  Nanos accepted_loss_ = 0;
+  std::vector<std::vector<std::shared_ptr<Link>>> links_of_;
+
+  void inject(const Fault& fault);
+  void cut_for(Place from, Place to, Nanos length);
+  void isolate(const std::vector<Place>& inside, Nanos length);
+  void swizzle(Nanos length);
+  void person_asks(const Fault& fault, const Host& host);
+  void calm_down();
+  void watch_recovery();
+  void client_writes();
+  void pump(const std::shared_ptr<Link>& link, bool to_controller);
+  void pump_at(const std::shared_ptr<Link>& link, bool to_controller, Nanos when);
+  void say_goodbye(const std::shared_ptr<Link>& link, bool by_agent);
+  void writable_ended(const Host& host);
+  void check_what_is_lost(const Host& host);
+  bool hosts_frozen() const;
+  void deliver(const std::shared_ptr<Link>& link, bool to_controller, Message message);
+  bool all_is_well() const;
+  Controller* some_controller();
+};
+
+}  // namespace lifeboat::sim
