@@ -33,7 +33,8 @@ struct MemberRim {
 struct MemberParts {
   MemberRim rim;
   PostgresServer server;
-  OrphanGuard orphans;
+  std::string service;
+  OrphanGuard orphans{server, service};
 };
 
 class DatabaseMember : private MemberParts, public MemberLogic<MemberRim> {

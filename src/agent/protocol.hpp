@@ -221,6 +221,49 @@ constexpr auto field_docs(const Request*) {
                                   {"within_ms", Need::required, "time allowed"}});
 }
 
+// orphans.read: a piece of what was saved under `id`, from `offset`; cut at the end of a line where that is possible. `file` is
+// changes.jsonl, replay.sql, log.txt or summary.json. Replies {text, next, end}.
+struct ReadOrphans {
+  static constexpr std::string_view kMethod = "orphans.read";
+  std::string service;
+  std::string id;
+  std::string file;
+  int64_t offset = 0;
+};
+BOOST_DESCRIBE_STRUCT(ReadOrphans, (), (service, id, file, offset))
+constexpr auto field_docs(const ReadOrphans*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"id", Need::required, "which saving"},
+                                  {"file", Need::required, "which file of it"},
+                                  {"offset", Need::optional, "where to begin"}});
+}
+
+struct WantedRow {
+  std::string database;
+  std::string table;
+  std::vector<std::string> columns;
+  OrderedMap<Json> key;
+};
+BOOST_DESCRIBE_STRUCT(WantedRow, (), (database, table, columns, key))
+constexpr auto field_docs(const WantedRow*) {
+  return std::to_array<FieldDoc>({{"database", Need::required, "database"},
+                                  {"table", Need::required, "table, quoted as in SQL"},
+                                  {"columns", Need::required, "columns to read"},
+                                  {"key", Need::required, "values that name the row"}});
+}
+
+// orphans.look-up: the rows as they are now, read only. Replies {rows: [{found, values: {column: text or null}, error}]} in the
+// order of the question.
+struct LookUpRows {
+  static constexpr std::string_view kMethod = "orphans.look-up";
+  std::string service;
+  std::vector<WantedRow> rows;
+};
+BOOST_DESCRIBE_STRUCT(LookUpRows, (), (service, rows))
+constexpr auto field_docs(const LookUpRows*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"}, {"rows", Need::required, "which rows"}});
+}
+
 // units.scale: run `count` instances of a service. Replies {up} when that many are healthy (or stopped).
 struct Scale {
   static constexpr std::string_view kMethod = "units.scale";
