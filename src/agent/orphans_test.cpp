@@ -112,7 +112,7 @@ std::vector<orphans::Kept> changes_in(const std::string& text) {
 Task<std::map<std::string, int>> judged(Pair& p, std::string host, std::vector<orphans::Kept> changes) {
   std::map<std::string, std::optional<orphans::Row>> rows;
   for (const orphans::Kept& change : changes) {
-    for (const OrderedMap<Json>& key : orphans::keys_of(change)) {
+    for (const TextMap<Json>& key : orphans::keys_of(change)) {
       wire::WantedRow wanted{"app", change.table, change.types.names(), key};
       wire::LookUpRows question{kService, {wanted}};
       auto asking = p.controller.ask(host, question);

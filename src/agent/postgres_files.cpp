@@ -71,8 +71,9 @@ std::vector<std::string> isolated_settings(const std::string& folder, const std:
           "archive_mode=off", "synchronous_standby_names=", "default_transaction_read_only=on",
           // Jobs, subscriptions and libraries may write or reach out by themselves.
           "shared_preload_libraries=", "session_preload_libraries=", "local_preload_libraries=",
-          "max_logical_replication_workers=0", "autovacuum=off", "max_wal_senders=0", "logging_collector=off",
-          "log_destination=stderr"};
+          // Nothing of the log is cleared away: a rewind needs what lies before the fork.
+          "wal_keep_size=1000000", "max_slot_wal_keep_size=-1", "max_logical_replication_workers=0", "autovacuum=off",
+          "max_wal_senders=0", "logging_collector=off", "log_destination=stderr"};
 }
 
 std::string connection_info(const wire::ServerConfig& config, const std::string& member, const ServerPaths& paths) {

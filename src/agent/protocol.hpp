@@ -57,9 +57,9 @@ struct OrphansSaved {
   bool complete = false;     // nothing is left that could not be decoded
   std::string first_commit;
   std::string last_commit;
-  OrderedMap<int64_t> tables;  // changes by table
-  std::string folder;          // where they lie on the member's host
-  std::string kept;            // the old data directory, when it had to be kept aside
+  TextMap<int64_t> tables;  // changes by table
+  std::string folder;       // where they lie on the member's host
+  std::string kept;         // the old data directory, when it had to be kept aside
   std::vector<std::string> remarks;
 };
 BOOST_DESCRIBE_STRUCT(OrphansSaved, (),
@@ -242,7 +242,7 @@ struct WantedRow {
   std::string database;
   std::string table;
   std::vector<std::string> columns;
-  OrderedMap<Json> key;
+  TextMap<Json> key;
 };
 BOOST_DESCRIBE_STRUCT(WantedRow, (), (database, table, columns, key))
 constexpr auto field_docs(const WantedRow*) {

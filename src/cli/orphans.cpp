@@ -47,8 +47,7 @@ Result<wire::OrphansSaved> find(Client& client, const std::string& id) {
 Result<std::string> whole_file(Client& client, const std::string& id, const std::string& file) {
   std::string text;
   for (int64_t offset = 0;;) {
-    TRY(Json piece,
-        client.get(fmt::format("/api/orphans/{}?file={}&offset={}", percent_encode(id), file, offset)));
+    TRY(Json piece, client.get(fmt::format("/api/orphans/{}?file={}&offset={}", percent_encode(id), file, offset)));
     text += text_or(piece, "text");
     if (bool_or(piece, "end")) return text;
     int64_t next = int_or(piece, "next");
@@ -71,7 +70,7 @@ Result<std::vector<orphans::Kept>> changes_of(Client& client, const std::string&
   return out;
 }
 
-std::string values_of(const OrderedMap<Json>& values) { return values.empty() ? "-" : to_text(encode(values)); }
+std::string values_of(const TextMap<Json>& values) { return values.empty() ? "-" : to_text(encode(values)); }
 
 using Rows = std::map<std::string, std::optional<orphans::Row>>;
 
@@ -102,7 +101,7 @@ Result<Rows> look_up(Client& client, const std::string& service, const std::vect
   };
   std::set<std::string> asked;
   for (const orphans::Kept& change : changes) {
-    for (const OrderedMap<Json>& key : orphans::keys_of(change)) {
+    for (const TextMap<Json>& key : orphans::keys_of(change)) {
       auto name = orphans::row_name(change, key);
       if (!name || !asked.insert(*name).second) continue;
       rows[*name] = std::nullopt;
@@ -116,7 +115,7 @@ Result<Rows> look_up(Client& client, const std::string& service, const std::vect
 }
 
 std::string why_unknown(const orphans::Kept& change, const std::map<std::string, std::string>& unknown) {
-  for (const OrderedMap<Json>& key : orphans::keys_of(change)) {
+  for (const TextMap<Json>& key : orphans::keys_of(change)) {
     auto name = orphans::row_name(change, key);
     auto found = name ? unknown.find(*name) : unknown.end();
     if (found != unknown.end()) return found->second;
@@ -188,14 +187,17 @@ int replay_orphans(Client& client, const std::string& id, const Output& output) 
   JsonArray lines;
   for (const orphans::Kept& change : *changes) {
     std::string cannot = why_unknown(change, unknown);
-    orphans::Judged judged = cannot.empty() ? orphans::judge(change, *rows)
-                                            : orphans::Judged{orphans::Verdict::cannot_tell, cannot};
+    orphans::Judged judged =
+        cannot.empty() ? orphans::judge(change, *rows) : orphans::Judged{orphans::Verdict::cannot_tell, cannot};
     std::string verdict(enum_name(judged.verdict));
     ++counts[verdict];
     if (output.json) {
-      lines.push_back(JsonObject{
-          {"xid", change.xid}, {"table", change.table}, {"operation", change.operation}, {"key", encode(change.key)},
-          {"verdict", verdict}, {"why", judged.why}});
+      lines.push_back(JsonObject{{"xid", change.xid},
+                                 {"table", change.table},
+                                 {"operation", change.operation},
+                                 {"key", encode(change.key)},
+                                 {"verdict", verdict},
+                                 {"why", judged.why}});
     } else {
       fmt::print("{:<14} {} {}.{} {}{}\n", verdict, change.operation, change.database, change.table,
                  values_of(change.key), judged.why.empty() ? "" : ": " + judged.why);

@@ -18,9 +18,9 @@ std::string in_words(const wire::OrphansSaved& saved) {
   std::string tables;
   for (const auto& [table, count] : saved.tables)
     tables += fmt::format("{}{} {}", tables.empty() ? "" : ", ", count, table);
-  std::string out = fmt::format("{} had committed {} transactions that nobody else has; saved as {}: {} changes{}",
-                                saved.member, saved.transactions, saved.id, saved.changes,
-                                tables.empty() ? "" : fmt::format(" ({})", tables));
+  std::string out =
+      fmt::format("{} had committed {} transactions that nobody else has; saved as {}: {} changes{}", saved.member,
+                  saved.transactions, saved.id, saved.changes, tables.empty() ? "" : fmt::format(" ({})", tables));
   if (!saved.first_commit.empty())
     out += fmt::format(", committed from {} to {}", saved.first_commit, saved.last_commit);
   if (saved.undecoded > 0) out += fmt::format("; {} transactions could not be read back", saved.undecoded);

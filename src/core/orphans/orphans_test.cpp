@@ -220,8 +220,8 @@ TEST(Wal, RowsThatWereWrittenAreCountedAndUpkeepIsNot) {
       "blkref #0: rel 1663/5/1259 blk 0");
   ASSERT_TRUE(many);
   EXPECT_EQ(many->what, "MULTI_INSERT");
-  auto emptied = parse_heap(
-      "rmgr: Heap len (rec/tot): 42/42, tx: 744, lsn: 0/1, prev 0/0, desc: TRUNCATE nrelids 1 relids 16390");
+  auto emptied =
+      parse_heap("rmgr: Heap len (rec/tot): 42/42, tx: 744, lsn: 0/1, prev 0/0, desc: TRUNCATE nrelids 1 relids 16390");
   ASSERT_TRUE(emptied);
   EXPECT_EQ(emptied->xid, 744u);
   EXPECT_EQ(emptied->file, 16390u);
@@ -262,7 +262,7 @@ class Replay : public testing::Test {
     return out;
   }
   void there(const std::string& id, Row row) {
-    OrderedMap<Json> key;
+    TextMap<Json> key;
     key.add("id", Json(id));
     Kept any;
     any.database = "app", any.table = "public.t";

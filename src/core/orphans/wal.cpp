@@ -61,7 +61,8 @@ std::optional<HeapRecord> parse_heap(std::string_view line) {
   if (out.what.ends_with("+INIT")) out.what.resize(out.what.size() - 5);
   if (out.what == "TRUNCATE") {
     out.xid = number(after(line, "tx:", ','));
-    std::string_view tables = after(line, "relids", '\n');  // version 15: "relids 16390"; later: "relids: [16390]"
+    std::string_view tables =
+        after(line, " relids", '\n');  // version 15: "nrelids 1 relids 16390"; later: "relids: [16390]"
     size_t digit = tables.find_first_of("0123456789");
     if (out.xid == 0 || digit == tables.npos) return std::nullopt;
     out.file = number(tables.substr(digit));
