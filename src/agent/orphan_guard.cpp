@@ -18,6 +18,8 @@ constexpr Duration kAdvanceEvery{10'000};
 constexpr Duration kSlotsWithin{120'000};
 constexpr Duration kNoteAgain{1'000};
 constexpr Duration kNoteWithin{60'000};
+// The old primary itself comes back at about the same time as those that followed it, and reads back what they cannot.
+constexpr Duration kSameWithin{10'000};
 
 }  // namespace
 
@@ -64,24 +66,40 @@ Task<> OrphanGuard::put_slots_in_order(bool follows) {
 
 // Gives where the old data must be kept; empty: they may be rewound.
 Task<Result<std::string>> OrphanGuard::give_up(SourceHistory source, Deadline deadline) {
-  noted_.clear();
+  noted_ = {};
   auto saving = keeper_.save(std::move(source), deadline, [this](std::string text) { log(text); });
   CO_TRY(std::optional<wire::OrphansSaved> saved, co_await std::move(saving));
   if (!saved) co_return std::string();
   log(fmt::format("{} transactions were committed here alone; saved as {}", saved->transactions, saved->id));
   for (const std::string& remark : saved->remarks) log(remark);
+  if (!saved->complete && !keeper_.has_slots()) {
+    saved->waits = true;
+    auto asking = is_noted(*saved, deadline.at_most(kSameWithin));
+    if (co_await std::move(asking)) {
+      log(fmt::format("all of them are in {} too", noted_.same_as));
+      co_return std::string();
+    }
+    saved->waits = false;
+  }
   if (!saved->complete) CO_TRY_VOID(keeper_.kept(*saved));
   // They stand in the journal before anything of them is given up here.
-  Deadline patience = deadline.at_most(kNoteWithin);
-  while (noted_ != saved->id) {
-    if (patience.passed())
-      co_return fail(ErrorKind::refused,
-                     fmt::format("the controller has not taken note of {}, so nothing is rewound", saved->id));
-    hooks_.send(*saved);
-    for (Deadline again = Deadline::after(kNoteAgain); noted_ != saved->id && !again.passed();)
+  auto noting = is_noted(*saved, deadline.at_most(kNoteWithin));
+  if (!co_await std::move(noting))
+    co_return fail(ErrorKind::refused,
+                   fmt::format("the controller has not taken note of {}, so nothing is rewound", saved->id));
+  co_return saved->complete || !noted_.same_as.empty() ? std::string() : saved->kept;
+}
+
+// Says it again and again until the controller answers.
+Task<bool> OrphanGuard::is_noted(wire::OrphansSaved saved, Deadline patience) {
+  while (!patience.passed()) {
+    hooks_.send(saved);
+    for (Deadline again = Deadline::after(kNoteAgain); !again.passed();) {
+      if (noted_.id == saved.id) co_return true;
       co_await sleep_for(Duration{5});
+    }
   }
-  co_return saved->complete ? std::string() : saved->kept;
+  co_return false;
 }
 
 }  // namespace lifeboat

@@ -24,7 +24,7 @@ class OrphanGuard {
 
   // Before anything else is done with the server.
   void begin(Scope& scope, Hooks hooks);
-  void noted(const wire::OrphansNoted& noted) { noted_ = noted.id; }
+  void noted(const wire::OrphansNoted& noted) { noted_ = noted; }
   OrphanKeeper& keeper() { return keeper_; }
 
  private:
@@ -32,13 +32,14 @@ class OrphanGuard {
   std::string service_;
   OrphanKeeper keeper_;
   Hooks hooks_;
-  std::string noted_;            // the saving that the controller has noted last
+  wire::OrphansNoted noted_;     // the saving that the controller has noted last
   std::optional<bool> follows_;  // what the slots were last put in order for
   std::string said_;
 
   void log(const std::string& text) const { hooks_.log(service_ + ": " + text); }
   Task<> look_after_slots();
   Task<> put_slots_in_order(bool follows);
+  Task<bool> is_noted(wire::OrphansSaved saved, Deadline patience);
   Task<Result<std::string>> give_up(SourceHistory source, Deadline deadline);
 };
 

@@ -457,8 +457,12 @@ Task<Result<std::optional<wire::OrphansSaved>>> OrphanKeeper::save(SourceHistory
     CO_TRY_VOID(co_await std::move(summing));
     saved.complete = saved.undecoded == 0;
     auto earlier = [](const auto& a, const auto& b) { return a.second.at < b.second.at; };
+    const CommitRecord& last = std::ranges::max_element(found.in_log, earlier)->second;
     saved.first_commit = std::ranges::min_element(found.in_log, earlier)->second.time;
-    saved.last_commit = std::ranges::max_element(found.in_log, earlier)->second.time;
+    saved.last_commit = last.time;
+    // Positions of several timelines cannot be compared with another member's.
+    bool one_timeline = found.stretches.size() == 1 && found.stretches.front().timeline == saved.timeline;
+    if (one_timeline) saved.last = last.at;
   }
   auto syncing = blocking([&files] { return files.make_durable(); });
   CO_TRY_VOID(co_await std::move(syncing));

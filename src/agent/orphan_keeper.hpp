@@ -27,6 +27,8 @@ class OrphanKeeper {
   Task<Result<std::optional<wire::OrphansSaved>>> save(SourceHistory source, Deadline deadline, Say say);
   // Where the old data directory is to be kept when not everything could be decoded.
   std::string place_to_keep(const wire::OrphansSaved& saved) const;
+  // Whether what it has can be read back row by row; a standby keeps no slots.
+  bool has_slots() const;
   // That it was kept there, in the summary too.
   Result<> kept(wire::OrphansSaved& saved);
 
@@ -47,7 +49,6 @@ class OrphanKeeper {
   Task<Result<>> decode_all(Found& found, Files& files, Deadline deadline, Say say);
   Task<Result<>> decode_slot(Found& found, Files& files, std::string slot, std::string database, Deadline deadline);
   Task<Result<>> sum_up_the_rest(Found& found, Files& files, Deadline deadline);
-  bool has_slots() const;
   bool has_log_from(const std::string& said, uint64_t timeline) const;
 };
 

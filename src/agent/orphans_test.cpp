@@ -279,7 +279,10 @@ Task<bool> cannot_be_decoded(Pair& p) {
   REQUIRE(followed.has_value());
   EXPECT_EQ(text_or(*followed, "how"), "copied");
   REQUIRE(!p.controller.orphans.empty());
-  const wire::OrphansSaved saved = p.controller.orphans.front();
+  // First it asks whether another has the same, then it has it written down.
+  EXPECT_TRUE(p.controller.orphans.front().waits);
+  const wire::OrphansSaved saved = p.controller.orphans.back();
+  EXPECT_FALSE(saved.waits);
   EXPECT_FALSE(saved.complete);
   // Rows of a subtransaction are its transaction's, and an emptied table is no less than written rows.
   EXPECT_EQ(saved.undecoded, 3);
@@ -300,6 +303,26 @@ Task<bool> cannot_be_decoded(Pair& p) {
   co_return true;
 }
 TEST_F(OrphanedWrites, WhatCannotBeDecodedIsCountedAndTheOldDataAreKept) { play(cannot_be_decoded(*pair)); }
+
+// One that followed the old primary cannot read back what it has, and need not when the old primary itself did.
+Task<bool> saved_by_another(Pair& p) {
+  REQUIRE(co_await stand_up_and_part(p));
+  auto writing = do_all(p, "a",
+                        {"INSERT INTO people VALUES (10, 'precious')",
+                         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_type = "
+                         "'logical'"});
+  REQUIRE(co_await std::move(writing));
+  REQUIRE(co_await fail_over_to_b(p));
+  p.controller.same_as = "database.db-c.1.3000000";
+  auto following = p.follow("a", "b");
+  auto followed = co_await std::move(following);
+  EXPECT_TRUE(followed) << followed.error().text();
+  REQUIRE(followed.has_value());
+  EXPECT_EQ(text_or(*followed, "how"), "rewound");
+  for (const wire::OrphansSaved& said : p.controller.orphans) EXPECT_TRUE(said.waits);
+  co_return true;
+}
+TEST_F(OrphanedWrites, WhatAnotherHasSavedCompletelyIsNotKeptTwice) { play(saved_by_another(*pair)); }
 
 // A slot holds only what a standby has not confirmed.
 Task<bool> slot_goes_on(Pair& p) {

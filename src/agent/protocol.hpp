@@ -50,6 +50,7 @@ struct OrphansSaved {
   std::string id;
   uint64_t timeline = 0;
   Lsn fork;                  // where the histories parted
+  Lsn last;                  // where the last of them was committed; 0: not on that timeline alone
   int64_t transactions = 0;  // committed behind the fork
   int64_t changes = 0;       // rows and truncates that were decoded
   int64_t without_rows = 0;  // transactions that changed no table's rows: DDL, sequences, maintenance
@@ -61,16 +62,18 @@ struct OrphansSaved {
   std::string folder;       // where they lie on the member's host
   std::string kept;         // the old data directory, when it had to be kept aside
   std::vector<std::string> remarks;
+  bool waits = false;  // not to be written down yet: another may have saved the very same, and completely
 };
 BOOST_DESCRIBE_STRUCT(OrphansSaved, (),
-                      (service, member, id, timeline, fork, transactions, changes, without_rows, undecoded, complete,
-                       first_commit, last_commit, tables, folder, kept, remarks))
+                      (service, member, id, timeline, fork, last, transactions, changes, without_rows, undecoded,
+                       complete, first_commit, last_commit, tables, folder, kept, remarks, waits))
 constexpr auto field_docs(const OrphansSaved*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member that had them"},
                                   {"id", Need::required, "name of this saving"},
                                   {"timeline", Need::required, "timeline that was left"},
                                   {"fork", Need::required, "where the histories parted"},
+                                  {"last", Need::optional, "where the last of them was committed"},
                                   {"transactions", Need::required, "transactions behind it"},
                                   {"changes", Need::optional, "changes that were decoded"},
                                   {"without_rows", Need::optional, "transactions that changed no rows"},
@@ -81,7 +84,8 @@ constexpr auto field_docs(const OrphansSaved*) {
                                   {"tables", Need::optional, "changes by table"},
                                   {"folder", Need::required, "where they lie on its host"},
                                   {"kept", Need::optional, "old data directory that was kept aside"},
-                                  {"remarks", Need::optional, "what a person should know"}});
+                                  {"remarks", Need::optional, "what a person should know"},
+                                  {"waits", Need::optional, "asks whether another has saved the same"}});
 }
 
 // What one probe found.
@@ -132,15 +136,18 @@ constexpr auto field_docs(const Progress*) {
 
 // ---- controller → agent
 
-// OrphansSaved stands in the journal.
+// OrphansSaved stands in the journal, or another saving does that holds all of it.
 struct OrphansNoted {
   static constexpr std::string_view kType = "orphans-noted";
   std::string service;
   std::string id;
+  std::string same_as;  // the other saving; empty: none
 };
-BOOST_DESCRIBE_STRUCT(OrphansNoted, (), (service, id))
+BOOST_DESCRIBE_STRUCT(OrphansNoted, (), (service, id, same_as))
 constexpr auto field_docs(const OrphansNoted*) {
-  return std::to_array<FieldDoc>({{"service", Need::required, "service"}, {"id", Need::required, "which saving"}});
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"id", Need::required, "which saving"},
+                                  {"same_as", Need::optional, "another that holds all of it"}});
 }
 
 // A group of instances that the agent keeps running.

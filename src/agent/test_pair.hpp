@@ -85,6 +85,7 @@ class FakeController {
   bool grants_renewals = true;
   bool welcomes = true;
   bool notes_orphans = true;
+  std::string same_as;  // what it says of savings that wait; empty: nothing
   std::map<std::string, Host> hosts;
   std::vector<Released> releases;
   std::vector<wire::ProbeResult> probes;
@@ -185,8 +186,9 @@ class FakeController {
       if (auto reply = decode<wire::Reply>(message)) replies_[reply->id] = std::move(*reply);
     } else if (type == wire::OrphansSaved::kType) {
       orphans.push_back(*decode<wire::OrphansSaved>(message));
-      wire::OrphansNoted noted{orphans.back().service, orphans.back().id};
-      if (notes_orphans) send(host, encode(noted), wire::OrphansNoted::kType);
+      bool waits = orphans.back().waits;
+      wire::OrphansNoted noted{orphans.back().service, orphans.back().id, waits ? same_as : ""};
+      if (notes_orphans && (!waits || !same_as.empty())) send(host, encode(noted), wire::OrphansNoted::kType);
     } else if (type == wire::ProbeResult::kType) {
       probes.push_back(*decode<wire::ProbeResult>(message));
     }

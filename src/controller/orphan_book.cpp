@@ -54,10 +54,17 @@ Task<> OrphanBook::note(std::string host, wire::OrphansSaved saved) {
     std::string id;
     ~Leave() { book->noting_.erase(id); }
   } leave{this, saved.id};
-  wire::OrphansNoted noted{saved.service, saved.id};
+  wire::OrphansNoted noted{saved.service, saved.id, {}};
+  if (!saved.complete) {
+    auto finding = same_as(saved);
+    auto found = co_await std::move(finding);
+    if (found) noted.same_as = *found;
+    // While it waits it gets no answer but this one.
+    if (saved.waits && noted.same_as.empty()) co_return;
+  }
   // The same saving may come to hold more: a server that was started again has written on.
   std::string what = fmt::format("{} {} {}", saved.id, saved.transactions, saved.kept);
-  if (!noted_.contains(what)) {
+  if (noted.same_as.empty() && !noted_.contains(what)) {
     auto writing = write(std::move(saved));
     auto written = co_await std::move(writing);
     if (!written) {
@@ -69,6 +76,20 @@ Task<> OrphanBook::note(std::string host, wire::OrphansSaved saved) {
   Json answer = encode(noted);
   answer.as_object()["type"] = wire::OrphansNoted::kType;
   hub_.send(host, std::move(answer));
+}
+
+// What was written on one timeline behind one place was written by one server, and whoever followed it has a beginning of that.
+Task<Result<std::string>> OrphanBook::same_as(wire::OrphansSaved saved) {
+  auto listing = list();
+  CO_TRY(JsonArray all, co_await std::move(listing));
+  for (const Json& one : all) {
+    auto other = decode<wire::OrphansSaved>(one);
+    bool holds_all = other && other->complete && other->service == saved.service && other->member != saved.member &&
+                     other->timeline == saved.timeline && other->fork == saved.fork && saved.last.value != 0 &&
+                     other->last >= saved.last;
+    if (holds_all) co_return other->id;
+  }
+  co_return std::string();
 }
 
 Task<Result<>> OrphanBook::write(wire::OrphansSaved saved) {

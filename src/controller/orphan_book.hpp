@@ -40,6 +40,8 @@ class OrphanBook {
   std::set<std::string> noted_;   // stand in the journal
 
   std::string host_of(const std::string& service, const std::string& member) const;
+  // A complete saving of another member that holds everything this one does; empty: there is none.
+  Task<Result<std::string>> same_as(wire::OrphansSaved saved);
   Task<> note(std::string host, wire::OrphansSaved saved);
   Task<Result<>> write(wire::OrphansSaved saved);
   Task<Result<std::optional<wire::OrphansSaved>>> find(std::string id);

@@ -90,6 +90,7 @@ class OrphanBookTest : public ::testing::Test {
     saved.id = "db.db-a.1.3000060";
     saved.timeline = 1;
     saved.fork = Lsn{0x3000060};
+    saved.last = Lsn{0x4000000};
     saved.transactions = 3;
     saved.changes = 5;
     saved.complete = true;
@@ -130,6 +131,24 @@ TEST_F(OrphanBookTest, ASavingThatHoldsMoreNowIsWrittenAgain) {
   EXPECT_NE(in_words(more).find("1 transactions could not be read back; the old data are kept in data.kept"),
             std::string::npos)
       << in_words(more);
+}
+
+TEST_F(OrphanBookTest, WhatAnotherHasSavedCompletelyIsNotWrittenAgain) {
+  wire::OrphansSaved follower = saving();
+  follower.member = "db-b";
+  follower.id = "db.db-b.1.3000060";
+  follower.complete = false;
+  follower.waits = true;
+  said("b", follower);
+  EXPECT_TRUE(listed().empty());  // it waits whether another comes
+  said("a", saving());
+  said("b", follower);
+  EXPECT_EQ(listed().size(), 1u);
+  // It has more than the other, so it is a saving of its own.
+  follower.waits = false;
+  follower.last = Lsn{0x4000001};
+  said("b", follower);
+  EXPECT_EQ(listed().size(), 2u);
 }
 
 TEST_F(OrphanBookTest, AnAgentSpeaksForMembersOnItsOwnHostOnly) {
