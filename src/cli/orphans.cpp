@@ -183,14 +183,14 @@ int replay_orphans(Client& client, const std::string& id, const Output& output) 
   std::map<std::string, std::string> unknown;
   auto rows = look_up(client, saved->service, *changes, unknown);
   if (!rows) return complain(rows.error());
-  std::map<std::string, int64_t> counts;
+  std::map<orphans::Verdict, int64_t> counts;
   JsonArray lines;
   for (const orphans::Kept& change : *changes) {
     std::string cannot = why_unknown(change, unknown);
     orphans::Judged judged =
         cannot.empty() ? orphans::judge(change, *rows) : orphans::Judged{orphans::Verdict::cannot_tell, cannot};
     std::string verdict(enum_name(judged.verdict));
-    ++counts[verdict];
+    ++counts[judged.verdict];
     if (output.json) {
       lines.push_back(JsonObject{{"xid", change.xid},
                                  {"table", change.table},
@@ -203,14 +203,15 @@ int replay_orphans(Client& client, const std::string& id, const Output& output) 
                  values_of(change.key), judged.why.empty() ? "" : ": " + judged.why);
     }
   }
-  bool all_well = saved->complete && counts["conflict"] == 0 && counts["cannot_tell"] == 0;
+  using enum orphans::Verdict;
+  bool all_well = saved->complete && counts[conflict] == 0 && counts[cannot_tell] == 0;
   if (output.json) {
     JsonObject sums;
-    for (const auto& [verdict, count] : counts) sums[verdict] = count;
+    for (const auto& [verdict, count] : counts) sums[enum_name(verdict)] = count;
     fmt::print("{}\n", to_text(Json(JsonObject{{"id", id}, {"changes", lines}, {"verdicts", sums}})));
   } else {
     fmt::print("\n{} would apply, {} are there already, {} conflict, {} cannot be told. Nothing was changed.\n",
-               counts["applies"], counts["already_there"], counts["conflict"], counts["cannot_tell"]);
+               counts[applies], counts[already_there], counts[conflict], counts[cannot_tell]);
     if (!saved->complete) fmt::print("{} transactions could not be read back at all.\n", saved->undecoded);
   }
   return all_well ? kOk : kNotWell;

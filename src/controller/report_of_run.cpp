@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "controller/orphan_book.hpp"
+#include "controller/orphan_runs.hpp"
 
 namespace lifeboat {
 namespace {
@@ -34,7 +37,7 @@ bool tells_people(const run::RunState& state, const run::Event& event) {
 
 // What stands in the journal between the signal that led to the run and its end.
 void add_events(RunReport& report, const run::RunState& state, const std::vector<StoredEvent>& events,
-                const std::string& cause) {
+                const std::string& cause, const std::set<uint64_t>& losses) {
   Json observations = nullptr;
   for (const StoredEvent& event : events) {
     bool of_run = event.stream == "run/" + state.id;
@@ -59,7 +62,7 @@ void add_events(RunReport& report, const run::RunState& state, const std::vector
       line.text = text_or(event.body, "text", text_or(event.body, "title", text_or(event.body, "reason")));
       if (line.text.empty()) continue;
     }
-    if (event.kind == OrphanBook::kKind) report.losses.push_back(line);
+    if (losses.contains(event.seq)) report.losses.push_back(line);
     report.timeline.push_back(std::move(line));
   }
 }
@@ -89,7 +92,8 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
 
   std::vector<StoredEvent> chosen;
   uint64_t last = 0;
-  bool followed = false;  // another run was opened after this one
+  OrphanRuns orphans;
+  std::set<uint64_t> losses;  // savings of writes that were lost in this run, whenever they came
   while (true) {
     EventFilter filter{.after = last};
     CO_TRY(std::vector<StoredEvent> events, co_await source.store.read(filter));
@@ -98,13 +102,13 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
     for (StoredEvent& event : events) {
       bool in_time = event.at >= from && (!until || event.at <= *until + std::chrono::seconds(1));
       bool other_run = event.stream.starts_with("run/") && event.stream != "run/" + source.state.id;
-      // An old primary most often comes back when the run has long ended; until another one opens, what it had is this one's.
-      followed = followed || (other_run && event.kind == run::RunOpened::kKind && event.at > state.opened_wall);
-      bool came_back = event.kind == OrphanBook::kKind && event.at >= from && !followed;
+      orphans.see(event);
+      bool came_back = event.kind == OrphanBook::kKind && orphans.run_of(event) == state.id;
+      if (came_back) losses.insert(event.seq);
       if ((in_time && !other_run) || came_back) chosen.push_back(std::move(event));
     }
   }
-  add_events(report, source.state, chosen, cause);
+  add_events(report, source.state, chosen, cause, losses);
   for (const ReportLine& line : report.timeline) {
     if (line.kind == "signal-raised" && report.milestones.detected < 0)
       report.milestones.detected = std::max(0.0, line.after_s);
