@@ -81,8 +81,11 @@ class Agent {
     bool is_release = false;
   };
   std::deque<Outgoing> queue_;
-  std::deque<std::string> releases_;  // not sent while there was a link; they go first when it is back
-  MonoTime heard_{};                  // when the controller last said anything
+  std::deque<std::string> releases_;          // not sent while there was a link; they go first when it is back
+  MonoTime asked_{};                          // its last renewal
+  std::optional<MonoTime> unanswered_since_;  // the first renewal since the controller last said anything
+  bool hears_regularly_ = false;              // the controller says so when it has nothing to say
+  std::string leader_;                        // whom a controller named that does not lead
   wire::Configure configuration_;
   bool configured_ = false;
   int probe_generation_ = 0;
@@ -108,10 +111,17 @@ class Agent {
       if (is_release) releases_.push_back(to_text(message));
       return;
     }
-    // A lease is lost if the link dies without a word and nobody notices: half of it is time enough to make a new one.
-    if (type == wire::Renew::kType && boot_now() - heard_ > shortest_lease() / 2) {
-      say("the controller is silent; the link is made anew");
-      socket_->drop();
+    // A lease is lost if the link dies without a word and nobody notices. It counts from the first renewal that nothing was
+    // heard after: an agent that stood still itself has not been listening.
+    if (type == wire::Renew::kType) {
+      MonoTime now = boot_now();
+      bool stood_still = now - asked_ > shortest_lease() / 4;
+      asked_ = now;
+      if (!unanswered_since_ || stood_still) unanswered_since_ = now;
+      if (now - *unanswered_since_ > shortest_lease() * wire::kSilentShare) {
+        say("the controller is silent; the link is made anew");
+        socket_->drop();
+      }
     }
     Outgoing next{to_text(message), is_release};
     if (is_release) {
@@ -182,7 +192,12 @@ class Agent {
       auto ended = co_await std::move(linking);
       say(fmt::format("link to {}: {}", controller, ended.error().text()));
       bool lasted = boot_now() - begun > std::chrono::seconds(5);
-      pause = lasted ? Duration{50} : std::min(pause * 2, Duration{500});
+      // Where there are several, one of them is being elected while none takes this agent.
+      Duration most{options_.controllers.size() > 1 ? 200 : 500};
+      pause = lasted ? Duration{50} : std::min(pause * 2, most);
+      auto told = std::ranges::find(options_.controllers, std::exchange(leader_, {}));
+      if (told != options_.controllers.end())
+        turn = static_cast<size_t>(told - options_.controllers.begin()) + options_.controllers.size() - 1;
       co_await sleep_for(pause);
     }
   }
@@ -199,9 +214,11 @@ class Agent {
     CO_TRY_VOID(co_await std::move(shaking));
     say(fmt::format("linked to {}", controller));
     socket_ = socket;
-    heard_ = boot_now();
+    unanswered_since_.reset();
+    hears_regularly_ = false;
     for (std::string& release : releases_) queue_.push_back({std::move(release), true});
     releases_.clear();
+    for (auto& [service, member] : members_) member->linked();
     scope_.spawn("writer", write_messages(socket));
     report_due_.notify();
     auto reading = read_messages(socket);
@@ -224,6 +241,10 @@ class Agent {
     CO_TRY_VOID(co_await socket->write(to_text(hello), deadline));
     CO_TRY(std::string challenge_text, co_await socket->read(deadline));
     CO_TRY(Json challenge, parse_json(challenge_text));
+    if (text_or(challenge, "type") == wire::kElsewhere) {
+      leader_ = text_or(challenge, "controller");
+      co_return fail(ErrorKind::refused, leader_.empty() ? "no controller leads" : leader_ + " leads");
+    }
     std::string both = options_.host + "\n" + nonce + "\n" + text_or(challenge, "nonce");
     bool known = text_or(challenge, "type") == "challenge" && text_or(challenge, "nonce").size() >= 16 &&
                  equal_in_constant_time(text_or(challenge, "proof"), hmac_sha256_hex(token, "controller\n" + both));
@@ -240,13 +261,15 @@ class Agent {
 
   Task<Result<>> read_messages(std::shared_ptr<WebSocket> socket) {
     while (true) {
-      auto text = co_await socket->read(Deadline::after(kSilence));
+      auto text = co_await socket->read(Deadline::after(hears_regularly_ ? wire::kHereWithin : kSilence));
       if (!text) {
+        if (text.error().kind == ErrorKind::timed_out && hears_regularly_)
+          co_return fail(ErrorKind::unreachable, "the controller went silent");
         // Silence alone is no end: the socket asks the other side by itself and ends when that does not answer.
         if (text.error().kind == ErrorKind::timed_out && socket->open()) continue;
         co_return std::unexpected(std::move(text).error());
       }
-      heard_ = boot_now();
+      unanswered_since_.reset();
       CO_TRY(Json message, parse_json(*text));
       if (!message.is_object()) co_return fail(ErrorKind::invalid_input, "the controller sent what is no message");
       take(std::move(message));
@@ -256,7 +279,9 @@ class Agent {
   void take(Json message) {
     std::string type = text_or(message, "type");
     message.as_object().erase("type");
-    if (type == wire::Renewed::kType) {
+    if (type == wire::kHere) {
+      hears_regularly_ = true;
+    } else if (type == wire::Renewed::kType) {
       auto renewed = decode<wire::Renewed>(message);
       if (!renewed) return say("a renewal's answer does not fit");
       auto member = members_.find(renewed->service);

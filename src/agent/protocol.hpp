@@ -5,7 +5,11 @@
 //   controller {"type":"challenge","nonce":C,"proof":HMAC-SHA256(token, "controller\nHOST\nA\nC")}
 //   agent      {"type":"proof","proof":HMAC-SHA256(token, "agent\nHOST\nA\nC")}
 //   controller {"type":"welcome"}
-// The token itself never crosses the network, and each side knows that the other has it.
+// The token itself never crosses the network, and each side knows that the other has it. A controller that does not lead
+// answers the hello with {"type":"elsewhere","controller":"ADDRESS:PORT"} (empty: nobody leads) and ends the link; the agent goes there only
+// if it was given that address itself.
+//
+// The controller that leads says {"type":"here"} whenever it has said nothing else for a while, so that its loss shows.
 //
 // After that, either side sends messages of the kinds below at any time. A message is an object with `type`; unknown
 // types are ignored (newer peers), malformed ones end the connection. Those about the right to write are in
@@ -24,6 +28,14 @@
 #include "core/ownership/report.hpp"
 
 namespace lifeboat::wire {
+
+// The share of a lease for which a renewal may be without an answer before the agent makes a new link.
+constexpr double kSilentShare = 0.4;
+constexpr std::string_view kElsewhere = "elsewhere";
+constexpr std::string_view kHere = "here";
+// How often the controller says that it is there, and how long an agent that has heard it say so waits for the next time.
+constexpr Duration kHereEvery{400};
+constexpr Duration kHereWithin{1'600};
 
 // ---- agent → controller
 

@@ -11,6 +11,7 @@
 #include "cli/drill.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/lab.hpp"
+#include "cli/store.hpp"
 #include "controller/action_catalogue.hpp"
 #include "controller/controller.hpp"
 #include "plan/load.hpp"
@@ -35,7 +36,8 @@ void add_controller(CLI::App& app, int& exit_code) {
   command->add_option("--plan", options->plan_file, "the plan file")->required();
   command->add_option("--inventory", options->inventory, "addresses of hosts");
   command->add_option("--profile", options->profile, "profile of runs that name none");
-  command->add_option("--store", options->store_file, "file of the journal")->required();
+  command->add_option("--store", options->store, "file of the journal, or etcd: the one whose voters the plan names")
+      ->required();
   command->add_option("--secrets", options->secrets_dir, "folder of secrets")->required();
   command->add_option("--host", options->host, "the plan's host it runs on")->required();
   command->add_option("--listen", options->listen, "ADDRESS:PORT")->required();
@@ -69,7 +71,8 @@ void add_agent(CLI::App& app, int& exit_code) {
 
 struct WitnessArguments {
   std::string samples;
-  std::string plan, inventory, secrets, out, report_to, service, member;
+  std::string plan, inventory, secrets, out, service, member;
+  std::vector<std::string> report_to;
 };
 
 void add_witness_options(CLI::App* command, WitnessArguments& arguments) {
@@ -85,7 +88,8 @@ void add_witness(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<WitnessArguments>();
   auto* run = command->add_subcommand("run", "make the plan's journey at a fixed rate until told to end");
   add_witness_options(run, *arguments);
-  run->add_option("--report-to", arguments->report_to, "controller that is told what users see");
+  run->add_option("--report-to", arguments->report_to,
+                  "controller that is told what users see; several are tried in turn");
   run->callback([arguments, &exit_code] {
     auto plan = plan_from(arguments->plan, arguments->inventory);
     if (!plan) {
@@ -237,12 +241,41 @@ void add_drill(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] { exit_code = run_drill_command(*options); });
 }
 
+void add_store(CLI::App& app, int& exit_code) {
+  auto* store =
+      app.add_subcommand("store", "the memory of the controllers: its state, copies of it, and back")->group("Daemons");
+  store->require_subcommand(1);
+  auto options = std::make_shared<StoreOptions>();
+  auto format = std::make_shared<std::string>("text");
+  auto common = [&](const char* name, const char* about) {
+    auto* command = store->add_subcommand(name, about);
+    command->add_option("--plan", options->plan, "the plan file")->required();
+    command->add_option("--inventory", options->inventory, "addresses of hosts");
+    command->add_option("--secrets", options->secrets, "folder of secrets, for the password of etcd");
+    command->add_option("--store", options->store, "file of the journal, or etcd; what the plan says when left out");
+    return command;
+  };
+  auto* status = common("status", "whether its voters answer, who leads, and whether the journal is whole");
+  status->add_option("--format", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  status->callback([options, format, &exit_code] {
+    options->json = *format == "json";
+    exit_code = run_store_status(*options);
+  });
+  auto* backup = common("backup", "write a copy of everything");
+  backup->add_option("file", options->file, "file to write")->required();
+  backup->callback([options, &exit_code] { exit_code = run_store_backup(*options); });
+  auto* restore = common("restore", "fill an empty store from a copy; no controller runs meanwhile");
+  restore->add_option("file", options->file, "file that backup wrote")->required();
+  restore->callback([options, &exit_code] { exit_code = run_store_restore(*options); });
+}
+
 }  // namespace
 
 void add_daemons(CLI::App& app, int& exit_code) {
   add_drill(app, exit_code);
   add_lab(app, exit_code);
   add_controller(app, exit_code);
+  add_store(app, exit_code);
   add_agent(app, exit_code);
   add_witness(app, exit_code);
   add_statuspage(app, exit_code);

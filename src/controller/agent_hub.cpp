@@ -109,10 +109,9 @@ Task<> AgentHub::serve(WebSocket socket) {
   links_[*host] = link;
   auto write_messages = [](std::shared_ptr<Link> to) -> Task<> {
     while (!to->ended) {
-      if (to->queue.empty()) {
-        co_await to->outgoing.wait_until(boot_now() + std::chrono::seconds(1));
-        continue;
-      }
+      if (to->queue.empty()) co_await to->outgoing.wait_until(boot_now() + wire::kHereEvery);
+      if (to->ended) co_return;
+      if (to->queue.empty()) to->queue.push_back(to_text(JsonObject{{"type", wire::kHere}}));
       std::string message = std::move(to->queue.front());
       to->queue.pop_front();
       auto written = co_await to->socket.write(std::move(message), Deadline::after(kWrite));

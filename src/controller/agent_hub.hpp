@@ -30,6 +30,8 @@ class AgentHub : public Agents {
   AgentHub(asio::any_io_executor executor, Secrets& secrets, std::vector<std::string> hosts, Callbacks callbacks);
   ~AgentHub() override;
 
+  // The controller leads from now on.
+  void begin() { began_ = boot_now(); }
   // Serves one link to its end: handshake, then messages. Never throws but for cancellation.
   Task<> serve(WebSocket socket);
 
@@ -37,7 +39,7 @@ class AgentHub : public Agents {
   void send(const std::string& host, Json message);
 
   bool connected(std::string host) override;
-  // Right after the controller has started, agents that were linked before are on their way back, and are waited for.
+  // Right after the controller began to lead, agents that were linked before are on their way to it, and are waited for.
   Task<Result<Json>> call(std::string host, std::string method, Json params, Deadline deadline,
                           ProgressLine progress) override;
   int64_t units_up(std::string host, std::string service) override;

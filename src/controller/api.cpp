@@ -272,6 +272,7 @@ Json Api::status() const {
                     {"plan_hash", parts_.plan_hash},
                     {"profile", parts_.profile},
                     {"mode", parts_.drill ? "drill" : "real"},
+                    {"controller", parts_.host},
                     {"headline", headline},
                     {"databases", databases},
                     {"signals", signals},

@@ -38,6 +38,7 @@ struct ApiParts {
   Watch& watch;
   IncidentBook& incidents;
   RunExecutor& runs;
+  std::string host;  // of this controller
 };
 
 class Api {

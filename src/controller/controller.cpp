@@ -1,8 +1,10 @@
 #include "controller/controller.hpp"
 
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
@@ -14,8 +16,10 @@
 #include "controller/configure.hpp"
 #include "controller/crash_points.hpp"
 #include "controller/databases.hpp"
+#include "controller/election.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
+#include "controller/open_store.hpp"
 #include "controller/orphan_book.hpp"
 #include "controller/watch.hpp"
 #include "io/crypto.hpp"
@@ -32,6 +36,9 @@ namespace {
 // Who opened a run that no person opened.
 constexpr std::string_view kByItself = "decision matrix";
 
+// How long a controller waits at its start for each one that the plan names before it.
+constexpr Duration kGiveWay{1'500};
+
 // Everything a controller is made of, in the order in which it is made; taken apart the other way round.
 class Controller {
  public:
@@ -44,6 +51,7 @@ class Controller {
         plan_hash_(sha256_hex(loaded_.bytes)),
         secrets_(options.secrets_dir),
         crash_points_(options.crash_points),
+        over_(context.get_executor()),
         scope_(context.get_executor(), [this](std::string_view task, std::string_view what) { broken(task, what); }),
         hub_(context.get_executor(), secrets_, agent_hosts(), hub_callbacks()),
         databases_(context.get_executor(), *store_, loaded_.plan, hub_, scope_,
@@ -55,22 +63,19 @@ class Controller {
         runs_(context.get_executor(), *store_, world_, executor_options()) {}
 
   Task<> run(asio::signal_set& signals) {
-    auto begun = start();
-    auto started = co_await std::move(begun);
-    if (!started) {
-      say("cannot start: " + started.error().text());
-      exit_code_ = 2;
-    } else {
-      say(fmt::format("plan {} {}, listening on {}", loaded_.plan.plan.text, plan_hash_.substr(0, 8), options_.listen));
-      co_await signals.async_wait(asio::use_awaitable);
-      say("stops");
-    }
+    scope_.spawn("signals", wait_for_signal(signals));
+    scope_.spawn("lead", lead());
+    while (!ends_) co_await over_.wait_until(boot_now() + std::chrono::hours(1));
     if (server_) co_await server_->stop(Duration{1'000});
     co_await runs_.stop(Duration{2'000});
     co_await scope_.stop(Duration{2'000});
+    auto resigning = store_->resign();
+    co_await std::move(resigning);
     context_.stop();
   }
 
+  // It led and does no more: what it knows may be wrong, so it begins from nothing, as a new process.
+  bool begins_anew() const { return anew_; }
   int exit_code() const { return exit_code_; }
 
  private:
@@ -82,6 +87,7 @@ class Controller {
   Secrets secrets_;
   HttpClient http_;
   CrashPoints crash_points_;
+  Wakeup over_;
   Scope scope_;
   AgentHub hub_;
   DatabaseKeeper databases_;
@@ -93,6 +99,62 @@ class Controller {
   std::unique_ptr<Api> api_;
   std::unique_ptr<HttpServer> server_;
   int exit_code_ = 0;
+  bool ends_ = false;
+  bool anew_ = false;
+
+  void end() {
+    ends_ = true;
+    over_.notify();
+  }
+
+  Task<> wait_for_signal(asio::signal_set& signals) {
+    co_await signals.async_wait(asio::use_awaitable);
+    say("stops");
+    end();
+  }
+
+  // Waits until it is elected, then works until it leads no more.
+  Task<> lead() {
+    Election election(context_.get_executor(), *store_, http_, candidacy());
+    auto electing = election.win();
+    auto elected = co_await std::move(electing);
+    if (!elected) {
+      say("cannot start: " + elected.error().text());
+      exit_code_ = 2;
+      co_return end();
+    }
+    scope_.spawn("keep leading", keep_leading());
+    auto begun = start();
+    auto started = co_await std::move(begun);
+    if (!started && store_->leads()) {
+      say("cannot start: " + started.error().text());
+      exit_code_ = 2;
+      co_return end();
+    }
+    if (!started) co_return;
+    say(fmt::format("plan {} {}, listening on {}", loaded_.plan.plan.text, plan_hash_.substr(0, 8), options_.listen));
+  }
+
+  Task<> keep_leading() {
+    auto leading = store_->keep_leading();
+    Error why = co_await std::move(leading);
+    say(why.text() + "; everything it did is stopped");
+    anew_ = true;
+    end();
+  }
+
+  Candidacy candidacy() {
+    Candidacy out;
+    out.listen = options_.listen;
+    out.say = [this](const std::string& line) { say(line); };
+    std::string address = address_of(loaded_.plan, options_.host);
+    size_t colon = options_.listen.rfind(':');
+    out.me = {options_.host, address + (colon == std::string::npos ? "" : options_.listen.substr(colon))};
+    auto hosts = controller_hosts(loaded_.plan);
+    auto place = std::ranges::find(hosts, options_.host);
+    if (place != hosts.end()) out.give_way = kGiveWay * (place - hosts.begin());
+    return out;
+  }
 
   void say(const std::string& text) { spdlog::info("{}", secrets_.redact(text)); }
 
@@ -185,7 +247,9 @@ class Controller {
     out.log = [this](const std::string& line) { say(line); };
     out.loss = [this](const run::ResolvedStep& step) { return loss_of(step); };
     out.on_event = [this](const std::string& id, const run::Event& event) { say(id + " " + run::in_words(event)); };
-    out.crash_point = [this](std::string step, std::string when) { return crash_points_.pass(std::move(step), std::move(when)); };
+    out.crash_point = [this](std::string step, std::string when) {
+      return crash_points_.pass(std::move(step), std::move(when));
+    };
     return out;
   }
 
@@ -199,6 +263,8 @@ class Controller {
   }
 
   Task<Result<>> start() {
+    hub_.begin();
+    crash_points_.begin();
     CO_TRY(std::string token, secrets_.get("api-token"));
     CO_TRY_VOID(co_await incidents_.start());
     CO_TRY_VOID(co_await databases_.start());
@@ -207,18 +273,31 @@ class Controller {
     for (const std::string& id : resumed.runs) say(id + " goes on");
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,
-                   world_,       databases_, orphans_,         watch_,     incidents_,       runs_};
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,      world_,
+                   databases_,   orphans_,   watch_,           incidents_, runs_,          options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },
         [this](std::string_view what) { say(std::string(what)); });
     server_->on_websocket("/agent", [this](WebSocket socket, HttpIncoming) { return hub_.serve(std::move(socket)); });
-    size_t colon = options_.listen.rfind(':');
-    if (colon == std::string::npos) co_return fail(ErrorKind::invalid_input, "--listen wants ADDRESS:PORT");
-    co_return server_->listen(options_.listen.substr(0, colon), std::atoi(options_.listen.c_str() + colon + 1));
+    CO_TRY(auto at, split_listen(options_.listen));
+    co_return server_->listen(at.first, at.second);
   }
 };
+
+// The same program with the same arguments, and nothing else of before.
+[[noreturn]] void begin_anew() {
+  auto text = read_file("/proc/self/cmdline", 1u << 20);
+  std::vector<char*> argv;
+  if (text) {
+    for (size_t at = 0; at < text->size(); at += strlen(text->data() + at) + 1) argv.push_back(text->data() + at);
+  }
+  argv.push_back(nullptr);
+  close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (argv.size() > 1) execv("/proc/self/exe", argv.data());
+  spdlog::error("cannot begin anew: {}", strerror(errno));
+  _exit(70);
+}
 
 void print_findings(const LoadFailure& failure) {
   for (const Finding& finding : failure.findings) fmt::print(stderr, "{}\n", one_line(finding));
@@ -236,18 +315,21 @@ int run_controller(const ControllerOptions& options) {
     print_findings(loaded.error());
     return 2;
   }
-  auto store = open_sqlite_store(options.store_file);
+  asio::io_context context(1);
+  Secrets secrets(options.secrets_dir);
+  auto store =
+      open_store(context.get_executor(), options.store, loaded->plan, secrets, region_of(loaded->plan, options.host));
   if (!store) {
     fmt::print(stderr, "lifeboat: {}\n", store.error().text());
     return 2;
   }
-  asio::io_context context(1);
   asio::signal_set signals(context, SIGTERM, SIGINT);
   std::signal(SIGPIPE, SIG_IGN);
   auto controller = std::make_unique<Controller>(context, options, std::move(*loaded), std::move(*store));
   Scope main_scope(context.get_executor(), [](std::string_view, std::string_view what) { spdlog::error("{}", what); });
   main_scope.spawn("controller", controller->run(signals));
   context.run();
+  if (controller->begins_anew()) begin_anew();
   return controller->exit_code();
 }
 

@@ -12,7 +12,7 @@ struct ControllerOptions {
   std::string plan_file;
   std::string inventory;
   std::string profile;
-  std::string store_file;
+  std::string store;  // "etcd", by the plan's voters, or a file
   std::string secrets_dir;
   std::string host;    // the plan's host it runs on
   std::string listen;  // "10.1.0.2:7400"

@@ -13,8 +13,10 @@ class CrashPoints {
  public:
   // An empty path: no points.
   explicit CrashPoints(std::string path) : path_(std::move(path)) {}
-  // Does not return if the point stands in the file. `when`: "before" or "after" the effect. It dies a second after its start
-  // at the earliest, so that leases can be renewed between two deaths.
+  // The controller leads from now on.
+  void begin() { began_ = boot_now(); }
+  // Does not return if the point stands in the file. `when`: "before" or "after" the effect. It dies a second after it began
+  // to lead at the earliest, so that leases can be renewed between two deaths.
   Task<> pass(std::string step, std::string when) const;
 
  private:

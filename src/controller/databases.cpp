@@ -48,6 +48,7 @@ DatabaseKeeper::DatabaseKeeper(asio::any_io_executor executor, Store& store, con
 DatabaseKeeper::~DatabaseKeeper() = default;
 
 Task<Result<>> DatabaseKeeper::start() {
+  began_ = boot_now();
   for (const auto& [name, service] : plan_.services) {
     const auto* postgres = std::get_if<PostgresService>(&service);
     if (postgres == nullptr) continue;
@@ -157,6 +158,8 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
     return body;
   };
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
+    // Another controller may have granted it to somebody else since; the agent asks that one.
+    if (!store_.leads()) return;
     wire::Renewed renewed{service, answer->term, answer->sent_ns, answer->granted};
     hub_.send(database.host_of[answer->member], typed(encode(renewed), wire::Renewed::kType));
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
@@ -189,12 +192,13 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
 Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
   NewEvent event{"database/" + service,
                  "granted",
-                 {{"term", grant.expected_term + 1},
+                 {{"term", std::max(grant.expected_term, grant.floor) + 1},
                   {"holder", grant.holder},
                   {"reason", grant.reason},
                   {"automatic", grant.automatic},
                   {"boot_ns", boot_now().time_since_epoch().count()}}};
-  auto record = co_await store_.grant(service, grant.expected_term, grant.holder, std::move(event));
+  auto granting = store_.grant_above(service, grant.expected_term, grant.floor, grant.holder, std::move(event));
+  auto record = co_await std::move(granting);
   Database& database = *databases_.at(service);
   if (record) {
     feed(database, GrantMade{record->term, record->holder});
@@ -300,7 +304,7 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
   Database& database = *found->second;
   // A movement that is under way (a reflex, most often) is waited for: it may be the very one that is wanted.
   while (database.state.transfer && !deadline.passed()) co_await sleep_for(kTick);
-  // So is a primary that this controller, started a moment ago, has not heard of yet.
+  // So is a primary that this controller, leading since a moment ago, has not heard of yet.
   Deadline heard{std::min(began_ + kFirstReports, deadline.at)};
   bool needs_primary = wanted.kind != TransferKind::failover;
   while (needs_primary && !is_writable(database.state, boot_now()) && !heard.passed()) co_await sleep_for(kTick);

@@ -6,10 +6,44 @@
 
 namespace lifeboat::lab {
 
+namespace {
+constexpr Duration kConnect{500};
+constexpr Duration kAnswer{10'000};
+constexpr int kNobodyLeads = 503;
+}  // namespace
+
+Result<ControllerLink::Answer> ControllerLink::ask(const std::string& method, const std::string& path,
+                                                   const std::string& body) const {
+  if (addresses_.empty()) return fail(ErrorKind::not_found, "the plan has no host with a controller");
+  Error last;
+  int64_t deadline = deadline_in(patience_);
+  do {
+    for (size_t turn = 0; turn < addresses_.size(); ++turn) {
+      size_t index = (first_ + turn) % addresses_.size();
+      auto [address, port] = split_address(addresses_[index]);
+      // A host that is gone answers nothing at all: it is not waited for as an answer would be.
+      if (auto there = connect_tcp(address, port, deadline_in(kConnect)); !there) {
+        last = std::move(there).error();
+        continue;
+      }
+      HttpRequest request{
+          .method = method, .address = address, .port = port, .path = path, .token = token_, .body = body};
+      auto answer = http(request, kAnswer);
+      if (answer && answer->status != kNobodyLeads) {
+        first_ = index;
+        return Answer{answer->status, std::move(answer->body)};
+      }
+      last = answer ? Error{.kind = ErrorKind::refused, .what = "no controller leads"} : std::move(answer).error();
+      // What changes something may have been done.
+      if (!answer && method != "GET") return std::unexpected(std::move(last));
+    }
+    if (boot_ns() < deadline) pause_for(Duration{100});
+  } while (boot_ns() < deadline);
+  return std::unexpected(std::move(last));
+}
+
 Result<Json> ControllerLink::call(const std::string& method, const std::string& path, const std::string& body) const {
-  HttpRequest request{
-      .method = method, .address = address_, .port = port_, .path = path, .token = token_, .body = body};
-  TRY(HttpAnswer answer, http(request, Duration{10'000}));
+  TRY(Answer answer, ask(method, path, body));
   auto value = parse_json(answer.body);
   if (answer.status == 200 && value) return std::move(*value);
   std::string why = value ? text_or(*value, "error") : std::string();
@@ -24,7 +58,7 @@ Result<Json> ControllerLink::post(const std::string& path, const Json& body) con
 }
 
 Result<std::string> ControllerLink::text(const std::string& path) const {
-  TRY(HttpAnswer answer, http({.address = address_, .port = port_, .path = path, .token = token_}, Duration{30'000}));
+  TRY(Answer answer, ask("GET", path, {}));
   if (answer.status != 200)
     return fail(ErrorKind::refused, fmt::format("GET {}: the controller answers {}", path, answer.status));
   return std::move(answer.body);

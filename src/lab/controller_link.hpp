@@ -1,4 +1,5 @@
-// The controller's HTTP API as a drill needs it. Blocking; every call is bounded.
+// The controllers' HTTP API as a lab needs it: whichever answers is asked, and it hands on to the one that leads.
+// Blocking; every call is bounded.
 #pragma once
 
 #include <string>
@@ -10,8 +11,9 @@ namespace lifeboat::lab {
 
 class ControllerLink {
  public:
-  ControllerLink(std::string address, int port, std::string token)
-      : address_(std::move(address)), port_(port), token_(std::move(token)) {}
+  // `addresses`: "ADDRESS:PORT". `patience`: how long a call waits for a controller that leads.
+  ControllerLink(std::vector<std::string> addresses, std::string token, Duration patience = Duration{20'000})
+      : addresses_(std::move(addresses)), token_(std::move(token)), patience_(patience) {}
 
   Result<Json> get(const std::string& path) const;
   Result<Json> post(const std::string& path, const Json& body) const;
@@ -21,10 +23,16 @@ class ControllerLink {
   Result<JsonArray> events_after(uint64_t seq) const;
 
  private:
+  struct Answer {
+    int status = 0;
+    std::string body;
+  };
+  Result<Answer> ask(const std::string& method, const std::string& path, const std::string& body) const;
   Result<Json> call(const std::string& method, const std::string& path, const std::string& body) const;
-  std::string address_;
-  int port_;
+  std::vector<std::string> addresses_;
   std::string token_;
+  Duration patience_;
+  mutable size_t first_ = 0;  // the one that answered last
 };
 
 }  // namespace lifeboat::lab

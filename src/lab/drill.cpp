@@ -103,10 +103,10 @@ class DrillRun {
     TRY(Layout layout, lay_out(options_.plan, lab_.number(), Mode::namespaces));
     std::string out = lab_.folder() + "/out/";
     trace_.samples = out + "users.jsonl";
-    std::string controller = controller_host(options_.plan);
-    TRY(Json status, ask_lab(lab_.folder(), JsonObject{{"do", "status"}}));
-    TRY_VOID(start_witness(layout.outside().name, "users",
-                           {"run", "--out", trace_.samples, "--report-to", "http://" + text_or(status, "controller")}));
+    std::vector<std::string> words{"run", "--out", trace_.samples};
+    for (const std::string& at : controller_addresses(with_addresses(options_.plan, layout)))
+      words.insert(words.end(), {"--report-to", "http://" + at});
+    TRY_VOID(start_witness(layout.outside().name, "users", std::move(words)));
     for (const auto& [service, kind] : options_.plan.services) {
       const auto* database = std::get_if<PostgresService>(&kind);
       if (database == nullptr) continue;
@@ -395,12 +395,11 @@ class DrillRun {
 Result<DrillOutcome> drill_in(const DrillOptions& options, const Scenario& scenario, const RunningLab& lab,
                               const LabProgress& progress) {
   TRY(Outside outside, Outside::enter(lab.folder()));
-  TRY(Json status, ask_lab(lab.folder(), JsonObject{{"do", "status"}}));
-  std::string at = text_or(status, "controller");
+  TRY(Layout layout, lay_out(options.plan, lab.number(), Mode::namespaces));
+  std::vector<std::string> controllers = controller_addresses(with_addresses(options.plan, layout));
   TRY(std::string token, read_file(lab.folder() + "/secrets/api-token"));
-  size_t colon = at.rfind(':');
-  if (colon == std::string::npos) return fail(ErrorKind::invalid_input, "the plan has no host with a controller");
-  ControllerLink link(at.substr(0, colon), kControllerPort, token);
+  if (controllers.empty()) return fail(ErrorKind::invalid_input, "the plan has no host with a controller");
+  ControllerLink link(std::move(controllers), token);
   TRY(DrillTrace trace, DrillRun(options, scenario, lab, link, progress).run());
   progress("looking for every acknowledged write", 0);
   return report_of_drill(options, trace, lab.folder(), lab.number(), link);

@@ -193,14 +193,16 @@ class Keeper {
     for (const ActiveFault& fault : world_.faults) {
       faults.push_back(JsonObject{{"fault", fault.name}, {"target", fault.target}});
     }
-    std::string controller = controller_host(world_.plan);
-    if (!controller.empty()) controller = fmt::format("{}:{}", address_of(world_.plan, controller), kControllerPort);
+    JsonArray controllers;
+    for (std::string& at : controller_addresses(world_.plan)) controllers.emplace_back(std::move(at));
+    Json first = controllers.empty() ? Json("") : controllers.front();
     return JsonObject{{"ok", true},
                       {"number", job_.number},
                       {"folder", job_.folder},
                       {"plan", job_.plan_file},
                       {"mode", job_.mode == Mode::namespaces ? "namespaces" : "loopback"},
-                      {"controller", controller},
+                      {"controller", std::move(first)},
+                      {"controllers", std::move(controllers)},
                       {"regions", std::move(regions)},
                       {"faults", std::move(faults)}};
   }

@@ -201,7 +201,7 @@ Result<void> make_ready(LabWorld& world, const Progress& say, Duration within) {
   TRY_VOID(wait_for_ports(world, {}, within));
   say("servers answer");
   TRY(Worker caches, Worker::start([&world, within] { return set_up_redis(world.plan, world.secrets, within); }));
-  if (world.options.daemons && !controller_host(world.plan).empty()) {
+  if (world.options.daemons && !controller_hosts(world.plan).empty()) {
     TRY_VOID(wait_for_databases(world, false, deadline));
     say("databases take writes");
     TRY_VOID(set_up_databases(world));

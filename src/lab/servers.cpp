@@ -194,18 +194,42 @@ class Builder {
   Result<void> add(const std::string&, const HttpService&) { return {}; }
   Result<void> add(const std::string&, const ExternalService&) { return {}; }
 
+  Result<void> add_voters() {
+    if (!plan_.controllers || plan_.controllers->store != StoreKind::etcd) return {};
+    TRY(std::string etcd, program("etcd", "etcd-server"));
+    // Regions of a lab are near each other: half of etcd's default times are enough.
+    std::string cluster;
+    auto url = [&](const Voter& voter, int port) { return fmt::format("http://{}:{}", address(voter.host), port); };
+    for (const auto& [region, voter] : plan_.controllers->voters)
+      cluster += fmt::format("{}{}={}", cluster.empty() ? "" : ",", region, url(voter, voter.peer_port));
+    for (const auto& [region, voter] : plan_.controllers->voters) {
+      TRY(std::string folder, folder_for(voter.host.text, "etcd"));
+      std::string clients = url(voter, voter.port), peers = url(voter, voter.peer_port);
+      std::vector<std::string> argv{etcd, "--name", region, "--data-dir", folder + "/data"};
+      argv.insert(argv.end(), {"--listen-client-urls", clients, "--advertise-client-urls", clients});
+      argv.insert(argv.end(), {"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers});
+      argv.insert(argv.end(), {"--initial-cluster", cluster});
+      argv.insert(argv.end(), {"--heartbeat-interval", "50", "--election-timeout", "500"});
+      argv.insert(argv.end(), {"--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"});
+      run(voter.host.text, "etcd", std::move(argv), folder, fmt::format("{}:{}", address(voter.host), voter.port));
+    }
+    return {};
+  }
+
   Result<void> add_lifeboat() {
     TRY(std::string lifeboat, own_program());
     std::string inventory = options_.folder + "/inventory.json", secrets = options_.folder + "/secrets";
-    std::string link = fmt::format("{}:{}", address_of(plan_, controller_host(plan_)), kControllerPort);
+    TRY_VOID(add_voters());
+    bool shared = plan_.controllers && plan_.controllers->store == StoreKind::etcd;
     for (const auto& [name, host] : plan_.hosts) {
       if (!host.controller) continue;
       TRY(std::string folder, folder_for(name, "controller"));
       std::string listen = fmt::format("{}:{}", address_of(plan_, name), kControllerPort);
-      std::vector<std::string> argv{lifeboat,      "controller", "--plan",  options_.plan_file,
-                                    "--inventory", inventory,    "--store", folder + "/journal.sqlite",
-                                    "--secrets",   secrets,      "--host",  name,
-                                    "--listen",    listen};
+      std::vector<std::string> argv{
+          lifeboat,      "controller", "--plan",  options_.plan_file,
+          "--inventory", inventory,    "--store", shared ? "etcd" : folder + "/journal.sqlite",
+          "--secrets",   secrets,      "--host",  name,
+          "--listen",    listen};
       if (!options_.profile.empty()) argv.insert(argv.end(), {"--profile", options_.profile});
       if (options_.drill) argv.push_back("--drill");
       if (options_.crash_points) {
@@ -220,10 +244,10 @@ class Builder {
     for (const auto& [name, host] : plan_.hosts) {
       if (!host.agent) continue;
       TRY(std::string folder, folder_for(name, "agent"));
-      run(name, "agent",
-          {lifeboat, "agent", "--host", name, "--controller", link, "--data", folder, "--secrets", secrets,
-           "--unit-path", units},
-          folder, {});
+      std::vector<std::string> argv{lifeboat, "agent",     "--host", name,          "--data",
+                                    folder,   "--secrets", secrets,  "--unit-path", units};
+      for (const std::string& at : controller_addresses(plan_)) argv.insert(argv.end(), {"--controller", at});
+      run(name, "agent", std::move(argv), folder, {});
       out_.back().daemon.kept = true;
     }
     return {};
@@ -243,11 +267,11 @@ std::string sink_address(const Plan& placed, const Layout& layout) {
   return host.empty() ? host : fmt::format("http://{}:{}", address_of(placed, host), kSinkPort);
 }
 
-std::string controller_host(const Plan& plan) {
-  for (const auto& [name, host] : plan.hosts) {
-    if (host.controller) return name;
-  }
-  return {};
+std::vector<std::string> controller_addresses(const Plan& placed) {
+  std::vector<std::string> out;
+  for (const std::string& host : controller_hosts(placed))
+    out.push_back(fmt::format("{}:{}", address_of(placed, host), kControllerPort));
+  return out;
 }
 
 Result<std::vector<HostDaemon>> make_servers(const Plan& placed, const Layout& layout, const SecretValues& secrets,

@@ -1,5 +1,5 @@
 // From a plan to the programs that its hosts run, with their configuration files: Knot DNS, Unbound, HAProxy, Redis,
-// Lifeboat's agents, controller and status page, and sinks for mail and chat. Databases are not here: agents create
+// etcd, Lifeboat's agents, controllers and status page, and sinks for mail and chat. Databases are not here: agents create
 // them on the controller's orders, as they would anywhere.
 #pragma once
 
@@ -40,7 +40,7 @@ Result<std::vector<HostDaemon>> make_servers(const Plan& placed, const Layout& l
 
 // Where webhooks go: http://ADDRESS:PORT on a host of the outside world; empty when there is no such host.
 std::string sink_address(const Plan& placed, const Layout& layout);
-// host of the first controller; empty when the plan has none.
-std::string controller_host(const Plan& plan);
+// "ADDRESS:PORT" of all controllers, in the plan's order.
+std::vector<std::string> controller_addresses(const Plan& placed);
 
 }  // namespace lifeboat::lab

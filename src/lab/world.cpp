@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "lab/controller_link.hpp"
 #include "lab/wire.hpp"
 
 namespace lifeboat::lab {
@@ -125,15 +126,7 @@ Result<pid_t> postmaster_of(const LabWorld& world, const std::string& service, c
 }
 
 Result<Json> controller_status(const LabWorld& world) {
-  std::string host = controller_host(world.plan);
-  if (host.empty()) return fail(ErrorKind::not_found, "the plan has no host with a controller");
-  HttpRequest request{.address = address_of(world.plan, host),
-                      .port = kControllerPort,
-                      .path = "/api/status",
-                      .token = world.secret("api-token")};
-  TRY(HttpAnswer answer, http(request, Duration{2000}));
-  if (answer.status != 200) return fail(ErrorKind::refused, fmt::format("controller answers {}", answer.status));
-  return parse_json(answer.body);
+  return ControllerLink(controller_addresses(world.plan), world.secret("api-token"), Duration{0}).get("/api/status");
 }
 
 }  // namespace lifeboat::lab

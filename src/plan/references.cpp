@@ -20,6 +20,7 @@ class References {
 
   void all() {
     for (const auto& [name, host] : plan_.hosts) region(host.region.text, "/hosts/" + name + "/region");
+    controllers();
     for (const auto& [name, service] : plan_.services) {
       at_ = "/services/" + name;
       std::visit([this](const auto& known) { judge(known); }, service);
@@ -105,6 +106,12 @@ class References {
                     false,
                     {},
                     {}});
+  }
+
+  void controllers() {
+    if (!plan_.controllers) return;
+    at_ = "/controllers";
+    regional(plan_.controllers->voters, "voters");
   }
 
   void judge(const PostgresService& service) {

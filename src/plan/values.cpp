@@ -41,6 +41,7 @@ class Values {
               "10.1.0.3 or db1.example.com");
     }
     variables();
+    controllers();
     for (const auto& [name, service] : plan_.services) {
       at_ = "/services/" + name;
       std::visit([this](const auto& known) { judge(known); }, service);
@@ -273,6 +274,22 @@ class Values {
     only_references(journey.verify, {"id", "key"}, "/journey/verify");
     if (references_in(journey.verify).empty())
       wrong("/journey/verify", "it does not say which write it looks for", "use ${id} or ${key}");
+  }
+
+  void controllers() {
+    bool shared = plan_.controllers && plan_.controllers->store == StoreKind::etcd;
+    if (!shared && controller_hosts(plan_).size() > 1)
+      wrong("/hosts", "several hosts run a controller, and each would act on a journal of its own",
+            "controllers: {store: etcd, …}, or one host with controller: true");
+    if (!plan_.controllers) return;
+    if (shared && plan_.controllers->voters.empty())
+      wrong("/controllers", "no voters are named", "voters: {REGION: {host: HOST}}, one in each of three regions");
+    if (plan_.controllers->lease < 1s || plan_.controllers->lease > 1min)
+      wrong("/controllers/lease", "a lease is between one second and one minute", "3s");
+    for (const auto& [region, voter] : plan_.controllers->voters) {
+      port(voter.port, "/controllers/voters/" + region + "/port");
+      port(voter.peer_port, "/controllers/voters/" + region + "/peer_port");
+    }
   }
 
   void scenario_values(const std::string& name, const Scenario& scenario) {

@@ -11,7 +11,7 @@ namespace lifeboat::sim {
 namespace {
 
 constexpr Nanos kReportEvery = 100_ms;
-constexpr Nanos kSilence = 3_s;
+constexpr Nanos kHereWithin = 1'600_ms;
 
 }  // namespace
 
@@ -55,7 +55,12 @@ MemberLogic<MemberRim>::Hooks Agent::hooks() {
   out.renew = [this](const wire::Renew& renew) {
     if (link_ == nullptr) return;
     // A link that died without a word is made anew while there is still time.
-    if (world_.kernel.now() - heard_ > Nanos{world_.setup.lease.count()} * 1'000'000 / 2) return drop_link();
+    Nanos now = world_.kernel.now();
+    Nanos lease = Nanos{world_.setup.lease.count()} * 1_ms;
+    bool stood_still = now - asked_ > lease / 4;
+    asked_ = now;
+    if (unanswered_since_ < 0 || stood_still) unanswered_since_ = now;
+    if (now - unanswered_since_ > lease * 2 / 5) return drop_link();
     world_.send(link_, true, renew);
   };
   out.release = [this](const wire::Release& release) {
@@ -97,16 +102,21 @@ Task<> Agent::keep_link() {
     while (!answered && kernel.now() - begun < 1_s) co_await Sleep(kernel, host_.agent_process, kernel.now() + 5_ms);
     if (link_ != nullptr) {
       heard_ = kernel.now();
+      unanswered_since_ = -1;
       if (kernel.tells()) world_.tell(fmt::format("agent m{}: linked to c{}", host_.index, controller));
       for (wire::Release& release : std::exchange(releases_, {})) world_.send(link_, true, release);
+      logic_.linked();
       report_soon();
       while (link_ != nullptr) {
-        co_await Sleep(kernel, host_.agent_process, kernel.now() + 50_ms);
-        if (link_ != nullptr && kernel.now() - heard_ > kSilence + 1_s) drop_link();
+        Nanos before = kernel.now();
+        co_await Sleep(kernel, host_.agent_process, before + 50_ms);
+        // After it stood still, what waits for it is read first.
+        if (kernel.now() - before > 150_ms) heard_ = kernel.now();
+        if (link_ != nullptr && kernel.now() - heard_ > kHereWithin) drop_link();
       }
     }
     bool lasted = kernel.now() - begun > 5_s;
-    pause_ = lasted ? 50_ms : std::min(pause_ * 2, 500_ms);
+    pause_ = lasted ? 50_ms : std::min(pause_ * 2, world_.setup.controllers > 1 ? 200_ms : 500_ms);
     co_await Sleep(kernel, host_.agent_process, kernel.now() + pause_);
   }
 }
@@ -133,7 +143,20 @@ void Agent::report_soon() {
 void Agent::report() {
   report_due_ = false;
   if (link_ == nullptr) return;
-  world_.send(link_, true, ReportMessage{rim_.now().time_since_epoch().count(), logic_.report()});
+  world_.send(link_, true, ReportMessage{rim_.now().time_since_epoch().count(), what_it_says()});
+}
+
+MemberReport Agent::what_it_says() const {
+  MemberReport report = logic_.report();
+  switch (host_.lie) {
+    case 0: report.state = ServerState::stopped; break;
+    case 1: report.streaming = false; break;
+    case 2: report.written = Lsn{report.written.value + 1'000'000}; break;
+    case 3: report.state = ServerState::primary; break;
+    case 4: report.upstream.clear(); break;
+    default: break;
+  }
+  return report;
 }
 
 Task<> Agent::report_regularly() {
@@ -146,6 +169,7 @@ Task<> Agent::report_regularly() {
 void Agent::take(const std::shared_ptr<Link>& link, Message message) {
   if (link != link_) return;
   heard_ = world_.kernel.now();
+  unanswered_since_ = -1;
   if (const auto* renewed = std::get_if<wire::Renewed>(&message)) return logic_.renewed(*renewed);
   if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request)));
 }

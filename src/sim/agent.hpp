@@ -54,6 +54,8 @@ class Agent {
   std::shared_ptr<Link> link_;
   std::deque<wire::Release> releases_;  // not sent while there was a link
   Nanos heard_ = 0;
+  Nanos asked_ = 0;              // its last renewal
+  Nanos unanswered_since_ = -1;  // the first renewal since the controller last said anything
   int turn_ = 0;
   Nanos pause_ = 50_ms;
   bool report_due_ = false;
@@ -64,6 +66,7 @@ class Agent {
   Task<> keep_link();
   Task<> report_regularly();
   void report();
+  MemberReport what_it_says() const;
   void report_soon();
   void drop_link();
   Task<> carry_out(RequestMessage request);

@@ -26,6 +26,8 @@ void World::granted(uint64_t term, const std::string& holder) {
   if (kernel.tells()) tell(fmt::format("store: term {} is granted to {}", term, holder));
   kernel.mix(term);
   kernel.mix(holder);
+  if (setup.profile == Profile::noise && kernel.now() > kNoiseBegins)
+    violated("S16", fmt::format("term {} is granted to {}, and nothing but noise was there", term, holder));
   auto [entry, fresh] = store.granted.emplace(term, holder);
   if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
 }
@@ -51,6 +53,8 @@ void World::writable_ended(const Host& host) {
   if (kernel.tells()) tell(fmt::format("m{} takes no more writes (term {})", host.index, host.term));
   last_writable_ = now;
   last_writer_ = host.index;
+  if (setup.profile == Profile::noise && now > kNoiseBegins)
+    violated("S16", fmt::format("m{} stopped taking writes, and nothing but noise was there", host.index));
   if (!in_time && !thawing)
     violated("S3",
              fmt::format("m{} took writes under term {} until {:.3f} s after its right ended", host.index, host.term,
@@ -159,7 +163,12 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
   if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
   for (const Write& write : writes_) {
     if (write.gone || wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, write.at)) continue;
-    return violated("S10", fmt::format("a switchover lost a write that m{} had acknowledged", write.server));
+    const WalPlace& place = hosts[static_cast<size_t>(primary)]->disk.where;
+    return violated(
+        "S10", fmt::format("a switchover lost a write that m{} had acknowledged at {:.3f} s ({:X} of timeline {}; "
+                           "m{} has {:X} of timeline {})",
+                           write.server, static_cast<double>(write.when) / 1e9, write.at.lsn, wal.timeline(write.at),
+                           primary, place.lsn, wal.timeline(place)));
   }
 }
 

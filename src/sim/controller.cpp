@@ -11,6 +11,11 @@ namespace {
 // As in controller/databases.
 constexpr Nanos kTick = 25_ms;
 constexpr Nanos kSilence = 4_s;
+constexpr Nanos kHereEvery = 400_ms;
+// As in store/etcd.
+constexpr Nanos kLeadLength = 2_s;
+constexpr Duration kLeadLocal{2'000};
+constexpr Duration kLeadMargin{200};
 constexpr Duration kLeadPatience{30'000};
 constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
@@ -26,19 +31,92 @@ Controller::~Controller() { scope_.clear(); }
 
 Task<> Controller::live() {
   Kernel& kernel = world_.kernel;
+  while (true) {
+    auto electing = be_elected();
+    co_await std::move(electing);
+    begin_to_lead();
+    if (!alone()) scope_.spawn(keep_leading(lead_number_));
+    while (leads()) {
+      co_await Sleep(kernel, process(), kernel.now() + kTick);
+      if (!leads()) break;
+      drop_silent_links();
+      say_here();
+      feed(Tick{});
+    }
+    step_aside("its lease in the store has ended");
+  }
+}
+
+// ---- the election
+
+Task<> Controller::be_elected() {
+  Kernel& kernel = world_.kernel;
+  StoreModel& store = world_.store;
   do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 30) * 1_ms);
-  while (world_.store.away);
+  while (store.away);
+  if (alone()) {
+    ++lead_number_;
+    co_return;
+  }
+  while (true) {
+    MonoTime asked = local();
+    co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 20) * 1_ms);
+    bool free = kernel.now() >= store.lead.until;
+    if (world_.reaches_store(index_) && free) {
+      store.lead = {index_, store.lead.number + 1, kernel.now() + kLeadLength};
+      uint64_t number = store.lead.number;
+      world_.controller_effect(index_, "has been elected");
+      co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 20) * 1_ms);
+      lead_until_ = asked + kLeadLocal - kLeadMargin;
+      lead_number_ = number;
+      if (leads()) co_return;
+      lead_number_ = 0;
+    }
+    // A watch wakes it, or it looks again after a while.
+    bool watches = world_.random.chance(0.8);
+    Nanos look = kernel.now() + world_.random.between(200, 1'000) * 1_ms;
+    co_await Sleep(kernel, process(),
+                   watches ? std::min(look, std::max(store.lead.until, kernel.now() + 50_ms)) : look);
+  }
+}
+
+Task<> Controller::keep_leading(uint64_t number) {
+  Kernel& kernel = world_.kernel;
+  StoreModel::Lead& lead = world_.store.lead;
+  while (leads() && lead_number_ == number) {
+    co_await Sleep(kernel, process(), kernel.now() + kLeadLength / 4);
+    MonoTime asked = local();
+    co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 15) * 1_ms);
+    if (!leads() || lead_number_ != number) co_return;
+    if (!world_.reaches_store(index_)) continue;
+    if (lead.number != number || kernel.now() >= lead.until) co_return step_aside("another one was elected");
+    lead.until = kernel.now() + kLeadLength;
+    lead_until_ = asked + kLeadLocal - kLeadMargin;
+  }
+}
+
+void Controller::begin_to_lead() {
+  if (world_.kernel.tells() && !alone()) world_.tell(fmt::format("c{} leads", index_));
   Past past;
   past.ever_written = world_.store.ever_written;
   for (Nanos at : world_.store.automatic) past.automatic_failovers.push_back(clock().read(at));
   state_ = initial_state(world_.ownership_config(), world_.store.term, world_.store.holder, local(), std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
-  while (true) {
-    co_await Sleep(kernel, process(), kernel.now() + kTick);
-    drop_silent_links();
-    feed(Tick{});
-  }
 }
+
+// What it knows is worth nothing from here on.
+void Controller::step_aside(std::string_view why) {
+  if (!state_) return;
+  if (world_.kernel.tells()) world_.tell(fmt::format("c{} leads no more: {}", index_, why));
+  lead_number_ = 0;
+  state_.reset();
+  for (auto& [id, call] : calls_) world_.kernel.cancel(call.deadline);
+  calls_.clear();
+  asked_.clear();
+  for (auto& [member, link] : std::exchange(links_, {})) world_.let_go(link, false);
+}
+
+// ---- links
 
 // A dead link that TCP has not noticed.
 void Controller::drop_silent_links() {
@@ -49,7 +127,14 @@ void Controller::drop_silent_links() {
   for (const auto& link : silent) world_.let_go(link, false);
 }
 
+void Controller::say_here() {
+  if (world_.kernel.now() - spoke_ < kHereEvery) return;
+  spoke_ = world_.kernel.now();
+  for (const auto& [member, link] : links_) world_.send(link, false, HereMessage{});
+}
+
 void Controller::linked(const std::shared_ptr<Link>& link) {
+  if (!state_) return world_.let_go(link, false);
   if (auto old = links_.find(link->member); old != links_.end()) {
     auto replaced = old->second;
     world_.let_go(replaced, false);
@@ -105,6 +190,8 @@ void Controller::feed(const Input& input) {
 void Controller::carry_out(const Command& command) {
   using What = CommandDone::What;
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
+    // Another controller may have granted it to somebody else since.
+    if (!leads()) return;
     if (answer->granted) world_.right_until(answer->term, clock().truth_of(state_->lease_until));
     auto link = links_.find(world_.member_index(answer->member));
     if (link != links_.end())
@@ -139,22 +226,31 @@ void Controller::carry_out(const Command& command) {
 Task<> Controller::make_grant(MakeGrant grant) {
   Kernel& kernel = world_.kernel;
   StoreModel& store = world_.store;
-  co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
-  while (store.away) co_await Sleep(kernel, process(), kernel.now() + 20_ms);
+  uint64_t lead = lead_number_;
+  do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
+  while (leads() && lead_number_ == lead && !world_.reaches_store(index_));
+  if (!leads() || lead_number_ != lead) co_return;
+  if (!alone() && (store.lead.number != lead || kernel.now() >= store.lead.until))
+    co_return step_aside("another one was elected");
+  bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
+  // What is not known to be written must not be built upon; the next leader reads what is there.
+  if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
   if (store.term != grant.expected_term) {
     feed(GrantFailed{fmt::format("the recorded term is {}", store.term)});
     co_return;
   }
-  ++store.term;
+  store.term = std::max(grant.expected_term, grant.floor) + 1;
   store.holder = grant.holder;
   if (grant.automatic) {
     store.automatic.push_back(kernel.now());
     world_.made_by_itself();
   }
   world_.granted(store.term, store.holder);
+  if (unsure) co_return step_aside("a write had no answer");
   uint64_t term = store.term;
   world_.controller_effect(index_, "has recorded a grant");
   co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
+  if (lead_number_ != lead) co_return;
   feed(GrantMade{term, grant.holder});
 }
 

@@ -1,4 +1,5 @@
-// A controller of the made-up world: the ownership machine, fed as controller/databases feeds it.
+// A controller of the made-up world: it is elected as store/etcd elects, and feeds the ownership machine as
+// controller/databases does while it leads.
 #pragma once
 
 #include <map>
@@ -13,7 +14,7 @@ class Controller {
   Controller(World& world, int index);
   ~Controller();
 
-  // Whether it takes part: it has read who holds what.
+  // Whether it leads, and has read who holds what.
   bool ready() const { return state_.has_value(); }
   const ownership::State* state() const { return state_ ? &*state_ : nullptr; }
   void linked(const std::shared_ptr<Link>& link);
@@ -28,6 +29,9 @@ class Controller {
   int index_;
   Scope scope_;
   std::optional<ownership::State> state_;
+  uint64_t lead_number_ = 0;  // of its election; 0: none
+  MonoTime lead_until_{};
+  Nanos spoke_ = 0;
   std::map<int, std::shared_ptr<Link>> links_;
   struct Call {
     ownership::CommandDone done;
@@ -42,7 +46,14 @@ class Controller {
 
   const Clock& clock() const { return world_.controller_clocks[static_cast<size_t>(index_)]; }
   ProcessId process() const { return world_.controller_processes[static_cast<size_t>(index_)]; }
+  bool alone() const { return world_.setup.controllers == 1; }
+  bool leads() const { return lead_number_ != 0 && (alone() || local() < lead_until_); }
   Task<> live();
+  Task<> be_elected();
+  Task<> keep_leading(uint64_t number);
+  void begin_to_lead();
+  void step_aside(std::string_view why);
+  void say_here();
   void drop_silent_links();
   Task<> make_grant(ownership::MakeGrant grant);
   void feed(const ownership::Input& input);

@@ -88,11 +88,13 @@ void World::inject(const Fault& fault) {
     case FaultKind::isolate: return isolate({host.index}, fault.length);
     case FaultKind::isolate_region: {
       std::vector<Place> inside;
-      for (int member = 0; member < setup.members; ++member) {
-        if (setup.region_of(member) == setup.region_of(host.index)) inside.push_back(member);
+      for (Place place = 0; place < setup.places(); ++place) {
+        if (setup.region_of(place) == setup.region_of(host.index)) inside.push_back(place);
       }
       return isolate(inside, fault.length);
     }
+    case FaultKind::isolate_controller:
+      return isolate({place_of_controller(fault.b % setup.controllers)}, fault.length);
     case FaultKind::swizzle: return swizzle(fault.length);
     case FaultKind::slow_network: {
       Nanos extra = random.between(20, 900) * 1_ms;
@@ -139,6 +141,7 @@ void World::inject(const Fault& fault) {
       store.unsure = true;
       kernel.after(0, fault.length, [this] { store.unsure = false; });
       return;
+    case FaultKind::lie: host.lie = fault.n; return;
     case FaultKind::ask_switchover:
     case FaultKind::ask_failover:
     case FaultKind::ask_reprotect: return person_asks(fault, host);

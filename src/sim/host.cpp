@@ -289,6 +289,7 @@ Task<Result<>> Server::create(Deadline) {
   host_.disk.present = true;
   host_.disk.standby = false;
   host_.disk.where = {0, WalTree::kBegin};
+  host_.disk.checkpoint = WalTree::kBegin;
   co_return Result<>{};
 }
 
@@ -546,6 +547,7 @@ Task<Result<>> Server::copy(const std::string& source, Deadline) {
   host_.disk.standby = true;
   host_.disk.clean = false;
   host_.disk.where = from.disk.where;
+  host_.disk.checkpoint = from.disk.checkpoint;
   host_.disk.consistent_at = 0;
   host_.disk.known_timeline = from.disk.known_timeline;
   world_.agent_effect(host_.index, "has copied");

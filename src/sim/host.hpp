@@ -48,6 +48,7 @@ class Host {
   Phase phase = Phase::down;
   int upstream = -1;  // in force
   bool replay_paused = false;
+  int lie = -1;  // what its agent says that is not so; -1: nothing
   bool deaf = false;
   bool connected = false;  // its receiver
   Nanos last_message = 0;

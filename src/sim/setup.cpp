@@ -28,7 +28,8 @@ constexpr Weighed kSafetyFaults[] = {
     {FaultKind::pause_replay, 3},     {FaultKind::deaf_standby, 5},
     {FaultKind::crash_at, 10},        {FaultKind::crash_controller_at, 6},
     {FaultKind::ask_switchover, 8},   {FaultKind::ask_failover, 3},
-    {FaultKind::ask_reprotect, 6},
+    {FaultKind::ask_reprotect, 6},    {FaultKind::isolate_controller, 6},
+    {FaultKind::store_away, 4},       {FaultKind::store_unsure, 6},
 };
 
 FaultKind some_fault(Random& random) {
@@ -57,6 +58,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::cut_one_way: return "cut one way";
     case FaultKind::isolate: return "isolate node";
     case FaultKind::isolate_region: return "isolate region";
+    case FaultKind::isolate_controller: return "isolate controller";
     case FaultKind::swizzle: return "swizzle-clog";
     case FaultKind::slow_network: return "slow network";
     case FaultKind::crash_controller: return "crash controller";
@@ -72,6 +74,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::ask_switchover: return "ask for a switchover";
     case FaultKind::ask_failover: return "ask for a failover";
     case FaultKind::ask_reprotect: return "ask for standbys";
+    case FaultKind::lie: return "lie";
   }
   return "?";
 }
@@ -90,13 +93,13 @@ std::string in_words(const Fault& fault) {
   return out;
 }
 
-Setup setup_from(uint64_t seed, Profile profile) {
-  Random random(seed);
-  Setup setup;
-  setup.seed = seed;
-  setup.profile = profile;
+namespace {
+
+// Which machines there are and how they are set up.
+void lay_out(Setup& setup, Random& random) {
   setup.members = static_cast<int>(random.one_of({2, 3, 3, 3, 3, 4}));
   setup.regions = random.one_of({1, 2, 2, 3});
+  setup.controllers = random.one_of({1, 3, 3});
   setup.lease = Duration{random.one_of({1'000, 2'000, 2'000, 3'000, 5'000})};
   setup.automatic = random.one_of({AutomaticFailover::any, AutomaticFailover::any, AutomaticFailover::any,
                                    AutomaticFailover::same_region, AutomaticFailover::none});
@@ -107,8 +110,11 @@ Setup setup_from(uint64_t seed, Profile profile) {
   setup.drift = random.one_of({0.0, 0.0, 0.001, 0.01});
   setup.loss = random.one_of({0.0, 0.0, 0.0, 0.01, 0.05});
   setup.loose = random.chance(0.1);
+}
+
+void brew_storm(Setup& setup, Random& random) {
   setup.storm = random.between(6'000, 22'000) * 1_ms;
-  auto places = static_cast<uint64_t>(setup.members + setup.controllers);
+  auto places = static_cast<uint64_t>(setup.places());
   int faults = random.one_of({1, 2, 3, 4, 5, 6, 8, 12});
   // Most come at any time; some follow close on the one before, where they meet what it set in motion.
   Nanos last = 0;
@@ -127,6 +133,72 @@ Setup setup_from(uint64_t seed, Profile profile) {
                           fault.kind == FaultKind::slow_network;
     if (between_places) fault.a = static_cast<int>(random.below(places));
     setup.faults.push_back(fault);
+  }
+}
+
+// Enough for a core: one member, and controllers that are a majority. Nothing in the plan forbids it to serve.
+void choose_core(Setup& setup, Random& random) {
+  setup.automatic = AutomaticFailover::any;
+  setup.automatic_at_most = 1'000;
+  setup.fresh = false;
+  setup.loss_allowed = Duration{900'000};
+  std::vector<int> members, controllers;
+  for (int place = 0; place < setup.places(); ++place) (place < setup.members ? members : controllers).push_back(place);
+  auto take_some = [&](std::vector<int>& from, size_t at_least) {
+    size_t wanted = at_least + random.below(from.size() - at_least + 1);
+    for (size_t taken = 0; taken < wanted; ++taken) {
+      auto at = from.begin() + static_cast<std::ptrdiff_t>(random.below(from.size()));
+      setup.core.push_back(*at);
+      from.erase(at);
+    }
+    return wanted;
+  };
+  if (take_some(members, 1) == 1) setup.sync = 0;
+  take_some(controllers, controllers.size() / 2 + 1);
+  std::ranges::sort(setup.core);
+}
+
+// What a healthy system sees in ten minutes: a packet lost now and then, delays, stalls of up to a third of its lease, and
+// one standby that says what is not so.
+void make_noise(Setup& setup, Random& random) {
+  setup.members = 3;
+  setup.fresh = setup.loose = false;
+  setup.drift = std::min(setup.drift, 0.001);
+  setup.loss = random.one_of({0.0, 0.001, 0.005});
+  setup.lease = Duration{random.one_of({2'000, 2'000, 3'000, 5'000})};
+  setup.write_every = 1_s;
+  setup.storm = 600_s;
+  Nanos lease = Nanos{setup.lease.count()} * 1_ms;
+  for (Nanos at = kNoiseBegins; at < setup.storm; at += random.between(2'000, 20'000) * 1_ms) {
+    Fault fault;
+    fault.kind = random.one_of({FaultKind::freeze_node, FaultKind::stop_agent, FaultKind::stop_guard,
+                                FaultKind::hang_server, FaultKind::pause_controller, FaultKind::slow_disk,
+                                FaultKind::slow_network, FaultKind::pause_replay, FaultKind::deaf_standby});
+    fault.at = at;
+    // The lease that hangs on it: the database's, or the controllers' own of two seconds.
+    bool controllers = fault.kind == FaultKind::pause_controller;
+    fault.length = random.between(1, (controllers ? std::min(lease, 2_s) : lease) / 3 / 1_ms) * 1_ms;
+    fault.a = static_cast<int>(random.below(static_cast<uint64_t>(setup.members)));
+    fault.b = static_cast<int>(random.below(static_cast<uint64_t>(setup.places())));
+    setup.faults.push_back(fault);
+  }
+  setup.faults.push_back({FaultKind::lie, kNoiseBegins + random.between(1, 999) * 1'000, setup.storm,
+                          static_cast<int>(random.between(1, 2)), 0, static_cast<int>(random.between(0, 4))});
+}
+
+}  // namespace
+
+Setup setup_from(uint64_t seed, Profile profile) {
+  Random random(seed);
+  Setup setup;
+  setup.seed = seed;
+  setup.profile = profile;
+  lay_out(setup, random);
+  if (profile == Profile::liveness) choose_core(setup, random);
+  if (profile == Profile::noise) {
+    make_noise(setup, random);
+  } else {
+    brew_storm(setup, random);
   }
   // No two come at the same nanosecond, so any order of equals will do.
   std::ranges::sort(setup.faults, {}, &Fault::at);

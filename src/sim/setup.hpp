@@ -2,6 +2,7 @@
 // the faults are a list, so that a failing history can be tried again with fewer of them.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,8 @@
 namespace lifeboat::sim {
 
 enum class Profile {
-  safety,    // any fault at any time, for ever; only safety is judged, and that all is well again after the faults
-  liveness,  // a healthy core; every other fault stays: the core must serve
+  safety,    // any fault at any time; what must never be is judged, and that all is well again after the faults
+  liveness,  // after the faults only a core is healthy, and what befell the others stays: the core must serve
   noise,     // jitter, short stalls, lossy links, one liar: nothing may be moved
 };
 
@@ -29,6 +30,7 @@ enum class FaultKind {
   cut_one_way,  // a to b
   isolate,      // a from everybody
   isolate_region,
+  isolate_controller,
   swizzle,  // the links of some are cut one by one and come back in another order
   slow_network,
   crash_controller,
@@ -44,6 +46,7 @@ enum class FaultKind {
   ask_switchover,
   ask_failover,
   ask_reprotect,
+  lie,  // a standby's agent says what is not so
 };
 std::string_view name_of(FaultKind kind);
 
@@ -73,11 +76,17 @@ struct Setup {
   double loss = 0;
   double drift = 0;  // how far clocks are off at most
   Nanos write_every = 80_ms;
-  Nanos storm = 15_s;  // faults begin before this
+  Nanos storm = 15_s;     // faults begin before this
+  std::vector<int> core;  // places that are healthy after the faults; empty: all
   std::vector<Fault> faults;
 
-  int region_of(int member) const { return member % regions; }
+  int places() const { return members + controllers; }
+  bool in_core(int place) const { return core.empty() || std::ranges::find(core, place) != core.end(); }
+  int region_of(int place) const { return place % regions; }
 };
+
+// By then it has started.
+inline constexpr Nanos kNoiseBegins = 20_s;
 
 Setup setup_from(uint64_t seed, Profile profile);
 

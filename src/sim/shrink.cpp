@@ -1,6 +1,7 @@
 #include "sim/shrink.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/data/describe.hpp"
 
@@ -62,6 +63,7 @@ std::string describe(const Setup& setup) {
       setup.seed, setup.members, setup.regions, setup.controllers, setup.lease.count(), enum_name(setup.automatic),
       setup.automatic_at_most, setup.loss_allowed.count(), setup.sync, setup.fresh ? ", fresh" : "",
       setup.loose ? ", loose messages" : "", setup.loss, setup.drift, static_cast<double>(setup.storm) / 1e9);
+  if (!setup.core.empty()) out += fmt::format("  the core is {}\n", fmt::join(setup.core, ", "));
   for (const Fault& fault : setup.faults) out += "  " + in_words(fault) + "\n";
   return out;
 }

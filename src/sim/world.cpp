@@ -61,6 +61,7 @@ Outcome World::run() {
     for (auto& host : hosts) {
       host->disk.present = true;
       host->disk.where = {0, WalTree::kBegin};
+      host->disk.checkpoint = WalTree::kBegin;
       host->disk.standby = host->index != 0;
       host->disk.upstream = host->index == 0 ? -1 : 0;
       host->disk.record = MemberRecord{1, 0, host->index == 0 ? "" : member_name(0)};
@@ -85,6 +86,14 @@ Outcome play(const Setup& setup, bool tell) {
 }
 
 int World::member_index(std::string_view name) const { return name.size() < 2 || name[0] != 'm' ? -1 : name[1] - '0'; }
+
+bool World::reaches_store(int controller) const {
+  if (store.away) return false;
+  int reached = 0;
+  for (int other = 0; other < setup.controllers; ++other)
+    reached += network.open_both(place_of_controller(controller), place_of_controller(other));
+  return reached * 2 > setup.controllers;
+}
 
 wire::ServerConfig World::config_of(int member) const {
   wire::ServerConfig config;
@@ -113,7 +122,7 @@ ownership::Config World::ownership_config() const {
 
 void World::start_agent(int member) {
   auto at = static_cast<size_t>(member);
-  if (agents[at] != nullptr) return;
+  if (agents[at] != nullptr || (calm_ && !setup.in_core(member))) return;
   kernel.start(hosts[at]->agent_process);
   agents[at] = std::make_unique<Agent>(*this, member);
 }
@@ -123,7 +132,9 @@ void World::kill_agent(int member) {
   if (agents[at] == nullptr) return;
   kernel.kill(hosts[at]->agent_process);
   // Agent and guard are two so that one of them is always there.
-  if (!hosts[at]->stuck()) kernel.resume(hosts[at]->guard_process);
+  bool frozen = hosts[at]->stuck();
+  kernel.resume(hosts[at]->guard_process);
+  if (frozen) kernel.pause(hosts[at]->guard_process, std::max(kernel.now(), hosts[at]->thawed - 25_ms));
   std::vector<std::shared_ptr<Link>> links = std::move(links_of_[at]);
   links_of_[at].clear();
   agents[at].reset();
@@ -133,7 +144,7 @@ void World::kill_agent(int member) {
 
 void World::start_controller(int controller) {
   auto at = static_cast<size_t>(controller);
-  if (controllers[at] != nullptr) return;
+  if (controllers[at] != nullptr || (calm_ && !setup.in_core(place_of_controller(controller)))) return;
   kernel.start(controller_processes[at]);
   controllers[at] = std::make_unique<Controller>(*this, controller);
 }
@@ -300,25 +311,36 @@ void World::client_writes() {
   }
 }
 
-int World::writable_host() const {
+// Of the newest term: one that has just thawed is not yet ended by its guard.
+int World::writable_host(bool in_core) const {
+  int found = -1;
+  uint64_t term = 0;
   for (const auto& host : hosts) {
-    if (host->can_acknowledge()) return host->index;
+    if (!host->can_acknowledge() || host->term < term || (in_core && !setup.in_core(host->index))) continue;
+    found = host->index;
+    term = host->term;
   }
-  return -1;
+  return found;
 }
 
 // ---- after the faults
 
+// The one that leads, if it listens.
 Controller* World::some_controller() {
-  for (auto& controller : controllers) {
-    if (controller != nullptr && controller->ready()) return controller.get();
-  }
-  return nullptr;
+  auto at = static_cast<size_t>(setup.controllers == 1 ? 0 : std::max(0, store.lead.controller));
+  bool listens = controllers[at] != nullptr && controllers[at]->ready() && !kernel.paused(controller_processes[at]);
+  return listens ? controllers[at].get() : nullptr;
 }
 
 void World::calm_down() {
   calm_ = true;
   if (kernel.tells()) tell("all faults end");
+  bool core_has_data = std::ranges::any_of(hosts, [this](const auto& host) {
+    return setup.in_core(host->index) && host->disk.present && !host->disk.spoiled &&
+           host->disk.where.lsn >= host->disk.consistent_at;
+  });
+  // Nobody can serve from data that a cut-off copy or rewind left behind.
+  if (!core_has_data) setup.core.clear();
   network.heal_all();
   network.loss = 0;
   setup.loose = false;
@@ -326,28 +348,58 @@ void World::calm_down() {
   std::ranges::fill(dies_at_effect_, 0);
   std::ranges::fill(controller_dies_at_effect_, 0);
   for (auto& host : hosts) {
+    if (!setup.in_core(host->index)) continue;
     host->disk.full = false;
     host->disk.slow = 0;
     host->deaf = false;
+    host->lie = -1;
     host->replay_paused = false;
     for (ProcessId process : {host->agent_process, host->guard_process, host->server_process}) kernel.resume(process);
     start_agent(host->index);
   }
   for (int controller = 0; controller < setup.controllers; ++controller) {
+    if (!setup.in_core(place_of_controller(controller))) continue;
     kernel.resume(controller_processes[static_cast<size_t>(controller)]);
     start_controller(controller);
+  }
+  for (Place place = 0; place < setup.places(); ++place) {
+    if (!setup.in_core(place)) befall(place, random.below(5));
   }
   calm_since_ = last_ask_ = kernel.now();
   kernel.after(0, 1_s, [this] { watch_recovery(); });
 }
 
+// What is outside the core stays as it is, and is dead, frozen, or cut off this way, that way or both from now on.
+void World::befall(Place place, uint64_t fate) {
+  if (kernel.tells()) tell(fmt::format("place {} is left to fate {}", place, fate));
+  bool is_member = place < setup.members;
+  auto controller = static_cast<size_t>(place - setup.members);
+  if (fate == 0 && is_member) {
+    kill_agent(place);
+    hosts[static_cast<size_t>(place)]->crash();
+  } else if (fate == 0) {
+    kill_controller(static_cast<int>(controller));
+  } else if (fate == 1 && is_member) {
+    Host& host = *hosts[static_cast<size_t>(place)];
+    for (ProcessId process : {host.agent_process, host.guard_process, host.server_process})
+      kernel.pause(process, kNever);
+  } else if (fate == 1) {
+    kernel.pause(controller_processes[controller], kNever);
+  }
+  for (Place other = 0; other < setup.places(); ++other) {
+    if (other == place) continue;
+    if (fate == 2 || fate == 4) network.cut(place, other);
+    if (fate == 3 || fate == 4) network.cut(other, place);
+  }
+}
+
 bool World::all_is_well() const {
-  int primary = writable_host();
+  int primary = writable_host(true);
   if (primary < 0) return false;
   const Host& leader = *hosts[static_cast<size_t>(primary)];
   if (store.holder != member_name(primary) || leader.term != store.term) return false;
   return std::ranges::all_of(hosts, [&](const auto& host) {
-    return host->index == primary ||
+    return host->index == primary || !setup.in_core(host->index) ||
            (host->phase == Phase::recovery && host->connected && host->upstream == primary && host->answers());
   });
 }
@@ -363,7 +415,7 @@ void World::watch_recovery() {
                            static_cast<int>(host->phase), wal.timeline(host->disk.where), host->disk.where.lsn,
                            host->upstream, host->connected, host->disk.spoiled ? " spoiled" : "");
     }
-    violated(writable_host() < 0 ? "L1" : "L4",
+    violated(writable_host(true) < 0 ? "L1" : "L4",
              fmt::format("{} s after the last fault not all is well:{}", kCalm / 1_s, where));
     return kernel.stop();
   }
@@ -372,7 +424,7 @@ void World::watch_recovery() {
   if (controller == nullptr || now - last_ask_ < 7_s) return;
   last_ask_ = now;
   ownership::Transfer wanted;
-  if (writable_host() < 0) {
+  if (writable_host(true) < 0) {
     wanted.kind = ownership::TransferKind::failover;
     wanted.accept_loss = true;
     accepted_loss_ = now;

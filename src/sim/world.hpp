@@ -37,7 +37,10 @@ struct RequestMessage {
   Duration within{};
   std::variant<wire::Lead, wire::Follow, wire::StepDown> order;
 };
-using Message = std::variant<ReportMessage, ReplyMessage, RequestMessage, wire::Renew, wire::Release, wire::Renewed>;
+// The controller has nothing to say, and is there.
+struct HereMessage {};
+using Message =
+    std::variant<ReportMessage, ReplyMessage, RequestMessage, wire::Renew, wire::Release, wire::Renewed, HereMessage>;
 
 // One connection. Each end lets go of it by itself; what is on its way then is lost.
 struct Link {
@@ -53,7 +56,8 @@ struct Link {
   } up, down;
 };
 
-// Ownership as the store keeps it.
+// Ownership as the store keeps it, and which controller leads. Where there are several controllers, a voter of the store stands
+// beside each.
 class StoreModel {
  public:
   uint64_t term = 0;
@@ -61,6 +65,11 @@ class StoreModel {
   bool ever_written = false;
   bool away = false;
   bool unsure = false;
+  struct Lead {
+    int controller = -1;
+    uint64_t number = 0;  // of this election; a write is refused under any other
+    Nanos until = 0;
+  } lead;
   std::vector<Nanos> automatic;             // grants that nobody asked for
   std::map<uint64_t, std::string> granted;  // every grant ever, for the checker
 };
@@ -94,6 +103,8 @@ class World {
   std::string member_name(int index) const { return "m" + std::to_string(index); }
   int member_index(std::string_view name) const;
   Place place_of_controller(int controller) const { return setup.members + controller; }
+  // Whether a majority of the store's voters can be talked to from there.
+  bool reaches_store(int controller) const;
   wire::ServerConfig config_of(int member) const;
   ownership::Config ownership_config() const;
 
@@ -126,7 +137,7 @@ class World {
   void violated(std::string rule, std::string text);
 
   bool stormy() const { return kernel.now() < storm_end_; }
-  int writable_host() const;
+  int writable_host(bool in_core = false) const;
   void tell(std::string line) { kernel.tell(std::move(line)); }
 
  private:
@@ -155,6 +166,7 @@ class World {
   void swizzle(Nanos length);
   void person_asks(const Fault& fault, const Host& host);
   void calm_down();
+  void befall(Place place, uint64_t fate);
   void watch_recovery();
   void client_writes();
   void pump(const std::shared_ptr<Link>& link, bool to_controller);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "store/backup.hpp"
 #include "store/chain.hpp"
 #include "store/etcd/test_etcd.hpp"
 #include "store/store.hpp"
@@ -223,6 +224,54 @@ TEST_P(StoreContract, GrantsATermAboveTheOneThatAgentsHaveSeen) {
   EXPECT_EQ(wait(store_->ownership("database"))->term, 10u);
   EXPECT_EQ(wait(store_->grant_above("database", 10, 3, "west-1", event("database/database", "granted")))->term, 11u);
   EXPECT_FALSE(wait(store_->grant_above("database", 10, 90, "west-1", event("database/database", "granted"))));
+}
+
+TEST_P(StoreContract, IsCopiedAndRestoredWhole) {
+  for (int number = 0; number < 250; ++number)
+    ASSERT_TRUE(append({event("run/R-1", "a", number), event("signals", "b", number)}));
+  ASSERT_EQ(*wait(store_->next_number("run")), 1u);
+  ASSERT_TRUE(wait(store_->grant_above("database", 0, 6, "east-1", event("database/database", "granted"))));
+  auto copied = wait(store_->copy());
+  ASSERT_TRUE(copied) << copied.error().text();
+  std::string text = backup_text({"plan", WallTime{}, *copied});
+  auto read_back = read_backup(text);
+  ASSERT_TRUE(read_back) << read_back.error().text();
+  EXPECT_FALSE(wait(store_->restore(read_back->contents))) << "it is not empty";
+
+  wait_void(store_->resign());
+  store_.reset();
+  std::string first = std::exchange(folder_, folder_ + "-second");
+  std::filesystem::create_directory(folder_);
+  auto opened = GetParam().open(context_, folder_);
+  ASSERT_TRUE(opened);
+  auto restored = wait((*opened)->restore(std::move(read_back->contents)));
+  ASSERT_TRUE(restored) << restored.error().text();
+  opened->reset();
+  reopen();
+  auto report = *wait(store_->verify());
+  EXPECT_TRUE(report.whole) << report.reason;
+  EXPECT_EQ(report.events, 501u);
+  EXPECT_EQ(report.head, copied->events.back().hash);
+  EXPECT_EQ(wait(store_->ownership("database"))->term, 7u);
+  EXPECT_EQ(*wait(store_->next_number("run")), 2u);
+  ASSERT_TRUE(append({event("a", "goes on")}));
+  EXPECT_TRUE(wait(store_->verify())->whole);
+  std::filesystem::remove_all(first);
+}
+
+TEST(Backup, ShowsWhateverWasChangedOrCutOff) {
+  StoreContents contents;
+  contents.counters["run"] = 3;
+  contents.owners["database"] = {7, "east-1"};
+  std::string text = backup_text({"plan", WallTime{}, contents});
+  ASSERT_TRUE(read_backup(text));
+  EXPECT_EQ(read_backup(text)->contents.owners.at("database").term, 7u);
+  for (size_t at = 0; at < text.size(); ++at) {
+    EXPECT_FALSE(read_backup(text.substr(0, at))) << at;
+    std::string changed = text;
+    changed[at] = changed[at] == '1' ? '2' : '1';
+    EXPECT_FALSE(read_backup(changed)) << at;
+  }
 }
 
 TEST_P(StoreContract, LeadsOnceItWasElected) {

@@ -25,4 +25,10 @@ Task<Result<OwnershipRecord>> Store::grant_above(std::string service, uint64_t e
   co_return co_await std::move(granting);
 }
 
+Task<Result<StoreContents>> Store::copy() { co_return fail(ErrorKind::unsupported, "this store cannot be copied"); }
+
+Task<Result<void>> Store::restore(StoreContents) {
+  co_return fail(ErrorKind::unsupported, "this store cannot be restored");
+}
+
 }  // namespace lifeboat

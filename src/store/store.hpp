@@ -9,6 +9,7 @@
 // Cancellation: an append that was handed over is carried out; the caller that stops waiting does not know its outcome.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,13 @@ struct Leader {
   std::string address;  // "10.1.0.2:7400", where agents and people reach it
 };
 
+// Everything in a store at one moment, for copies of it.
+struct StoreContents {
+  std::vector<StoredEvent> events;
+  std::map<std::string, uint64_t> counters;
+  std::map<std::string, OwnershipRecord> owners;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -95,11 +103,18 @@ class Store {
   // The same with a term above `floor`: agents have seen that one, though the store, restored from an older copy, has not.
   virtual Task<Result<OwnershipRecord>> grant_above(std::string service, uint64_t expected_term, uint64_t floor,
                                                     std::string holder, NewEvent journal);
+
+  virtual Task<Result<StoreContents>> copy();
+  // Fills a store that is empty and that nobody leads (else: conflict). What was restored may be older than what agents have
+  // seen; they remember, and terms go on above theirs.
+  virtual Task<Result<void>> restore(StoreContents contents);
 };
 
 // Opens or creates the store in one file (WAL, synchronous=FULL). Refuses with `conflict` when another process has it
 // open, and with `invalid_input` when the file is of a newer version.
 Result<std::unique_ptr<Store>> open_sqlite_store(std::string path);
+// What is in such a file, also while a controller has it open.
+Result<StoreContents> read_sqlite_store(std::string path);
 
 struct EtcdOptions {
   std::vector<std::string> endpoints;  // "http://10.1.0.2:2379", the nearest first

@@ -153,7 +153,7 @@ class Witness {
 
   // Best effort: a controller that is gone is none of the witness's business.
   Task<> report_live() {
-    while (true) {
+    for (size_t turn = 0;;) {
       co_await sleep_for(Duration{1'000});
       std::vector<measure::Sample> window(recent_.begin(), recent_.end());
       MonoTime now = boot_now();
@@ -165,12 +165,13 @@ class Witness {
           {"rps", static_cast<double>(window.size()) / to_seconds(kLiveWindow)}};
       HttpRequest request;
       request.method = "POST";
-      request.url = options_.report_to + "/api/witness";
+      request.url = options_.report_to[turn % options_.report_to.size()] + "/api/witness";
       request.bearer = api_token_;
       request.headers.emplace_back("Content-Type", "application/json");
       request.body = to_text(seen);
       auto telling = http_.send(std::move(request), Deadline::after(Duration{800}));
-      auto ignored = co_await std::move(telling);
+      auto told = co_await std::move(telling);
+      if (!told || told->status != 200) ++turn;
     }
   }
 };

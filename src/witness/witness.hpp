@@ -17,8 +17,9 @@ namespace lifeboat {
 struct WitnessOptions {
   Plan plan;  // with the inventory's addresses
   std::string secrets_dir;
-  std::string out;        // JSON lines are appended
-  std::string report_to;  // controller's URL: told what users see, once a second; may be empty
+  std::string out;  // JSON lines are appended
+  std::vector<std::string>
+      report_to;  // controllers' URLs: the first that answers is told what users see, once a second
 };
 // Until SIGTERM or SIGINT; journeys that are under way then get their answer or their time. Gives the exit code.
 int run_witness(const WitnessOptions& options);

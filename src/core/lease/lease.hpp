@@ -21,7 +21,7 @@ struct Lease {
   Duration margin() const { return std::max(length / 4, Duration{200}); }
   // When the server must be dead if nothing better is heard.
   MonoTime fence_at() const { return until - margin(); }
-  Duration renew_every() const { return std::max(length / 5, Duration{50}); }
+  Duration renew_every() const { return std::max(length / 10, Duration{50}); }
   bool held(MonoTime now) const { return term != 0 && now < fence_at(); }
 };
 

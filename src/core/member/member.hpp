@@ -64,6 +64,8 @@ class MemberLogic {
   Task<Result<Json>> follow(wire::Follow order, Deadline deadline, Progress progress);
   Task<Result<Json>> step_down(wire::StepDown order, Deadline deadline);
   void renewed(const wire::Renewed& answer);
+  // There is a link to a controller again: what is left of a lease may be little.
+  void linked() { ask_renewal(); }
   // Ends the server in good order, and gives the term back.
   Task<> shut_down(Deadline deadline);
 
@@ -107,9 +109,11 @@ class MemberLogic {
   void fence_now(const std::string& reason, bool server_failed);
   bool kill_server();
   Task<> renew_loop();
+  void ask_renewal();
   Task<> watch_loop();
   void judge();
   Task<> look_once();
+  Result<> start_standby();
   Task<> restart_standby();
   bool standby_can_start() const;
   Task<> read_position();

@@ -13,12 +13,14 @@ namespace member_times {
 
 inline constexpr Duration kLookEvery{100};
 inline constexpr Duration kLookWithin{400};
-// A server that answers nothing for this long is taken for hung. Bounded checks and slow disks stay below it.
-inline constexpr Duration kHungAfter{1'200};
+// A server that answers nothing for this share of the lease is taken for hung: a stall that is shorter moves nothing, and
+// one that is longer is noticed as soon as a host that is lost.
+inline constexpr double kHungAfter = 0.85;
 // A standby that hangs takes nothing from anybody; it is given more time before it is started anew.
 inline constexpr Duration kStandbyHungAfter{5'000};
 inline constexpr Duration kStreamSoon{5'000};
 inline constexpr Duration kRestartPause{500};
+inline constexpr Duration kRestartPauseMost{10'000};
 inline constexpr Duration kGiveWay{600};
 
 inline bool is_silence(const Error& error) {
@@ -71,13 +73,25 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   reason_ = !cleared ? cleared.error().text() : parked_ ? "a rewind was cut off; its data must be copied anew" : "";
   rim_.spawn("renew " + service_, renew_loop());
   rim_.spawn("watch " + service_, watch_loop());
-  // A standby takes no writes, so it may run without anybody's leave; anything else stays stopped.
-  bool standby = server_.has_data() && server_.marked_standby() && !upstream_.empty();
+  // A standby takes no writes, so it may run without anybody's leave, and is a candidate then; one that died on its way to
+  // the lead follows nobody. Anything else stays stopped.
+  bool standby = server_.has_data() && server_.marked_standby();
   if (server_.has_data() && !standby && !parked_) rim_.spawn("position " + service_, read_position());
   if (!standby || parked_) co_return Result<>{};
-  CO_TRY_VOID(server_.write_settings(upstream_, true));
+  auto started = start_standby();
+  if (!started) rim_.spawn("restart " + service_, restart_standby());
+  co_return started;
+}
+
+template <class Rim>
+Result<> MemberLogic<Rim>::start_standby() {
   role_ = Role::standby;
-  co_return start_server(MonoTime::max());
+  auto started = server_.write_settings(upstream_, true);
+  if (started) started = start_server(MonoTime::max());
+  if (started) return started;
+  role_ = Role::none;
+  reason_ = started.error().text();
+  return started;
 }
 
 template <class Rim>
@@ -134,6 +148,8 @@ void MemberLogic<Rim>::server_ended(ServerEnd how) {
   if (lease_.term != 0 && !wanted) release(reason_, how != ServerEnd::fenced);
   bool standby = role_ == Role::standby;
   role_ = Role::none;
+  // It ended before anybody had a look at it.
+  if (!at_rest_ && !server_.marked_standby() && !ended_) rim_.spawn("position " + service_, read_position());
   if (standby && !wanted && !ended_) rim_.spawn("restart " + service_, restart_standby());
 }
 
@@ -154,11 +170,14 @@ bool MemberLogic<Rim>::standby_can_start() const {
 
 template <class Rim>
 auto MemberLogic<Rim>::restart_standby() -> Task<> {
-  co_await sleep_for(member_times::kRestartPause);
-  if (server_.running() || !doing_.empty() || !standby_can_start()) co_return;
-  auto started = start_server(MonoTime::max());
-  role_ = started ? Role::standby : Role::none;
-  if (!started) log("the standby could not be started again: " + started.error().text());
+  bool told = false;
+  for (Duration pause = member_times::kRestartPause;; pause = std::min(pause * 2, member_times::kRestartPauseMost)) {
+    co_await sleep_for(pause);
+    if (server_.running() || !doing_.empty() || !standby_can_start()) co_return;
+    auto started = start_standby();
+    if (started) co_return;
+    if (!std::exchange(told, true)) log("the standby could not be started again: " + started.error().text());
+  }
 }
 
 template <class Rim>
@@ -200,9 +219,15 @@ auto MemberLogic<Rim>::renew_loop() -> Task<> {
       fence_now("its lease ended", false);
       continue;
     }
-    wire::Renew message{service_, server_.config().member, lease_.term, now().time_since_epoch().count()};
-    hooks_.renew(message);
+    ask_renewal();
   }
+}
+
+template <class Rim>
+void MemberLogic<Rim>::ask_renewal() {
+  if (!lease_.held(now())) return;
+  wire::Renew message{service_, server_.config().member, lease_.term, now().time_since_epoch().count()};
+  hooks_.renew(message);
 }
 
 template <class Rim>
@@ -231,7 +256,7 @@ void MemberLogic<Rim>::judge() {
   if (seen_ && !seen_->in_recovery && lease_.term == 0) return fence_now("it took writes without a lease", false);
   if (!silent_since_) return;
   auto silent = now() - *silent_since_;
-  if (silent < member_times::kHungAfter) return;
+  if (silent < lease_.length * member_times::kHungAfter) return;
   if (!std::exchange(hung_, true)) hooks_.changed();
   if (lease_.term != 0) return fence_now("the server does not answer", true);
   if (silent < member_times::kStandbyHungAfter || !doing_.empty()) return;
@@ -275,6 +300,7 @@ MemberReport MemberLogic<Rim>::report() const {
   out.term = lease_.term;
   out.floor = lease_.floor;
   out.reason = reason_;
+  out.busy = !doing_.empty();
   if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - now()).count());
   if (seen_) {
     out.system_id = seen_->system_id;
@@ -473,9 +499,11 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
   auto how = co_await std::move(attaching);
   if (!how) {
     reason_ = how.error().text();
-    // A standby that could not be attached goes on as what it was: a candidate with its data.
-    parked_ = !server_.running() && !standby_can_start();
-    if (!parked_) rim_.spawn("restart " + service_, restart_standby());
+    // Data that are as they were make it what it was: a standby goes on, a stopped primary rests, both can be candidates.
+    bool can_start = server_.running() || standby_can_start();
+    parked_ = !can_start && (server_.spoiled() || !server_.has_data());
+    if (can_start) rim_.spawn("restart " + service_, restart_standby());
+    if (!can_start && !parked_) rim_.spawn("position " + service_, read_position());
     co_return std::unexpected(std::move(how).error());
   }
   role_ = Role::standby;
@@ -506,6 +534,8 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
     auto streams = co_await std::move(waiting);
     if (streams) co_return std::string(was_running ? "reconfigured" : "started");
     if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+    // A server that hangs says nothing about its history.
+    if (server_.running() && member_times::is_silence(streams.error())) co_return std::unexpected(streams.error());
   }
   if (order.keep_data && server_.has_data())
     co_return fail(ErrorKind::refused,
@@ -587,6 +617,7 @@ template <class Rim>
 auto MemberLogic<Rim>::wait_streaming(const std::string& upstream, Deadline deadline) -> Task<Result<>> {
   const wire::Peer peer = *server_.config().members.find(upstream);
   std::string last = "it does not answer";
+  ErrorKind kind = ErrorKind::refused;
   while (server_.running()) {
     auto looking = server_.look(after(member_times::kLookWithin));
     auto seen = co_await std::move(looking);
@@ -596,11 +627,12 @@ auto MemberLogic<Rim>::wait_streaming(const std::string& upstream, Deadline dead
       co_return Result<>{};
     }
     last = seen ? "it is up but receives nothing" : seen.error().what;
+    kind = seen || !server_.running() ? ErrorKind::refused : seen.error().kind;
     if (passed(deadline) || lead_waits_) break;
     co_await sleep_for(Duration{15});
   }
-  co_return fail(ErrorKind::refused, fmt::format("it does not stream from {}: {}", upstream,
-                                                 server_.running() ? last : "the server ended"));
+  co_return fail(
+      kind, fmt::format("it does not stream from {}: {}", upstream, server_.running() ? last : "the server ended"));
 }
 
 // ---- step down

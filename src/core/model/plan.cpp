@@ -9,6 +9,14 @@ std::string address_of(const Plan& plan, std::string_view host) {
   return found == nullptr || found->address.empty() ? std::string(host) : found->address;
 }
 
+std::vector<std::string> controller_hosts(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& [name, host] : plan.hosts) {
+    if (host.controller) out.push_back(name);
+  }
+  return out;
+}
+
 std::string region_of(const Plan& plan, std::string_view host) {
   const Host* found = plan.hosts.find(host);
   return found == nullptr ? std::string() : found->region.text;

@@ -13,6 +13,7 @@
 #include "core/data/ordered_map.hpp"
 #include "core/data/scalars.hpp"
 #include "core/model/communications.hpp"
+#include "core/model/controllers.hpp"
 #include "core/model/scenario.hpp"
 #include "core/model/services.hpp"
 #include "core/model/signals.hpp"
@@ -83,7 +84,7 @@ constexpr auto field_docs(const Host*) {
       {"region", Need::required, "the region it stands in"},
       {"address", Need::optional, "host name or IP address; its own name when left out"},
       {"agent", Need::optional, "a Lifeboat agent runs there"},
-      {"controller", Need::optional, "a Lifeboat controller runs there"},
+      {"controller", Need::optional, "a Lifeboat controller runs there; several need etcd as their store"},
   });
 }
 
@@ -228,6 +229,7 @@ struct Plan {
   OrderedMap<Phase> phases;
   OrderedMap<Region> regions;
   OrderedMap<Host> hosts;
+  std::optional<Controllers> controllers;
   OrderedMap<Service> services;
   OrderedMap<Signal> signals;
   OrderedMap<Decision> decision_matrix;
@@ -240,8 +242,9 @@ struct Plan {
   std::vector<Maintenance> maintenance;
 };
 BOOST_DESCRIBE_STRUCT(Plan, (),
-                      (plan, title, document, objectives, vars, profiles, phases, regions, hosts, services, signals,
-                       decision_matrix, safety, people, communications, journey, scenarios, drills, maintenance))
+                      (plan, title, document, objectives, vars, profiles, phases, regions, hosts, controllers, services,
+                       signals, decision_matrix, safety, people, communications, journey, scenarios, drills,
+                       maintenance))
 constexpr auto field_docs(const Plan*) {
   return std::to_array<FieldDoc>({
       {"plan", Need::required, "name of the plan"},
@@ -253,6 +256,7 @@ constexpr auto field_docs(const Plan*) {
       {"phases", Need::optional, "what the phases of scenarios are called, and when they are expected"},
       {"regions", Need::required, "where things stand"},
       {"hosts", Need::required, "machines, by name"},
+      {"controllers", Need::optional, "the store that the hosts with `controller: true` share; one of them leads"},
       {"services", Need::required, "what is to be recovered, and what recovery uses"},
       {"signals", Need::optional, "what is watched for"},
       {"decision_matrix", Need::optional, "what follows from each signal"},
@@ -268,6 +272,8 @@ constexpr auto field_docs(const Plan*) {
 
 // The address of a host: what the plan or the inventory says, else its name.
 std::string address_of(const Plan& plan, std::string_view host);
+// Hosts with a controller, in the plan's order: the first is preferred as leader when all start together.
+std::vector<std::string> controller_hosts(const Plan& plan);
 // The region of a host; empty when there is no such host.
 std::string region_of(const Plan& plan, std::string_view host);
 // The contacts who hold these roles: primary, backup and members, each once.

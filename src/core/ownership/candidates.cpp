@@ -26,12 +26,12 @@ uint64_t lost_bytes(const State& state, const MemberReport& member) {
 // How much earlier than its last sign of life the primary had passed this position.
 std::optional<Duration> age_of_loss(const State& state, const Member& candidate, MonoTime now) {
   const MemberReport& member = candidate.report;
-  // The oldest sample above the position was written at most then; the loss is no older than that. When it is the oldest of all,
-  // nobody knows how long before it was written.
+  // What it lacks was written after the last sample that it has, and before the next one. When there is none that it has, nobody
+  // knows how long before the oldest.
   for (size_t index = 1; index < state.positions.size(); ++index) {
     if (!is_ahead(state.positions[index], member)) continue;
     if (is_ahead(state.positions[index - 1], member)) break;
-    return to_duration(state.positions.back().at - state.positions[index].at);
+    return to_duration(state.positions.back().at - state.positions[index - 1].at);
   }
   if (!state.positions.empty() && !is_ahead(state.positions.back(), member)) return Duration{0};
   // A controller that has not seen the primary there goes by what the candidate itself saw of it.
@@ -52,7 +52,7 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
                        report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused) return "its replay is paused";
   if (report.written.value == 0) return "it has received nothing yet";
-  if (report.floor > state.term)
+  if (report.floor > std::max(state.term, state.floor))
     return fmt::format("it has seen term {}, which is newer than {}", report.floor, state.term);
   const Member* holder = state.find(state.holder);
   bool other_system = holder != nullptr && holder->report.system_id != 0 && report.system_id != 0 &&

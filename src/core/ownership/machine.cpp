@@ -15,6 +15,8 @@ constexpr Duration kFollowBackoffMost{10'000};
 constexpr Duration kStreamPatience{2'000};
 constexpr Duration kRestartPause{5'000};
 constexpr Duration kSecondChance{500};
+// An order that its agent does not speak of after so long never came, or its answer was lost.
+constexpr Duration kOrderPatience{3'000};
 // After a network heals or a controller starts, agents dial in within seconds of each other.
 constexpr Duration kAwayPatience{10'000};
 // No input for so long means that this controller did not run; then reports that wait for it are heard first.
@@ -57,11 +59,16 @@ class Turn {
   void take(const Reported& input) {
     Member* member = state_.find(input.report.member);
     if (member == nullptr) return;
+    // One that was overtaken says nothing of now.
+    if (member->reported && input.agent_clock_ns < member->agent_clock_ns) return;
     member->connected = true;
     member->reported = true;
     member->last_report = now_;
     member->agent_clock_ns = input.agent_clock_ns;
     member->report = input.report;
+    if (member->command_running && !input.report.busy && now_ > member->command_since + kOrderPatience)
+      member->command_running = false;
+    notice_floor(*member);
     bool is_holder = member->config.name == state_.holder;
     if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
       remember_position(input.report);
@@ -76,6 +83,7 @@ class Turn {
   }
 
   void take(const RenewAsked& input) {
+    if (may_be_adopted(input)) return adopt(input.member);
     bool granted = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight &&
                    state_.vacancy == Vacancy::none;
     if (granted) state_.lease_until = std::max(state_.lease_until, now_ + state_.config.lease);
@@ -106,7 +114,7 @@ class Turn {
     Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
     if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
-    holder->command_running = true;
+    begin_order(*holder);
     commands.push_back(SendLead{input.holder, input.term, holder->agent_clock_ns, at_least, goes_on});
   }
 
@@ -193,7 +201,34 @@ class Turn {
   void make_grant(const std::string& member, std::string reason, bool automatic = false) {
     assert(is_vacant(state_, now_) && "nothing is granted while somebody may still write");
     state_.grant_in_flight = true;
-    commands.push_back(MakeGrant{state_.term, member, std::move(reason), automatic});
+    commands.push_back(MakeGrant{state_.term, member, std::move(reason), state_.floor, automatic});
+  }
+
+  // ---- a store that was restored from an older copy
+
+  void notice_floor(const Member& member) {
+    if (member.report.floor <= std::max(state_.term, state_.floor)) return;
+    state_.floor = member.report.floor;
+    note("store-behind", fmt::format("{} has seen term {}, the store knows {}: it was restored from an older copy",
+                                     member.config.name, state_.floor, state_.term));
+  }
+
+  // Who holds the newest term that anybody has seen goes on under a newer one; its right needs nobody else's end. A majority
+  // has been heard, so that a newer term would be known.
+  bool may_be_adopted(const RenewAsked& input) const {
+    const Member* member = state_.find(input.member);
+    auto reported = std::ranges::count_if(state_.members, [](const Member& each) { return each.reported; });
+    return store_is_behind(state_) && input.term == state_.floor && !state_.grant_in_flight && !state_.transfer &&
+           member != nullptr && member->reported && member->report.term == state_.floor &&
+           2 * static_cast<size_t>(reported) > state_.members.size();
+  }
+
+  void adopt(const std::string& member) {
+    state_.grant_in_flight = true;
+    commands.push_back(MakeGrant{
+        state_.term, member,
+        fmt::format("{} goes on: it holds term {}, which the restored store does not know", member, state_.floor),
+        state_.floor});
   }
 
   void finish_transfer(std::optional<Error> error, Json result = nullptr) {
@@ -255,7 +290,7 @@ class Turn {
     transfer.stage = Transfer::Stage::stepping_down;
     transfer.writes_stopped = now_;
     Member* holder = state_.find(state_.holder);
-    holder->command_running = true;
+    begin_order(*holder);
     note("switchover-begun", fmt::format("{} stops writing so that {} can take over", state_.holder, choice.member));
     commands.push_back(SendStepDown{state_.holder, state_.term});
   }
@@ -424,6 +459,11 @@ class Turn {
     // One that was cut off while it made the cluster leaves nothing behind.
     if (!state_.ever_written) found_database();
     if (nothing_granted || state_.grant_in_flight) return;
+    if (store_is_behind(state_)) {
+      // Whom the store names as holder is long past; who has the newest data is for the choice, or for a person.
+      reflex_failover();
+      return;
+    }
     if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
     if (reflex_failover()) return;
     // Nobody else can or may: a server that merely crashed is started again, but not in a tight loop.
@@ -458,10 +498,13 @@ class Turn {
     bool just_started = now_ - state_.started < 2 * state_.config.lease;
     if (now_ < state_.stood_still_until) return false;
     if (state_.vacancy == Vacancy::lease_ended && just_started) return false;
+    bool behind = store_is_behind(state_);
+    if (behind && state_.config.automatic != AutomaticFailover::any)
+      return refuse_reflex("the store was restored from an older copy and does not know the last holder");
     bool anywhere = state_.config.automatic == AutomaticFailover::any || holder == nullptr;
     // The holder's own server has just failed; one that was never promoted is a candidate like the others.
     std::vector<std::string> except;
-    if (holder == nullptr || holder->report.state != ServerState::standby) except.push_back(state_.holder);
+    if (!behind && (holder == nullptr || holder->report.state != ServerState::standby)) except.push_back(state_.holder);
     Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, except, now_);
     if (choice.member.empty()) return refuse_reflex(choice.reason);
     if (too_much(choice))
@@ -505,6 +548,11 @@ class Turn {
            (to.empty() || to == member.config.name || to == member.config.region);
   }
 
+  void begin_order(Member& member) const {
+    member.command_running = true;
+    member.command_since = now_;
+  }
+
   static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
 
   bool is_attached(const Member& member) const {
@@ -521,6 +569,8 @@ class Turn {
       // One that follows the holder and receives nothing is asked again only while the holder is there to be followed:
       // a dead primary's standby is a candidate and must not be kept busy.
       case ServerState::standby: return report.upstream != state_.holder || (!report.streaming && holder_is_here());
+      // One whose upstream went away before it had all that it needs to answer.
+      case ServerState::starting: return !report.upstream.empty() && report.upstream != state_.holder;
       case ServerState::absent: return true;
       // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
       case ServerState::stopped: return reprotecting(member) || stopped_by_switchover(member);
@@ -557,7 +607,7 @@ class Turn {
     if (state_.transfer && state_.transfer->kind != TransferKind::reprotect) return;
     for (Member& member : state_.members) {
       if (!wants_follow(member)) continue;
-      member.command_running = true;
+      begin_order(member);
       commands.push_back(SendFollow{member.config.name, state_.holder, state_.term, keeps_data(member)});
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;
@@ -617,6 +667,8 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
   state.config = std::move(config);
   return state;
 }
+
+bool store_is_behind(const State& state) { return state.floor > state.term; }
 
 bool is_writable(const State& state, MonoTime now) {
   const Member* holder = state.find(state.holder);

@@ -35,7 +35,7 @@ struct World {
     for (const Command& command : commands) {
       last.push_back(command);
       if (const auto* grant = std::get_if<MakeGrant>(&command))
-        feed(GrantMade{grant->expected_term + 1, grant->holder});
+        feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
     }
   }
   // Time passes in ticks, as for a controller that runs; one that hears nothing for long knows that it stood still.
@@ -46,9 +46,10 @@ struct World {
     }
   }
   void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
-              std::string upstream = {}) {
+              std::string upstream = {}, uint64_t floor = 0) {
     MemberReport report;
     report.member = member;
+    report.floor = floor;
     report.state = server;
     report.timeline = 1;
     report.written = Lsn{written};
@@ -312,6 +313,45 @@ TEST(Ownership, ARestartedControllerGivesTheHolderTimeToComeBack) {
 
 // Ring 2 in small: members that follow orders late or never, renewals that get lost, agents that come and go. Each member
 // counts its own lease from when it sent the renewal; no two may believe at once that they may write.
+// The store was restored from a copy of term 3, while west-1 took over under term 9 since.
+World restored_store(AutomaticFailover automatic) {
+  World world(three_members(automatic), 3, "east-1");
+  for (const char* member : {"east-1", "east-2", "west-1"}) world.feed(AgentConnected{member});
+  return world;
+}
+
+TEST(Ownership, LetsTheHolderOfATermTheStoreForgotGoOnUnderANewerOne) {
+  World world = restored_store(AutomaticFailover::none);
+  world.report("west-1", ServerState::primary, 1000, 9, {}, 9);
+  world.feed(RenewAsked{"west-1", 9, 0});
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr) << "one member alone may not know the newest term";
+  world.last.clear();
+  world.report("east-2", ServerState::standby, 900, 0, "west-1", 9);
+  world.feed(RenewAsked{"west-1", 9, 0});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "west-1");
+  EXPECT_EQ(world.find<SendLead>()->term, 10u);
+  EXPECT_EQ(world.find<AnswerRenew>(), nullptr) << "a no would make it stop";
+  EXPECT_FALSE(store_is_behind(world.state));
+}
+
+TEST(Ownership, NeverReusesATermAndNeverTrustsTheHolderOfARestoredStore) {
+  World world = restored_store(AutomaticFailover::same_region);
+  world.report("east-1", ServerState::stopped, 500, 0, {}, 4);
+  world.report("east-2", ServerState::standby, 900, 0, "west-1", 9);
+  world.pass(60'000);
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr) << "east-1 is not who wrote last";
+  Transfer wanted;
+  wanted.id = 1;
+  wanted.kind = TransferKind::failover;
+  wanted.accept_loss = true;
+  world.report("east-2", ServerState::standby, 900, 0, "west-1", 9);
+  world.feed(TransferAsked{wanted});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-2");
+  EXPECT_EQ(world.find<SendLead>()->term, 10u);
+}
+
 TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
   struct Node {
     bool alive = true;

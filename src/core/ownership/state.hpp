@@ -56,6 +56,7 @@ struct Member {
   int64_t agent_clock_ns = 0;  // of the newest report
   MemberReport report;
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
+  MonoTime command_since{};
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
@@ -98,6 +99,9 @@ struct State {
   std::vector<Member> members;
   uint64_t term = 0;
   std::string holder;  // as recorded durably
+  // The highest term that any agent has seen. Above `term` only when the store was restored from an older copy; then the
+  // recorded holder means nothing, and the next term is above this.
+  uint64_t floor = 0;
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
   MonoTime lease_until{};        // the holder's right ends here at the latest
@@ -128,6 +132,8 @@ struct Past {
 // its lease with another controller a moment ago.
 State initial_state(Config config, uint64_t term, std::string holder, MonoTime now, Past past = {});
 
+// True when agents have seen newer terms than the store holds.
+bool store_is_behind(const State& state);
 // True while the holder said that it takes writes and its right has not ended.
 bool is_writable(const State& state, MonoTime now);
 // True when nobody has the right to write any more and it may be granted.

@@ -4,10 +4,14 @@ namespace lifeboat {
 
 void judge_watch_in_primary_region(const RuleInput& input, Findings& out) {
   std::string primary = region_with_role(input.plan, RegionRole::primary);
-  bool any = false;
+  bool any = false, elsewhere = false;
   for (const auto& [name, host] : input.plan.hosts) {
     any = any || host.controller;
-    if (!host.controller || host.region.text != primary) continue;
+    elsewhere = elsewhere || (host.controller && host.region.text != primary);
+  }
+  for (const auto& [name, host] : input.plan.hosts) {
+    // Another one takes over, if there is another one.
+    if (!host.controller || host.region.text != primary || elsewhere) continue;
     tell(out, "watch-in-primary-region", Severity::warning, "/hosts/" + name + "/controller",
          fmt::format("the controller on {} stands in {}, and is lost with it", name, primary),
          "run it in a region that survives");

@@ -10,6 +10,7 @@ namespace lifeboat::etcd {
 namespace {
 
 constexpr Duration kRead{10'000};
+constexpr Duration kVerify{120'000};
 constexpr int64_t kPage = 64;
 // etcd's own bound for a request is 1.5 MiB.
 constexpr size_t kLargestWrite = 1024 * 1024;

@@ -36,10 +36,11 @@ class EtcdStore : public Store {
                                       NewEvent journal) override;
   Task<Result<OwnershipRecord>> grant_above(std::string service, uint64_t expected_term, uint64_t floor,
                                             std::string holder, NewEvent journal) override;
+  Task<Result<StoreContents>> copy() override;
+  Task<Result<void>> restore(StoreContents contents) override;
 
  private:
   static constexpr Duration kGiveBack{1'000};
-  static constexpr Duration kVerify{120'000};
 
   // One call that writes, until its transaction is done.
   struct Call {
@@ -98,6 +99,9 @@ class EtcdStore : public Store {
   Task<Result<void>> carry_out(std::shared_ptr<Call> call);
   Task<> write_all();
   Task<Result<void>> write_together(std::vector<std::shared_ptr<Call>> together);
+  Task<Result<std::vector<KeyValue>>> all_below(std::string prefix, int64_t revision, Deadline deadline);
+  Task<Result<void>> write_parts(std::vector<std::pair<std::string, std::string>> parts, Deadline deadline);
+  Task<Result<void>> clear_leftovers(Deadline deadline);
   Task<Result<void>> learn(const Call& call);
   void add_to(Plan& plan, Call& call, WallTime at) const;
   Result<int64_t> take_answer(const Json& answer, const Plan& plan);

@@ -72,6 +72,18 @@ Database::~Database() {
   if (lock_ >= 0) close(lock_);
 }
 
+Result<void> Database::open_to_read(const std::string& path) {
+  path_ = path;
+  if (access(path.c_str(), R_OK) != 0)
+    return fail(errno == ENOENT ? ErrorKind::not_found : ErrorKind::refused,
+                fmt::format("open {}: {}", path, std::strerror(errno)));
+  // Not read-only: a journal that nobody has open needs its write-ahead log read in.
+  if (sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK)
+    return std::unexpected(error("open"));
+  sqlite3_busy_timeout(handle_, 5'000);
+  return execute("PRAGMA query_only=ON");
+}
+
 Result<void> Database::lock(const std::string& path) {
   lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0) {

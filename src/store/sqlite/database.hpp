@@ -49,6 +49,8 @@ class Database {
 
   // Opens or creates the file and locks it against other processes: `conflict` when another has it.
   Result<void> open(const std::string& path);
+  // Opens a file that is there, whoever has it open, and only reads it.
+  Result<void> open_to_read(const std::string& path);
   Result<void> execute(const char* sql);
   Error error(std::string what) const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "store/chain.hpp"
 
@@ -30,6 +31,11 @@ WallTime from_ms(int64_t at) { return WallTime(std::chrono::milliseconds(at)); }
 Result<void> Journal::open(const std::string& path) {
   TRY_VOID(database_.open(path));
   TRY_VOID(create_or_check());
+  return load_head();
+}
+
+Result<void> Journal::open_to_read(const std::string& path) {
+  TRY_VOID(database_.open_to_read(path));
   return load_head();
 }
 
@@ -220,6 +226,54 @@ Result<OwnershipRecord> Journal::grant(const std::string& service, uint64_t expe
   TRY_VOID(query.bind(service).bind(static_cast<int64_t>(next.term)).bind(holder).run());
   TRY(auto written, append({journal}, at));
   return next;
+}
+
+Result<StoreContents> Journal::copy() {
+  // One transaction: a controller may write meanwhile.
+  TRY_VOID(database_.execute("BEGIN"));
+  auto read_all = [this]() -> Result<StoreContents> {
+    StoreContents out;
+    EventFilter all;
+    all.limit = std::numeric_limits<int64_t>::max();
+    TRY(out.events, read(all));
+    Query counters(database_, "SELECT name, value FROM counters");
+    while (true) {
+      TRY(bool row, counters.step());
+      if (!row) break;
+      out.counters[counters.text(0)] = static_cast<uint64_t>(counters.number(1));
+    }
+    Query owners(database_, "SELECT service, term, holder FROM ownership");
+    while (true) {
+      TRY(bool row, owners.step());
+      if (!row) return out;
+      out.owners[owners.text(0)] = {static_cast<uint64_t>(owners.number(1)), owners.text(2)};
+    }
+  };
+  auto out = read_all();
+  TRY_VOID(database_.execute("ROLLBACK"));
+  return out;
+}
+
+Result<void> Journal::restore(const StoreContents& contents) {
+  if (head_ != 0)
+    return fail(ErrorKind::conflict, fmt::format("the store is not empty: it holds {} events", head_),
+                "move its file away first");
+  for (const StoredEvent& event : contents.events) {
+    Query query(database_, "INSERT INTO events (seq, at, stream, kind, body, hash) VALUES (?, ?, ?, ?, ?, ?)");
+    query.bind(static_cast<int64_t>(event.seq)).bind(to_ms(event.at)).bind(event.stream).bind(event.kind);
+    TRY_VOID(query.bind(to_canonical_text(event.body)).bind(event.hash).run());
+    head_ = event.seq;
+    head_hash_ = event.hash;
+  }
+  for (const auto& [name, value] : contents.counters) {
+    Query query(database_, "INSERT INTO counters (name, value) VALUES (?, ?)");
+    TRY_VOID(query.bind(name).bind(static_cast<int64_t>(value)).run());
+  }
+  for (const auto& [service, owner] : contents.owners) {
+    Query query(database_, "INSERT INTO ownership (service, term, holder) VALUES (?, ?, ?)");
+    TRY_VOID(query.bind(service).bind(static_cast<int64_t>(owner.term)).bind(owner.holder).run());
+  }
+  return {};
 }
 
 }  // namespace lifeboat::sqlite

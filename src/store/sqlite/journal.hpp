@@ -17,6 +17,9 @@ class Journal {
   // `invalid_input` when the file is of a newer version, `conflict` when another process has it.
   Result<void> open(const std::string& path);
 
+  // Only to read, also while a controller has it open.
+  Result<void> open_to_read(const std::string& path);
+
   Result<void> begin();
   Result<void> commit();
   void roll_back();
@@ -32,6 +35,9 @@ class Journal {
   Result<OwnershipRecord> ownership(const std::string& service);
   Result<OwnershipRecord> grant(const std::string& service, uint64_t expected_term, const std::string& holder,
                                 const NewEvent& journal, WallTime at, uint64_t floor = 0);
+
+  Result<StoreContents> copy();
+  Result<void> restore(const StoreContents& contents);
 
  private:
   Database database_;

@@ -149,6 +149,20 @@ class SqliteStore : public Store {
     co_return co_await on_thread<OwnershipRecord>(true, std::move(work));
   }
 
+  Task<Result<StoreContents>> copy() override {
+    auto work = [](Journal& journal) { return journal.copy(); };
+    co_return co_await on_thread<StoreContents>(false, std::move(work));
+  }
+  Task<Result<void>> restore(StoreContents contents) override {
+    auto work = [contents = std::move(contents)](Journal& journal) -> Result<bool> {
+      TRY_VOID(journal.restore(contents));
+      return true;
+    };
+    CO_TRY(bool done, co_await on_thread<bool>(true, std::move(work)));
+    static_cast<void>(done);
+    co_return Result<void>{};
+  }
+
  private:
   Worker worker_;
 
@@ -188,6 +202,12 @@ Result<std::unique_ptr<Store>> open_sqlite_store(std::string path) {
     return std::unexpected(std::move(opened).error().with("open the journal"));
   }
   return store;
+}
+
+Result<StoreContents> read_sqlite_store(std::string path) {
+  Journal journal;
+  TRY_VOID(journal.open_to_read(path));
+  return journal.copy();
 }
 
 }  // namespace lifeboat

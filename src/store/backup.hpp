@@ -1,0 +1,31 @@
+// A copy of a store as text: JSON lines, portable between SQLite and etcd, readable by people, and proof against change:
+// the events carry their chain, the last line a checksum of all before it.
+//
+//   {"lifeboat_store":1,"plan":NAME,"at":TIME,"events":N,"head":HASH}
+//   {"event":{seq, at, stream, kind, body, hash}}    N lines
+//   {"counter":NAME,"value":V}
+//   {"owner":SERVICE,"term":T,"holder":MEMBER}
+//   {"end":true,"sha256":HEX}
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "store/store.hpp"
+
+namespace lifeboat {
+
+struct Backup {
+  std::string plan;
+  WallTime at{};
+  StoreContents contents;
+};
+
+std::string backup_text(const Backup& backup);
+// invalid_input, with what is wrong, for one that is cut off, changed, or of a newer version.
+Result<Backup> read_backup(std::string_view text);
+
+// Whether the chain of these events holds, from the first on.
+ChainReport check_chain(const std::vector<StoredEvent>& events);
+
+}  // namespace lifeboat
