@@ -286,6 +286,11 @@ class Agent {
       if (!renewed) return say("a renewal's answer does not fit");
       auto member = members_.find(renewed->service);
       if (member != members_.end()) member->second->renewed(*renewed);
+    } else if (type == wire::OrphansNoted::kType) {
+      auto noted = decode<wire::OrphansNoted>(message);
+      if (!noted) return say("a note does not fit");
+      auto member = members_.find(noted->service);
+      if (member != members_.end()) member->second->orphans().noted(*noted);
     } else if (type == wire::Request::kType) {
       auto request = decode<wire::Request>(message);
       if (!request) return say("a request does not fit");
@@ -323,6 +328,8 @@ class Agent {
       auto& member = members_[service] =
           std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
                                            options_.data_dir + "/" + service, options_.run_as, std::move(hooks));
+      member->orphans().begin(scope_, {[this](const wire::OrphansSaved& saved) { send(message_of(saved)); },
+                                       [this](const std::string& line) { say(line); }});
       auto beginning = member->begin();
       if (auto begun = co_await std::move(beginning); !begun) say(fmt::format("{}: {}", service, begun.error().text()));
     }
@@ -434,6 +441,16 @@ class Agent {
       CO_TRY(wire::StepDown order, params_of<wire::StepDown>(request));
       CO_TRY(DatabaseMember * member, member_of(order.service));
       co_return co_await member->step_down(std::move(order), deadline);
+    }
+    if (request.method == wire::ReadOrphans::kMethod) {
+      CO_TRY(wire::ReadOrphans what, params_of<wire::ReadOrphans>(request));
+      CO_TRY(DatabaseMember * member, member_of(what.service));
+      co_return co_await member->orphans().keeper().read(std::move(what));
+    }
+    if (request.method == wire::LookUpRows::kMethod) {
+      CO_TRY(wire::LookUpRows what, params_of<wire::LookUpRows>(request));
+      CO_TRY(DatabaseMember * member, member_of(what.service));
+      co_return co_await member->orphans().keeper().look_up(std::move(what), deadline);
     }
     if (request.method == wire::Scale::kMethod) {
       CO_TRY(wire::Scale order, params_of<wire::Scale>(request));

@@ -33,7 +33,7 @@ Result<> MemberRim::keep(const MemberRecord& record) const {
 DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service,
                                wire::ServerConfig config, std::string folder, std::string run_as, Hooks hooks)
     : MemberParts{MemberRim{executor, scope, folder + "/member.json"},
-                  PostgresServer(executor, folder, std::move(run_as), std::move(config))},
+                  PostgresServer(executor, folder, std::move(run_as), std::move(config)), service},
       MemberLogic(rim, server, std::move(service), std::move(hooks)) {}
 
 }  // namespace lifeboat

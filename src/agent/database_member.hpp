@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/postgres_server.hpp"
+#include "agent/orphan_guard.hpp"
 #include "core/member/member.hpp"
 
 namespace lifeboat {
@@ -33,12 +33,16 @@ struct MemberRim {
 struct MemberParts {
   MemberRim rim;
   PostgresServer server;
+  std::string service;
+  OrphanGuard orphans{server, service};
 };
 
 class DatabaseMember : private MemberParts, public MemberLogic<MemberRim> {
  public:
   DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service, wire::ServerConfig config,
                  std::string folder, std::string run_as, Hooks hooks);
+
+  OrphanGuard& orphans() { return MemberParts::orphans; }
 };
 
 extern template class MemberLogic<MemberRim>;

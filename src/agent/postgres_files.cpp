@@ -62,6 +62,20 @@ std::string slot_name(const std::string& member) {
   return out;
 }
 
+std::string decoding_slot_name(std::string_view database_oid) {
+  return std::string(kDecodingSlots) + std::string(database_oid);
+}
+
+std::vector<std::string> isolated_settings(const std::string& folder, const std::string& access_file) {
+  return {"listen_addresses=", "unix_socket_directories=" + folder, "hba_file=" + access_file, "ssl=off",
+          "archive_mode=off", "synchronous_standby_names=", "default_transaction_read_only=on",
+          // Jobs, subscriptions and libraries may write or reach out by themselves.
+          "shared_preload_libraries=", "session_preload_libraries=", "local_preload_libraries=",
+          // Nothing of the log is cleared away: a rewind needs what lies before the fork.
+          "wal_keep_size=1000000", "max_slot_wal_keep_size=-1", "max_logical_replication_workers=0", "autovacuum=off",
+          "max_wal_senders=0", "logging_collector=off", "log_destination=stderr"};
+}
+
 std::string connection_info(const wire::ServerConfig& config, const std::string& member, const ServerPaths& paths) {
   const wire::Peer* peer = config.members.find(member);
   if (peer == nullptr) return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/protocol.hpp"
 
@@ -17,6 +18,8 @@ struct ServerPaths {
 
 // lifeboat.conf, included at the end of postgresql.conf, so that it wins. `upstream` empty: no standby settings.
 std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream);
+// Settings that cut a server off from everybody and everything but its socket in `folder`: for reading what it holds.
+std::vector<std::string> isolated_settings(const std::string& folder, const std::string& access_file);
 // pg_hba.conf: the superuser over the socket only, everybody else with a password.
 std::string access_text(const wire::ServerConfig& config);
 // .pgpass for all members.
@@ -25,6 +28,9 @@ std::string passfile_text(const wire::ServerConfig& config);
 std::string connection_info(const wire::ServerConfig& config, const std::string& member, const ServerPaths& paths);
 // The name of a member's replication slot: '-' is not allowed there.
 std::string slot_name(const std::string& member);
+// The name of the slot that keeps a database's changes for being given back.
+std::string decoding_slot_name(std::string_view database_oid);
+inline constexpr std::string_view kDecodingSlots = "lifeboat_orphans_";
 // SQL that creates the replication role with what pg_rewind needs (pg_rewind(1), "Notes"). The password stands in it: never log it.
 std::string replication_role_sql(const wire::ServerConfig& config);
 // An SQL literal and a libpq value, quoted.

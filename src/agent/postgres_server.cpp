@@ -116,7 +116,8 @@ Result<> PostgresServer::write_owned(const std::string& path, const std::string&
   return {};
 }
 
-Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv, Deadline deadline) {
+Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv, Deadline deadline,
+                                                   std::string output_file) {
   std::string name = argv.front();
   if (bin_folder().empty())
     co_return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
@@ -126,7 +127,9 @@ Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv
   spec.user = run_as_;
   spec.directory = paths_.folder;
   spec.ends_with_us = true;
-  spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}};
+  spec.output_file = std::move(output_file);
+  // pg_waldump prints local times.
+  spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}, {"TZ", "UTC"}};
   auto running = run_process(std::move(spec), deadline);
   CO_TRY(ProcessResult result, co_await std::move(running));
   if (result.exit_code != 0) {
@@ -207,6 +210,41 @@ Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
   kept_.reset();
   TRY(guard_, Guard::start(executor_, program, std::move(on_end)));
   return {};
+}
+
+PgParams PostgresServer::isolated_params(const std::string& database) const {
+  PgParams params = socket_params(database);
+  params["host"] = isolated_folder();
+  // Texts that do not depend on anybody's settings, and nothing written by mistake.
+  params["options"] +=
+      " -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex"
+      " -c client_encoding=UTF8 -c default_transaction_read_only=on -c statement_timeout=0";
+  return params;
+}
+
+Result<std::unique_ptr<Guard>> PostgresServer::start_isolated(Guard::OnEnd on_end) {
+  std::error_code problem;
+  fs::create_directories(isolated_folder(), problem);
+  if (problem) return fail(ErrorKind::refused, fmt::format("{}: {}", isolated_folder(), problem.message()));
+  give_to_server(isolated_folder());
+  if (chmod(isolated_folder().c_str(), 0700) != 0)
+    return fail(ErrorKind::refused, isolated_folder() + ": its mode cannot be set");
+  std::string access = isolated_folder() + "/pg_hba.conf";
+  TRY_VOID(write_owned(access, "local all postgres trust\n"));
+  TRY_VOID(clear_up());
+  unlink((paths_.data + "/postmaster.pid").c_str());
+  unlink((paths_.data + "/standby.signal").c_str());
+  unlink(fmt::format("{}/.s.PGSQL.{}.lock", isolated_folder(), config_.port).c_str());
+  GuardedProgram program;
+  program.argv = {tool("postgres"), "-D", paths_.data};
+  for (const std::string& setting : isolated_settings(isolated_folder(), access)) {
+    program.argv.push_back("-c");
+    program.argv.push_back(setting);
+  }
+  program.user = run_as_;
+  program.output_file = paths_.log;
+  program.directory = paths_.data;
+  return Guard::start(executor_, program, std::move(on_end));
 }
 
 void PostgresServer::set_fence(MonoTime at) {
@@ -411,6 +449,8 @@ Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
 }
 
 Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_t system_id, Deadline deadline) {
+  keep_as_.reset();
+  source_history_ = {};
   const wire::Peer* peer = config_.members.find(source);
   if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
   auto params = PgParams{{"host", peer->address},
@@ -439,10 +479,34 @@ Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_
   auto checkpointing = connection->query("CHECKPOINT", {}, deadline.at_most(Duration{60'000}));
   auto checkpointed = co_await std::move(checkpointing);
   if (!checkpointed) co_return std::unexpected(std::move(checkpointed).error().with("checkpoint on " + source));
+  auto reading = connection->query(
+      "SELECT timeline_id, CASE WHEN timeline_id > 1 THEN encode(pg_read_binary_file('pg_wal/' || "
+      "lpad(upper(to_hex(timeline_id)), 8, '0') || '.history'), 'escape') END AS history FROM pg_control_checkpoint()",
+      {}, deadline.at_most(Duration{5'000}));
+  auto read = co_await std::move(reading);
+  if (!read) co_return std::unexpected(std::move(read).error().with("history of " + source));
+  source_history_ = {number(read->text(0, "timeline_id")), read->text(0, "history")};
   co_return Result<>{};
 }
 
+Task<Result<std::string>> PostgresServer::may_give_up(Deadline deadline) {
+  // Data that an earlier rewind has begun to overwrite were asked about before that.
+  bool nothing_to_ask = !has_data() || spoiled() || !before_giving_up_;
+  if (nothing_to_ask) co_return keep_as_.value_or("");
+  if (!keep_as_) {
+    if (source_history_.timeline == 0)
+      co_return fail(ErrorKind::internal, "data are to be given up for a source that was not prepared");
+    auto asking = before_giving_up_(source_history_, deadline);
+    CO_TRY(keep_as_, co_await std::move(asking));
+  }
+  co_return *keep_as_;
+}
+
 Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadline) {
+  auto asking = may_give_up(deadline);
+  CO_TRY(std::string keep_as, co_await std::move(asking));
+  if (!keep_as.empty())
+    co_return fail(ErrorKind::refused, "not all writes that only it has could be read back, so its data are kept");
   CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
   CO_TRY_VOID(clear_up());
   unlink((paths_.data + "/postmaster.pid").c_str());
@@ -473,6 +537,8 @@ Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadli
 }
 
 Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline) {
+  auto asking = may_give_up(deadline);
+  CO_TRY(std::string keep_as, co_await std::move(asking));
   CO_TRY_VOID(make_folders());
   CO_TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
   CO_TRY_VOID(clear_up());
@@ -488,7 +554,9 @@ Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline
   CO_TRY_VOID(co_await std::move(copying));
   fs::remove_all(old, ignored);
   std::error_code problem;
-  if (fs::exists(paths_.data)) fs::rename(paths_.data, old, problem);
+  if (fs::exists(paths_.data)) fs::rename(paths_.data, keep_as.empty() ? old : keep_as, problem);
+  // What is kept is to be read, never to be started.
+  if (!problem && !keep_as.empty()) fs::permissions(keep_as, fs::perms::owner_read | fs::perms::owner_exec, ignored);
   if (!problem) fs::rename(fresh, paths_.data, problem);
   if (problem)
     co_return fail(ErrorKind::refused, fmt::format("the fresh copy could not be put in place: {}", problem.message()));

@@ -2,7 +2,9 @@
 // told to take writes is the business of DatabaseMember.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/guard.hpp"
@@ -11,6 +13,12 @@
 #include "io/postgres.hpp"
 
 namespace lifeboat {
+
+// The history of the server that is to be followed: its timeline, and its history file (empty on timeline 1).
+struct SourceHistory {
+  uint64_t timeline = 0;
+  std::string text;
+};
 
 class PostgresServer {
  public:
@@ -67,9 +75,23 @@ class PostgresServer {
   // a rewind from it needs.
   Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
   // Turns this stopped server's data into a standby's of `source`, which was prepared: pg_rewind; `copy` takes a fresh one
-  // beside the old, which is deleted only when the new is whole.
+  // beside the old, which is deleted only when the new is whole. Both ask first whether the data may be given up.
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
   Task<Result<>> copy(const std::string& source, Deadline deadline);
+
+  // What is done before the data here are given up for those of a source. Gives where they are to be kept (empty: nowhere), or
+  // an error, and then they stay as they are.
+  using BeforeGivingUp = std::function<Task<Result<std::string>>(SourceHistory source, Deadline deadline)>;
+  void before_giving_up(BeforeGivingUp what) { before_giving_up_ = std::move(what); }
+
+  // Starts it cut off from everybody but the agent, to read what it holds: no TCP, a socket of its own, no archiving, no
+  // background work that reaches out. It must be stopped, and it must be given up afterwards: its history goes on by a few
+  // records.
+  Result<std::unique_ptr<Guard>> start_isolated(Guard::OnEnd on_end);
+  PgParams isolated_params(const std::string& database) const;
+  PgParams socket_params(const std::string& database) const;
+  // Runs one of PostgreSQL's programs as the server's user; gives its output, or appends it to `output_file`.
+  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline, std::string output_file = {});
 
  private:
   asio::any_io_executor executor_;
@@ -78,11 +100,14 @@ class PostgresServer {
   ServerPaths paths_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<PgConnection> kept_;
+  BeforeGivingUp before_giving_up_;
+  SourceHistory source_history_;        // of the source that was prepared last
+  std::optional<std::string> keep_as_;  // they may be given up for that source; empty: and need not be kept
 
   std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
-  PgParams socket_params(const std::string& database) const;
+  std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
-  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline);
+  Task<Result<std::string>> may_give_up(Deadline deadline);
   Result<> claim_timelines(uint64_t own, uint64_t next) const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;

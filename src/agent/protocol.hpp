@@ -53,6 +53,53 @@ constexpr auto field_docs(const Report*) {
                                   {"units", Need::optional, "running instances, by service"}});
 }
 
+// Writes that only this member had were saved before its history was given up. Sent again until OrphansNoted comes; until then
+// nothing is rewound or copied over.
+struct OrphansSaved {
+  static constexpr std::string_view kType = "orphans-saved";
+  std::string service;
+  std::string member;
+  std::string id;
+  uint64_t timeline = 0;
+  Lsn fork;                  // where the histories parted
+  Lsn last;                  // where the last of them was committed; 0: not on that timeline alone
+  int64_t transactions = 0;  // committed behind the fork
+  int64_t changes = 0;       // rows and truncates that were decoded
+  int64_t without_rows = 0;  // transactions that changed no table's rows: DDL, sequences, maintenance
+  int64_t undecoded = 0;     // transactions that changed rows and could not be decoded
+  bool complete = false;     // nothing is left that could not be decoded
+  std::string first_commit;
+  std::string last_commit;
+  TextMap<int64_t> tables;  // changes by table
+  std::string folder;       // where they lie on the member's host
+  std::string kept;         // the old data directory, when it had to be kept aside
+  std::vector<std::string> remarks;
+  bool waits = false;  // not to be written down yet: another may have saved the very same, and completely
+};
+BOOST_DESCRIBE_STRUCT(OrphansSaved, (),
+                      (service, member, id, timeline, fork, last, transactions, changes, without_rows, undecoded,
+                       complete, first_commit, last_commit, tables, folder, kept, remarks, waits))
+constexpr auto field_docs(const OrphansSaved*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member that had them"},
+                                  {"id", Need::required, "name of this saving"},
+                                  {"timeline", Need::required, "timeline that was left"},
+                                  {"fork", Need::required, "where the histories parted"},
+                                  {"last", Need::optional, "where the last of them was committed"},
+                                  {"transactions", Need::required, "transactions behind it"},
+                                  {"changes", Need::optional, "changes that were decoded"},
+                                  {"without_rows", Need::optional, "transactions that changed no rows"},
+                                  {"undecoded", Need::optional, "transactions that could not be decoded"},
+                                  {"complete", Need::optional, "nothing is left that could not be decoded"},
+                                  {"first_commit", Need::optional, "when the first was committed"},
+                                  {"last_commit", Need::optional, "when the last was committed"},
+                                  {"tables", Need::optional, "changes by table"},
+                                  {"folder", Need::required, "where they lie on its host"},
+                                  {"kept", Need::optional, "old data directory that was kept aside"},
+                                  {"remarks", Need::optional, "what a person should know"},
+                                  {"waits", Need::optional, "asks whether another has saved the same"}});
+}
+
 // What one probe found.
 struct ProbeResult {
   static constexpr std::string_view kType = "probe-result";
@@ -100,6 +147,20 @@ constexpr auto field_docs(const Progress*) {
 }
 
 // ---- controller → agent
+
+// OrphansSaved stands in the journal, or another saving does that holds all of it.
+struct OrphansNoted {
+  static constexpr std::string_view kType = "orphans-noted";
+  std::string service;
+  std::string id;
+  std::string same_as;  // the other saving; empty: none
+};
+BOOST_DESCRIBE_STRUCT(OrphansNoted, (), (service, id, same_as))
+constexpr auto field_docs(const OrphansNoted*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"id", Need::required, "which saving"},
+                                  {"same_as", Need::optional, "another that holds all of it"}});
+}
 
 // A group of instances that the agent keeps running.
 struct UnitConfig {
@@ -177,6 +238,49 @@ constexpr auto field_docs(const Request*) {
                                   {"method", Need::required, "what to do"},
                                   {"params", Need::optional, "with what"},
                                   {"within_ms", Need::required, "time allowed"}});
+}
+
+// orphans.read: a piece of what was saved under `id`, from `offset`; cut at the end of a line where that is possible. `file` is
+// changes.jsonl, replay.sql, log.txt or summary.json. Replies {text, next, end}.
+struct ReadOrphans {
+  static constexpr std::string_view kMethod = "orphans.read";
+  std::string service;
+  std::string id;
+  std::string file;
+  int64_t offset = 0;
+};
+BOOST_DESCRIBE_STRUCT(ReadOrphans, (), (service, id, file, offset))
+constexpr auto field_docs(const ReadOrphans*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"id", Need::required, "which saving"},
+                                  {"file", Need::required, "which file of it"},
+                                  {"offset", Need::optional, "where to begin"}});
+}
+
+struct WantedRow {
+  std::string database;
+  std::string table;
+  std::vector<std::string> columns;
+  TextMap<Json> key;
+};
+BOOST_DESCRIBE_STRUCT(WantedRow, (), (database, table, columns, key))
+constexpr auto field_docs(const WantedRow*) {
+  return std::to_array<FieldDoc>({{"database", Need::required, "database"},
+                                  {"table", Need::required, "table, quoted as in SQL"},
+                                  {"columns", Need::required, "columns to read"},
+                                  {"key", Need::required, "values that name the row"}});
+}
+
+// orphans.look-up: the rows as they are now, read only. Replies {rows: [{found, values: {column: text or null}, error}]} in the
+// order of the question.
+struct LookUpRows {
+  static constexpr std::string_view kMethod = "orphans.look-up";
+  std::string service;
+  std::vector<WantedRow> rows;
+};
+BOOST_DESCRIBE_STRUCT(LookUpRows, (), (service, rows))
+constexpr auto field_docs(const LookUpRows*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"}, {"rows", Need::required, "which rows"}});
 }
 
 // units.scale: run `count` instances of a service. Replies {up} when that many are healthy (or stopped).

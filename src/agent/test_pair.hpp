@@ -84,9 +84,12 @@ class FakeController {
   bool answers_renewals = true;
   bool grants_renewals = true;
   bool welcomes = true;
+  bool notes_orphans = true;
+  std::string same_as;  // what it says of savings that wait; empty: nothing
   std::map<std::string, Host> hosts;
   std::vector<Released> releases;
   std::vector<wire::ProbeResult> probes;
+  std::vector<wire::OrphansSaved> orphans;
 
   int port() const { return server_.port(); }
   void drop_link(const std::string& host) {
@@ -181,6 +184,11 @@ class FakeController {
       releases.push_back({*decode<wire::Release>(message), boot_now()});
     } else if (type == wire::Reply::kType) {
       if (auto reply = decode<wire::Reply>(message)) replies_[reply->id] = std::move(*reply);
+    } else if (type == wire::OrphansSaved::kType) {
+      orphans.push_back(*decode<wire::OrphansSaved>(message));
+      bool waits = orphans.back().waits;
+      wire::OrphansNoted noted{orphans.back().service, orphans.back().id, waits ? same_as : ""};
+      if (notes_orphans && (!waits || !same_as.empty())) send(host, encode(noted), wire::OrphansNoted::kType);
     } else if (type == wire::ProbeResult::kType) {
       probes.push_back(*decode<wire::ProbeResult>(message));
     }

@@ -38,6 +38,11 @@ void print_outcome(const lab::DrillOutcome& outcome) {
   fmt::print("  lost           {} of {} acknowledged writes, oldest {:.2f} s, objective {:.0f} s\n",
              int_or(rpa, "lost"), int_or(rpa, "acknowledged"), number_or(rpa, "oldest_lost_age_s"),
              number_or(objectives, "rpo_s"));
+  const Json& orphans = member(report, "orphans");
+  for (const Json& saved : orphans.is_array() ? orphans.get_array() : JsonArray{})
+    fmt::print("  set aside      {} transactions of {}, {}: {}\n", int_or(saved, "transactions"),
+               text_or(saved, "member"), bool_or(saved, "complete") ? "all read back" : "NOT ALL READ BACK",
+               text_or(saved, "id"));
   fmt::print("  two writers    {}\n", in_seconds(member(report, "double_acknowledged_s")));
   const Json& failback = member(report, "failback");
   if (!member(failback, "write_outage_s").is_null()) {

@@ -10,6 +10,7 @@
 #include "cli/daemons.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
+#include "cli/orphans.hpp"
 #include "cli/runs.hpp"
 #include "cli/schema.hpp"
 #include "core/base/similar.hpp"
@@ -168,6 +169,41 @@ void add_evidence_commands(CLI::App& app, Common& common, int& exit_code) {
   });
 }
 
+void add_orphan_commands(CLI::App& app, Common& common, int& exit_code) {
+  auto* orphans = app.add_subcommand("orphans", "writes that only an old primary had, and how to give them back");
+  orphans->group("Evidence")->require_subcommand(1);
+  struct Wanted {
+    std::string id, as = "sql", file;
+    bool dry_run = false;
+  };
+  auto wanted = std::make_shared<Wanted>();
+  auto* show = orphans->add_subcommand("show", "all that stand in the journal; with an id, its changes one by one");
+  show->add_option("id", wanted->id, "which saving");
+  add_client_options(show, common);
+  show->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = show_orphans(client, wanted->id, detect_output(common.format));
+  });
+  auto* exporting = orphans->add_subcommand("export", "its changes as SQL or JSON, or the list of its transactions");
+  exporting->add_option("id", wanted->id, "which saving")->required();
+  exporting->add_option("--as", wanted->as, "sql, json or log")->check(CLI::IsMember({"sql", "json", "log"}));
+  exporting->add_option("--output", wanted->file, "file to write; standard output when left out");
+  add_client_options(exporting, common);
+  exporting->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = export_orphans(client, wanted->id, wanted->as, wanted->file);
+  });
+  auto* replay = orphans->add_subcommand("replay", "what each change would meet if it were made again now");
+  replay->add_option("id", wanted->id, "which saving")->required();
+  replay->add_flag("--dry-run", wanted->dry_run, "change nothing; a person runs the exported SQL after looking at it")
+      ->required();
+  add_client_options(replay, common);
+  replay->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = replay_orphans(client, wanted->id, detect_output(common.format));
+  });
+}
+
 void add_completion(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("completion", "a completion script for bash, zsh or fish")->group("Setup");
   auto shell = std::make_shared<std::string>();
@@ -204,6 +240,7 @@ int run(int argc, char** argv) {
   add_plan_commands(app, common, exit_code);
   add_run_commands(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
+  add_orphan_commands(app, common, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {

@@ -190,6 +190,24 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
     parts_.watch.witness_saw(view);
     co_return Json(JsonObject{{"ok", true}});
   }
+  if (get && path == "/api/orphans") {
+    auto listing = parts_.orphans.list();
+    CO_TRY(JsonArray all, co_await std::move(listing));
+    co_return Json(JsonObject{{"orphans", all}});
+  }
+  if (post && path == "/api/orphans/look-up") {
+    CO_TRY(wire::LookUpRows wanted, body_as<wire::LookUpRows>(body));
+    auto looking = parts_.orphans.look_up(std::move(wanted));
+    co_return co_await std::move(looking);
+  }
+  constexpr std::string_view kOrphans = "/api/orphans/";
+  if (get && path.starts_with(kOrphans)) {
+    auto file = request.query.find("file");
+    std::string name = file == request.query.end() ? "summary.json" : file->second;
+    auto offset = static_cast<int64_t>(number_of(request.query, "offset", 0));
+    auto reading = parts_.orphans.read(path.substr(kOrphans.size()), std::move(name), offset);
+    co_return co_await std::move(reading);
+  }
   if (path.starts_with("/api/runs/")) {
     auto [id, verb] = run_and_verb(path);
     if (parts_.runs.state(id) == nullptr)

@@ -18,6 +18,7 @@
 #include "controller/databases.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
+#include "controller/orphan_book.hpp"
 #include "controller/watch.hpp"
 #include "io/http_server.hpp"
 #include "store/store.hpp"
@@ -33,6 +34,7 @@ struct ApiParts {
   Store& store;
   World& world;
   DatabaseKeeper& databases;
+  OrphanBook& orphans;
   Watch& watch;
   IncidentBook& incidents;
   RunExecutor& runs;

@@ -20,6 +20,7 @@
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
 #include "controller/open_store.hpp"
+#include "controller/orphan_book.hpp"
 #include "controller/watch.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
@@ -55,6 +56,7 @@ class Controller {
         hub_(context.get_executor(), secrets_, agent_hosts(), hub_callbacks()),
         databases_(context.get_executor(), *store_, loaded_.plan, hub_, scope_,
                    [this](const std::string& service, const ownership::Note& note) { on_note(service, note); }),
+        orphans_(*store_, loaded_.plan, hub_, databases_, scope_),
         incidents_(*store_),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
         world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, options.drill},
@@ -89,6 +91,7 @@ class Controller {
   Scope scope_;
   AgentHub hub_;
   DatabaseKeeper databases_;
+  OrphanBook orphans_;
   IncidentBook incidents_;
   Watch watch_;
   World world_;
@@ -181,6 +184,7 @@ class Controller {
     };
     callbacks.said = [this](const std::string& host, const std::string& type, const Json& message) {
       databases_.agent_said(host, type, message);
+      orphans_.agent_said(host, type, message);
       watch_.agent_said(host, type, message);
     };
     callbacks.log = [this](const std::string& text) { say(text); };
@@ -243,7 +247,9 @@ class Controller {
     out.log = [this](const std::string& line) { say(line); };
     out.loss = [this](const run::ResolvedStep& step) { return loss_of(step); };
     out.on_event = [this](const std::string& id, const run::Event& event) { say(id + " " + run::in_words(event)); };
-    out.crash_point = [this](std::string step, std::string when) { return crash_points_.pass(std::move(step), std::move(when)); };
+    out.crash_point = [this](std::string step, std::string when) {
+      return crash_points_.pass(std::move(step), std::move(when));
+    };
     return out;
   }
 
@@ -267,8 +273,8 @@ class Controller {
     for (const std::string& id : resumed.runs) say(id + " goes on");
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,
-                   world_,       databases_, watch_,           incidents_, runs_,          options_.host};
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,      world_,
+                   databases_,   orphans_,   watch_,           incidents_, runs_,          options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
+#include "controller/orphan_book.hpp"
+#include "controller/orphan_runs.hpp"
+
 namespace lifeboat {
 namespace {
 
@@ -32,7 +37,7 @@ bool tells_people(const run::RunState& state, const run::Event& event) {
 
 // What stands in the journal between the signal that led to the run and its end.
 void add_events(RunReport& report, const run::RunState& state, const std::vector<StoredEvent>& events,
-                const std::string& cause) {
+                const std::string& cause, const std::set<uint64_t>& losses) {
   Json observations = nullptr;
   for (const StoredEvent& event : events) {
     bool of_run = event.stream == "run/" + state.id;
@@ -57,6 +62,7 @@ void add_events(RunReport& report, const run::RunState& state, const std::vector
       line.text = text_or(event.body, "text", text_or(event.body, "title", text_or(event.body, "reason")));
       if (line.text.empty()) continue;
     }
+    if (losses.contains(event.seq)) report.losses.push_back(line);
     report.timeline.push_back(std::move(line));
   }
 }
@@ -86,6 +92,8 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
 
   std::vector<StoredEvent> chosen;
   uint64_t last = 0;
+  OrphanRuns orphans;
+  std::set<uint64_t> losses;  // savings of writes that were lost in this run, whenever they came
   while (true) {
     EventFilter filter{.after = last};
     CO_TRY(std::vector<StoredEvent> events, co_await source.store.read(filter));
@@ -94,10 +102,13 @@ Task<Result<RunReport>> report_of_run(ReportSource source) {
     for (StoredEvent& event : events) {
       bool in_time = event.at >= from && (!until || event.at <= *until + std::chrono::seconds(1));
       bool other_run = event.stream.starts_with("run/") && event.stream != "run/" + source.state.id;
-      if (in_time && !other_run) chosen.push_back(std::move(event));
+      orphans.see(event);
+      bool came_back = event.kind == OrphanBook::kKind && orphans.run_of(event) == state.id;
+      if (came_back) losses.insert(event.seq);
+      if ((in_time && !other_run) || came_back) chosen.push_back(std::move(event));
     }
   }
-  add_events(report, source.state, chosen, cause);
+  add_events(report, source.state, chosen, cause, losses);
   for (const ReportLine& line : report.timeline) {
     if (line.kind == "signal-raised" && report.milestones.detected < 0)
       report.milestones.detected = std::max(0.0, line.after_s);

@@ -279,7 +279,14 @@ Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   Pipe in, out, err;
   if (!in.open() || !out.open() || !err.open())
     co_return fail(ErrorKind::internal, fmt::format("pipe: {}", std::strerror(errno)));
-  CO_TRY(pid_t child, launch(spec, in.read, out.write, err.write));
+  int file = -1;
+  if (!spec.output_file.empty()) {
+    file = open(spec.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (file < 0) co_return fail(ErrorKind::refused, fmt::format("{}: {}", spec.output_file, std::strerror(errno)));
+  }
+  auto launched = launch(spec, in.read, file < 0 ? out.write : file, err.write);
+  if (file >= 0) close(file);
+  CO_TRY(pid_t child, std::move(launched));
   in.close_read();
   out.close_write();
   err.close_write();

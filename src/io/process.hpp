@@ -21,7 +21,7 @@ struct ProcessSpec {
   std::string directory;       // working directory; empty: as it is
   std::string user;            // switched to when this process is root; empty: as it is
   std::string input;           // written to its stdin
-  std::string output_file;     // stdout and stderr are appended there; empty: captured
+  std::string output_file;     // stdout is appended there, and stderr by start_process; empty: captured
   size_t capture = 64 * 1024;  // kept of stdout and of stderr, each
   bool new_session = true;
   // Killed by the kernel when this process ends, however that comes about. Only for what is started by a thread that lives

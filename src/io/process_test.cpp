@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "io/file.hpp"
 #include "io/run_in_test.hpp"
 
 namespace lifeboat {
@@ -26,6 +27,22 @@ bool comes_true(Condition is_so) {
     usleep(10'000);
   }
   return false;
+}
+
+TEST(Process, AppendsItsOutputToAFileAndStillGivesBackErrors) {
+  char name[] = "/tmp/lifeboat-process-XXXXXX";
+  close(mkstemp(name));
+  ProcessSpec spec;
+  spec.argv = {"sh", "-c", "echo good; echo bad >&2; exit 3"};
+  spec.output_file = name;
+  for (int time = 0; time < 2; ++time) {
+    auto result = run(spec);
+    ASSERT_TRUE(result) << result.error().text();
+    EXPECT_EQ(result->out, "");
+    EXPECT_EQ(result->err, "bad\n");
+  }
+  EXPECT_EQ(read_file(name).value_or(""), "good\ngood\n");
+  unlink(name);
 }
 
 TEST(Process, GivesBackOutputErrorsAndExitCode) {

@@ -282,6 +282,22 @@ JsonArray rounds_of(const DrillTrace& trace, const Figures& figures) {
   return rounds;
 }
 
+// Transactions that only an old primary had, as they stand in the journal; what was said of one last holds.
+JsonArray orphans_in(const DrillTrace& trace) {
+  JsonArray out;
+  for (const Json& event : trace.events) {
+    if (text_or(event, "kind") != "orphans-saved") continue;
+    const Json& saved = member(member(event, "body"), "data");
+    JsonObject line;
+    for (const char* key : {"id", "member", "transactions", "changes", "undecoded", "complete"})
+      line[key] = member(saved, key);
+    auto before = std::ranges::find_if(out, [&](const Json& one) { return member(one, "id") == line["id"]; });
+    if (before != out.end()) out.erase(before);
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
 Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met) {
   MonoTime fault = moment(trace.fault_ns);
   JsonObject milestones{{"detected", or_null(after(figures.decided.detected, fault))},
@@ -314,6 +330,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
       {"objectives", std::move(objectives)},
       {"failback", JsonObject{{"write_outage_s", or_null(figures.switch_gap)}, {"lost", figures.failback_loss.lost}}},
+      {"orphans", orphans_in(trace)},
       {"steps", steps_of(trace.run, std::max(0.0, offset))},
       {"journal", trace.chain}};
   if (!trace.earlier.empty()) out["rounds"] = rounds_of(trace, figures);
@@ -374,7 +391,8 @@ Result<void> write_pages(const DrillOptions& options, const DrillTrace& trace, c
   page.objectives = {
       .rto_s = in_seconds(options.plan.objectives.rto), .rpo_s = in_seconds(options.plan.objectives.rpo), .met = met};
   page.users = figures.users;
-  page.losses = losses_of(figures);
+  std::vector<ReportLine> missing = losses_of(figures);
+  page.losses.insert(page.losses.begin(), missing.begin(), missing.end());
   if (figures.switch_gap) {
     page.failback = FailbackResult{.write_outage_s = in_seconds(*figures.switch_gap),
                                    .lost = static_cast<int64_t>(figures.failback_loss.lost)};

@@ -126,6 +126,13 @@ class Decoder {
     }
   }
 
+  template <class T>
+  void read(const Json& from, TextMap<T>& to, const std::string& path) {
+    if (!from.is_object()) return expected("a mapping", from, path);
+    for (const auto& [key, value] : from.get_object())
+      read(value, to.add(std::string(key), T{}), path + "/" + pointer_step(key));
+  }
+
   // A choice by `kind`: each alternative has `static constexpr std::string_view kKind`.
   template <class... Ts>
   void read(const Json& from, std::variant<Ts...>& to, const std::string& path) {

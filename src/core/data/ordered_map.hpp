@@ -39,4 +39,8 @@ class OrderedMap {
   std::vector<Entry> entries_;
 };
 
+// The same with any text for a name: tables, columns and whatever else others have named.
+template <class T>
+class TextMap : public OrderedMap<T> {};
+
 }  // namespace lifeboat

@@ -60,12 +60,12 @@ struct Kept {
   uint64_t xid = 0;
   std::string committed_at;
   std::string table;
-  std::string operation;    // insert, update, delete, truncate or message
-  OrderedMap<Json> key;     // empty: the table has none, or the log does not say
-  OrderedMap<Json> before;  // what is known of the row before
-  OrderedMap<Json> after;
+  std::string operation;  // insert, update, delete, truncate or message
+  TextMap<Json> key;      // empty: the table has none, or the log does not say
+  TextMap<Json> before;   // what is known of the row before
+  TextMap<Json> after;
   std::vector<std::string> unchanged;  // columns whose value the log does not hold, because it stayed
-  OrderedMap<std::string> types;
+  TextMap<std::string> types;
   std::string text;  // of a message
 };
 BOOST_DESCRIBE_STRUCT(Kept, (),

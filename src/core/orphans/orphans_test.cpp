@@ -195,6 +195,12 @@ TEST(Wal, CommitsAreFoundAmongEverythingElse) {
   ASSERT_TRUE(prepared);
   EXPECT_EQ(prepared->xid, 812u);
   EXPECT_EQ(prepared->time, "2026-11-23 09:27:52.408042 UTC");
+  EXPECT_TRUE(prepared->parts.empty());
+  auto in_parts = parse_commit(
+      "rmgr: Transaction len (rec/tot): 82/82, tx: 740, lsn: 0/177FA30, prev 0/177FA00, desc: COMMIT "
+      "2026-11-23 09:27:52.408042 UTC; rels: base/5/16395; subxacts: 741 743; inval msgs: catcache 55");
+  ASSERT_TRUE(in_parts);
+  EXPECT_EQ(in_parts->parts, (std::vector<uint64_t>{741, 743}));
   EXPECT_FALSE(parse_commit("rmgr: Transaction len (rec/tot): 34/34, tx: 742, lsn: 0/1, prev 0/0, desc: ABORT 2026"));
   EXPECT_FALSE(parse_commit("rmgr: Heap len (rec/tot): 34/34, tx: 742, lsn: 0/1, prev 0/0, desc: INSERT off 1"));
 }
@@ -214,6 +220,11 @@ TEST(Wal, RowsThatWereWrittenAreCountedAndUpkeepIsNot) {
       "blkref #0: rel 1663/5/1259 blk 0");
   ASSERT_TRUE(many);
   EXPECT_EQ(many->what, "MULTI_INSERT");
+  auto emptied =
+      parse_heap("rmgr: Heap len (rec/tot): 42/42, tx: 744, lsn: 0/1, prev 0/0, desc: TRUNCATE nrelids 1 relids 16390");
+  ASSERT_TRUE(emptied);
+  EXPECT_EQ(emptied->xid, 744u);
+  EXPECT_EQ(emptied->file, 16390u);
   EXPECT_FALSE(
       parse_heap("rmgr: Heap2 len (rec/tot): 59/59, tx: 0, lsn: 0/1, prev 0/0, desc: PRUNE nredirected 0, blkref "
                  "#0: rel 1663/5/1259 blk 0"));
@@ -251,7 +262,7 @@ class Replay : public testing::Test {
     return out;
   }
   void there(const std::string& id, Row row) {
-    OrderedMap<Json> key;
+    TextMap<Json> key;
     key.add("id", Json(id));
     Kept any;
     any.database = "app", any.table = "public.t";

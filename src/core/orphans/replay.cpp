@@ -13,7 +13,7 @@ std::optional<std::string> text_of(const Json& value) {
 }
 
 // The first column in which the row is not as wanted; empty when it is.
-std::string differs(const Row& row, const OrderedMap<Json>& wanted) {
+std::string differs(const Row& row, const TextMap<Json>& wanted) {
   for (const auto& [name, value] : wanted) {
     auto found = row.find(name);
     if (found == row.end() || found->second != text_of(value)) return name;
@@ -22,8 +22,8 @@ std::string differs(const Row& row, const OrderedMap<Json>& wanted) {
 }
 
 // The key of the row after an update that may have changed it.
-OrderedMap<Json> key_after(const Kept& change) {
-  OrderedMap<Json> out;
+TextMap<Json> key_after(const Kept& change) {
+  TextMap<Json> out;
   for (const auto& [name, value] : change.key) {
     const Json* now = change.after.find(name);
     out.add(name, now == nullptr ? value : *now);
@@ -71,15 +71,15 @@ Judged judge_delete(const Kept& change, std::optional<Row>& row) {
 
 }  // namespace
 
-std::optional<std::string> row_name(const Kept& change, const OrderedMap<Json>& key) {
+std::optional<std::string> row_name(const Kept& change, const TextMap<Json>& key) {
   if (key.empty()) return std::nullopt;
   return fmt::format("{}\n{}\n{}", change.database, change.table, to_canonical_text(encode(key)));
 }
 
-std::vector<OrderedMap<Json>> keys_of(const Kept& change) {
+std::vector<TextMap<Json>> keys_of(const Kept& change) {
   if (change.key.empty()) return {};
-  std::vector<OrderedMap<Json>> out{change.key};
-  OrderedMap<Json> next = key_after(change);
+  std::vector<TextMap<Json>> out{change.key};
+  TextMap<Json> next = key_after(change);
   if (change.operation == "update" && encode(next) != encode(change.key)) out.push_back(std::move(next));
   return out;
 }

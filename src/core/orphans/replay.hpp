@@ -25,9 +25,9 @@ struct Judged {
 using Row = std::map<std::string, std::optional<std::string>>;
 
 // What names a row: database, table and key. Nothing when the change does not name one.
-std::optional<std::string> row_name(const Kept& change, const OrderedMap<Json>& key);
+std::optional<std::string> row_name(const Kept& change, const TextMap<Json>& key);
 // The keys whose rows must be known to judge this change: of the row before, and after when the key changes.
-std::vector<OrderedMap<Json>> keys_of(const Kept& change);
+std::vector<TextMap<Json>> keys_of(const Kept& change);
 
 // `rows`: by row_name, the present row or nothing when there is none. Takes the change over into `rows` unless it conflicts.
 Judged judge(const Kept& change, std::map<std::string, std::optional<Row>>& rows);

@@ -1,5 +1,6 @@
 #include "core/orphans/wal.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -42,6 +43,12 @@ std::optional<CommitRecord> parse_commit(std::string_view line) {
   }
   if (rest.starts_with(' ')) rest.remove_prefix(1);
   out.time = rest.substr(0, rest.find(';'));
+  std::string_view parts = after(rest, "subxacts:", ';');
+  while (!parts.empty()) {
+    size_t end = std::min(parts.find(' '), parts.size());
+    if (uint64_t part = number(parts.substr(0, end)); part != 0) out.parts.push_back(part);
+    parts.remove_prefix(std::min(end + 1, parts.size()));
+  }
   if (out.xid == 0) return std::nullopt;
   return out;
 }
@@ -52,6 +59,15 @@ std::optional<HeapRecord> parse_heap(std::string_view line) {
   HeapRecord out;
   out.what = after(line, "desc:", ' ');
   if (out.what.ends_with("+INIT")) out.what.resize(out.what.size() - 5);
+  if (out.what == "TRUNCATE") {
+    out.xid = number(after(line, "tx:", ','));
+    std::string_view tables =
+        after(line, " relids", '\n');  // version 15: "nrelids 1 relids 16390"; later: "relids: [16390]"
+    size_t digit = tables.find_first_of("0123456789");
+    if (out.xid == 0 || digit == tables.npos) return std::nullopt;
+    out.file = number(tables.substr(digit));
+    return out;
+  }
   bool writes = false;
   for (std::string_view known : kWrites) writes = writes || known == out.what;
   out.xid = number(after(line, "tx:", ','));
