@@ -1,4 +1,4 @@
-// What must hold in every history. The rules are numbered as in docs/simulator.md.
+// What must hold in every history. The rules are numbered as in docs/reliability.md.
 #include <fmt/format.h>
 
 #include <algorithm>
