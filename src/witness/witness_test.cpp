@@ -189,7 +189,7 @@ class WitnessTest : public testing::Test {
   template <class Enough>
   std::vector<measure::Sample> watch(const Plan& of, Enough enough) {
     int code = -1;
-    std::thread witness([&] { code = run_witness({of, folder_, file(), ""}); });
+    std::thread witness([&] { code = run_witness({of, folder_, file(), {}}); });
     MonoTime late = boot_now() + 20s;
     while (!enough(samples()) && boot_now() < late) std::this_thread::sleep_for(10ms);
     EXPECT_LT(boot_now(), late) << "the witness did not see what it should";
