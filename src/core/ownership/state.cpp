@@ -1,0 +1,47 @@
+#include "core/ownership/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/mutants.hpp"
+
+namespace lifeboat::ownership {
+
+Member* State::find(std::string_view name) { return const_cast<Member*>(std::as_const(*this).find(name)); }
+
+const Member* State::find(std::string_view name) const {
+  auto found =
+      std::ranges::find(members, name, [](const Member& member) -> std::string_view { return member.config.name; });
+  return found == members.end() ? nullptr : &*found;
+}
+
+State initial_state(Config config, uint64_t term, std::string holder, MonoTime now, Past past) {
+  State state;
+  for (const MemberConfig& member : config.members)
+    state.members.push_back(Member{.config = member, .away_since = now});
+  state.term = term;
+  state.holder = std::move(holder);
+  state.vacancy = term == 0 ? Vacancy::never_granted : Vacancy::none;
+  state.lease_until = LIFEBOAT_BUG("new-controller-waits-for-nobody") ? now : now + config.lease;
+  state.started = now;
+  if (!LIFEBOAT_BUG("limit-forgotten")) state.automatic_failovers = std::move(past.automatic_failovers);
+  state.ever_written = term != 0 && past.ever_written;
+  state.config = std::move(config);
+  return state;
+}
+
+bool store_is_behind(const State& state) { return state.floor > state.term; }
+
+bool is_writable(const State& state, MonoTime now) {
+  const Member* holder = state.find(state.holder);
+  return holder != nullptr && state.vacancy == Vacancy::none && now < state.lease_until && state.confirmed &&
+         holder->report.state == ServerState::primary && holder->report.term == state.term;
+}
+
+bool is_vacant(const State& state, MonoTime now) {
+  Duration early = LIFEBOAT_BUG("lease-ends-early-here") ? state.config.lease / 2 : Duration{0};
+  bool ended = state.vacancy != Vacancy::none || now >= state.lease_until - early;
+  return ended && !state.grant_in_flight;
+}
+
+}  // namespace lifeboat::ownership
