@@ -16,6 +16,8 @@ constexpr Duration kFollowBackoffMost{10'000};
 // A standby that does not stream for this long is told again whom to follow.
 constexpr Duration kStreamPatience{2'000};
 constexpr Duration kRestartPause{5'000};
+// How long a switchover waits for its target to stream.
+constexpr Duration kAttachPatience{6'000};
 constexpr Duration kSecondChance{500};
 // An order that its agent does not speak of after so long never came, or its answer was lost.
 constexpr Duration kOrderPatience{3'000};
@@ -285,9 +287,11 @@ class Turn {
     }
     Choice choice = choose(state_, transfer.to, {state_.holder}, now_, true);
     const Member* target = state_.find(choice.member);
+    bool attached = target != nullptr && target->report.streaming && target->report.upstream == state_.holder;
+    // A standby whose primary was started a moment ago is on its way to it.
+    if (!attached && now_ < transfer.asked + kAttachPatience) return;
     if (target == nullptr)
       return finish_transfer(transfer_error(ErrorKind::refused, "nobody there can take over: " + choice.reason));
-    bool attached = target->report.streaming && target->report.upstream == state_.holder;
     if (!attached) {
       return finish_transfer(transfer_error(ErrorKind::refused,
                                             fmt::format("{} does not stream from {}", choice.member, state_.holder),
@@ -316,8 +320,9 @@ class Turn {
 
   void push_transfer() {
     Transfer& transfer = *state_.transfer;
-    if (transfer.kind == TransferKind::failover && transfer.stage == Transfer::Stage::waiting_for_vacancy)
-      return push_failover();
+    bool waits = transfer.stage == Transfer::Stage::waiting_for_vacancy;
+    if (waits && transfer.kind == TransferKind::failover) return push_failover();
+    if (waits && transfer.kind == TransferKind::switchover) return begin_switchover();
     // A leader that was granted and then lost its lease before it was known to take writes: the next candidate gets a try. After
     // a switchover it may have taken some, so whoever has most goes on, as in any vacancy.
     if (transfer.stage == Transfer::Stage::leading && is_vacant(state_, now_) && !state_.grant_in_flight) {
