@@ -5,8 +5,10 @@
 # beyond the plan's own objectives.
 set -euo pipefail
 # The example with one controller and its journal in a file, so that each death costs no election.
-plan=build/recovery/one-controller.yaml
-mkdir -p build/recovery
+folder=build/recovery/one-controller plan=$folder/plan.yaml
+rm -rf "$folder"
+mkdir -p "$folder"
+cp examples/dating-profile-optimizer/*.* "$folder"
 sed -e '/^controllers:/,/^$/d' -e '/control-\(east\|west\):/s/, controller: true//' \
   examples/dating-profile-optimizer/plan.yaml >"$plan"
 report=build/recovery/controller-killed-at-each-step.json
