@@ -7,6 +7,11 @@ namespace lifeboat {
 namespace {
 
 constexpr Duration kLook{200};
+// When a lost region returns, its members still call the others failed, and the others believe them until they have heard
+// each other again: twice the node timeout, and some seconds more (cluster specification, "Failure detection").
+constexpr Duration kHealing{30'000};
+// An order to take over is given up by Redis after 5 s; another one before that would begin it anew.
+constexpr Duration kHandover{5'500};
 
 struct ClusterReplicateParams {
   Identifier service;
@@ -35,11 +40,11 @@ enum class Standing { silent, replica, catching_up, believes_master, slotless_ma
 
 struct Standings {
   std::vector<ClusterProbe> probes;
-  const ClusterProbe* eyes = nullptr;  // who sees the cluster from another region
+  const ClusterProbe* eyes = nullptr;  // who sees the cluster from another region; null while nobody there is sure of it
   std::vector<std::pair<ClusterProbe*, Standing>> members;
   int in_step = 0;
 
-  bool all() const { return in_step == static_cast<int>(members.size()); }
+  bool all() const { return eyes != nullptr && in_step == static_cast<int>(members.size()); }
 };
 
 Standing standing_of(const ClusterProbe& probe, const ClusterProbe& eyes) {
@@ -70,6 +75,7 @@ std::string_view words_for(Standing standing) {
 }
 
 std::string state_text(const Standings& now) {
+  if (now.eyes == nullptr) return "the members elsewhere do not agree yet on who serves what";
   std::vector<std::string> parts;
   for (const auto& [probe, standing] : now.members) {
     parts.push_back(fmt::format("{}: {}", probe->member.name, words_for(standing)));
@@ -103,6 +109,7 @@ class ClusterReplicate final : public Action {
   Task<Result<void>> nudge(Standings* now, Deadline deadline);
 
   ClusterReplicateParams params_;
+  MonoTime handed_over_at_{};
 };
 
 Task<Result<Standings>> ClusterReplicate::look(World* world, Deadline deadline) {
@@ -116,10 +123,15 @@ Task<Result<Standings>> ClusterReplicate::look(World* world, Deadline deadline) 
     if (now.eyes == nullptr || probe.info.current_epoch > now.eyes->info.current_epoch) now.eyes = &probe;
   }
   if (now.eyes == nullptr) {
-    co_return fail(ErrorKind::refused,
-                   fmt::format("no master of {} outside {} answers with cluster_state ok", params_.service.text,
-                               params_.region.text),
-                   "promote another region first (redis-cluster.promote)");
+    bool well_without = std::ranges::any_of(now.probes, [&](const ClusterProbe& probe) {
+      return probe.answers && probe.info.ok && probe.member.region != params_.region.text;
+    });
+    if (well_without) {
+      co_return fail(ErrorKind::refused,
+                     fmt::format("all shards of {} are served from {}", params_.service.text, params_.region.text),
+                     "promote another region first (redis-cluster.promote)");
+    }
+    co_return now;
   }
   for (ClusterProbe& probe : now.probes) {
     if (probe.member.region != params_.region.text) continue;
@@ -130,15 +142,34 @@ Task<Result<Standings>> ClusterReplicate::look(World* world, Deadline deadline) 
   co_return now;
 }
 
+// A replica of `owner` outside `region` that could take its shard over without loss; null: there is none.
+ClusterProbe* heir_of(const ClusterProbe& owner, std::string_view region, std::vector<ClusterProbe>& probes) {
+  auto heir = std::ranges::find_if(probes, [&](const ClusterProbe& probe) {
+    return probe.answers && probe.member.region != region && probe.self().master_id == owner.self().id &&
+           probe.replication.link_up;
+  });
+  return heir == probes.end() ? nullptr : &*heir;
+}
+
 // Does what is needed for members that do not become replicas by themselves.
 Task<Result<void>> ClusterReplicate::nudge(Standings* now, Deadline deadline) {
   std::map<std::string, int> given;
-  for (auto& [probe, standing] : now->members) {
+  for (auto& [member, standing] : now->members) {
+    ClusterProbe* probe = member;
     std::vector<std::string> words;
+    // The others chose it while they were still finding each other.
     if (standing == Standing::owner) {
-      co_return fail(ErrorKind::refused,
-                     fmt::format("{} is master of slots {}", probe->member.name, probe->self().slot_text),
-                     "promote another region first (redis-cluster.promote)");
+      ClusterProbe* heir = heir_of(*member, params_.region.text, now->probes);
+      if (heir == nullptr) {
+        co_return fail(ErrorKind::refused,
+                       fmt::format("{} is master of slots {}", member->member.name, member->self().slot_text),
+                       "promote another region first (redis-cluster.promote)");
+      }
+      // One after the other: elections at the same time take each other's votes.
+      if (boot_now() - handed_over_at_ < kHandover) continue;
+      handed_over_at_ = boot_now();
+      probe = heir;
+      words = {"CLUSTER", "FAILOVER"};
     }
     if (standing == Standing::stranger) {
       words = {"CLUSTER", "MEET", now->eyes->member.address, std::to_string(now->eyes->member.port)};
@@ -197,7 +228,14 @@ Task<Result<Outcome>> ClusterReplicate::apply(ActionContext context) {
     }
     if (state != last) context.progress(state);
     last = state;
-    CO_TRY_VOID(co_await nudge(&now, context.deadline));
+    if (now.eyes != nullptr) {
+      CO_TRY_VOID(co_await nudge(&now, context.deadline));
+    } else if (boot_now() - began > kHealing) {
+      co_return fail(ErrorKind::refused,
+                     fmt::format("no master of {} outside {} answers with cluster_state ok", params_.service.text,
+                                 params_.region.text),
+                     "promote another region first (redis-cluster.promote)");
+    }
     co_await sleep_for(kLook);
   }
 }
@@ -210,14 +248,12 @@ const ActionDescriptor& redis_cluster_replicate_action() {
       .summary = "Waits until the members of a region are replicas, in step with their masters.",
       .details =
           "Observes each member of the region: whether it answers, whom it follows and whether its link is up. Servers "
-          "that "
-          "return after a takeover hear of their successor by themselves and drop what they had beyond it; this waits "
-          "for "
-          "that. A member that serves no slots is made a replica of the shard with the fewest; one that has forgotten "
-          "the "
-          "cluster is introduced to it again. A member that is the rightful master of its shard is left alone and the "
-          "step is "
-          "refused.",
+          "that return after a takeover hear of their successor by themselves and drop what they had beyond it; this "
+          "waits for that. A member that serves no slots is made a replica of the shard with the fewest; one that has "
+          "forgotten the cluster is introduced to it again. One that the others have made master of a shard hands it to "
+          "its replica in another region; where there is none, or all shards are served from this region, the step is "
+          "refused. For half a minute after a region's return the members may not agree on who serves what; that is "
+          "waited for.",
       .example = "{id: cache-back, uses: redis-cluster.replicate, with: {service: cache, region: east}}",
       .usual_timeout = Duration{120'000},
       .touches = touches_service,

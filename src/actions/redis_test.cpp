@@ -276,6 +276,23 @@ TEST_F(RedisClusterActions, RaisesTheEpochOfOneThatTookOverUnderItsDeadMastersEp
                     << ask(servers[2].port, {"CLUSTER", "NODES"}).text;
 }
 
+// A returned member can be voted master while its cluster is still finding itself.
+TEST_F(RedisClusterActions, AMemberThatWasVotedMasterHandsItsShardOver) {
+  bring_up(1'000);
+  const std::string replicate_east = R"({"service": "cache", "region": "east"})";
+  auto too_early = world.apply(redis_cluster_replicate_action(), replicate_east);
+  ASSERT_FALSE(too_early);
+  EXPECT_THAT(too_early.error().what, HasSubstr("all shards of cache are served from east"));
+  ASSERT_TRUE(world.apply(redis_cluster_promote_action(), promote_west));
+  ASSERT_TRUE(world.apply(redis_cluster_replicate_action(), replicate_east, Duration{40'000}));
+  ASSERT_EQ(ask(servers[1].port, {"CLUSTER", "FAILOVER", "TAKEOVER"}).text, "OK");
+  ASSERT_TRUE(eventually([&] { return info(servers[4].port, "role") == "slave"; }));
+  auto back = world.apply(redis_cluster_replicate_action(), replicate_east, Duration{40'000});
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(info(servers[1].port, "role"), "slave");
+  EXPECT_EQ(info(servers[4].port, "role"), "master");
+}
+
 TEST_F(RedisClusterActions, RefusesWhenNobodyAnswersInTheRegion) {
   bring_up(5'000);
   for (size_t index = 3; index < 6; ++index) servers[index].process.kill_now();
