@@ -73,6 +73,11 @@ MemberLogic<MemberRim>::Hooks Agent::hooks() {
       world_.send(link_, true, release);
     }
   };
+  out.keep = [this](const wire::Keep& asked) {
+    for (int other = 0; other < world_.setup.members; ++other) {
+      if (other != host_.index) world_.tell_member(host_.index, other, asked);
+    }
+  };
   out.changed = [this] { report_soon(); };
   out.log = [this](const std::string& text) {
     if (world_.kernel.tells()) world_.tell(fmt::format("agent m{}: {}", host_.index, text));
@@ -86,6 +91,16 @@ Task<> Agent::begin(Agent* self) {
   if (!begun && self->world_.kernel.tells()) self->world_.tell(begun.error().text());
   self->scope_.spawn(self->keep_link());
   self->scope_.spawn(self->report_regularly());
+}
+
+void Agent::hear(const wire::Keep& asked) {
+  wire::Kept answer = logic_.keep(asked);
+  if (answer.promised) {
+    MonoTime until = rim_.now() + Duration{asked.length_ms};
+    world_.promised(host_.index, asked.term, host_.clock.truth_of(until));
+    world_.agent_effect(host_.index, "has promised");
+  }
+  world_.tell_member(host_.index, world_.member_index(asked.member), answer);
 }
 
 // ---- the link

@@ -42,6 +42,8 @@ class Agent {
 
   void take(const std::shared_ptr<Link>& link, Message message);
   void link_ended(const std::shared_ptr<Link>& link);
+  void hear(const wire::Keep& asked);
+  void hear(const wire::Kept& answer) { logic_.kept(answer); }
   bool linked() const { return link_ != nullptr; }
 
  private:

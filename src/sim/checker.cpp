@@ -116,6 +116,15 @@ void World::right_until(uint64_t term, Nanos truth) {
   end = std::max(end, truth);
 }
 
+void World::promised(int member, uint64_t term, Nanos truth) {
+  auto& by = promises_[term];
+  by[member] = std::max(by[member], truth);
+  if (std::cmp_less(by.size(), setup.members - 1)) return;
+  Nanos all = kNever;
+  for (const auto& [who, until] : by) all = std::min(all, until);
+  right_until(term, all);
+}
+
 void World::writable_changed() {
   for (const auto& host : hosts) {
     if (host->last_took_writes && !host->takes_writes()) writable_ended(*host);

@@ -110,6 +110,12 @@ void World::inject(const Fault& fault) {
       kernel.after(0, fault.length, [this, controller] { start_controller(controller); });
       return;
     }
+    case FaultKind::lose_controllers:
+      for (int controller = 0; controller < setup.controllers; ++controller) {
+        kill_controller(controller);
+        kernel.after(0, fault.length, [this, controller] { start_controller(controller); });
+      }
+      return;
     case FaultKind::pause_controller:
       return kernel.pause(controller_processes[static_cast<size_t>(fault.b % setup.controllers)], end);
     case FaultKind::slow_disk: {

@@ -60,6 +60,10 @@ constexpr Mutant kMutants[] = {
     {"limit-forgotten", "a new controller begins to count automatic failovers anew"},
     {"standbys-made-by-force", "a standby is made by giving its data up, whatever they hold"},
     {"new-controller-waits-for-nobody", "a controller that has just begun takes the old lease for over"},
+    {"promise-not-kept", "a member takes over although it promised the primary not to"},
+    {"promise-forgotten", "a member that is started again forgets what it promised"},
+    {"one-promise-is-enough", "a primary goes on without a controller when only some of the others promised"},
+    {"promises-an-old-primary", "a member promises a primary whose term it knows to be over"},
     {"deposed-controller-writes",
      "the grant of a controller that was deposed arrives late and is recorded, whatever was recorded since"},
 };

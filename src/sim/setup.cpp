@@ -29,7 +29,8 @@ constexpr Weighed kSafetyFaults[] = {
     {FaultKind::crash_at, 10},        {FaultKind::crash_controller_at, 6},
     {FaultKind::ask_switchover, 8},   {FaultKind::ask_failover, 3},
     {FaultKind::ask_reprotect, 6},    {FaultKind::isolate_controller, 6},
-    {FaultKind::store_away, 4},       {FaultKind::store_unsure, 6},
+    {FaultKind::lose_controllers, 5}, {FaultKind::store_away, 4},
+    {FaultKind::store_unsure, 6},
 };
 
 FaultKind some_fault(Random& random) {
@@ -62,6 +63,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::swizzle: return "swizzle-clog";
     case FaultKind::slow_network: return "slow network";
     case FaultKind::crash_controller: return "crash controller";
+    case FaultKind::lose_controllers: return "lose all controllers";
     case FaultKind::pause_controller: return "pause controller";
     case FaultKind::slow_disk: return "slow disk";
     case FaultKind::full_disk: return "full disk";
@@ -182,6 +184,8 @@ void make_noise(Setup& setup, Random& random) {
     fault.b = static_cast<int>(random.below(static_cast<uint64_t>(setup.places())));
     setup.faults.push_back(fault);
   }
+  Nanos away = random.between(60, 500) * 1_s + random.between(1, 999) * 1'000;
+  setup.faults.push_back({FaultKind::lose_controllers, away, random.between(5, 90) * 1_s, 0, 0, 0});
   setup.faults.push_back({FaultKind::lie, kNoiseBegins + random.between(1, 999) * 1'000, setup.storm,
                           static_cast<int>(random.between(1, 2)), 0, static_cast<int>(random.between(0, 4))});
 }

@@ -34,6 +34,7 @@ enum class FaultKind {
   swizzle,  // the links of some are cut one by one and come back in another order
   slow_network,
   crash_controller,
+  lose_controllers,  // all of them
   pause_controller,
   slow_disk,
   full_disk,

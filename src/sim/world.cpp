@@ -301,6 +301,16 @@ void World::say_goodbye(const std::shared_ptr<Link>& link, bool by_agent) {
   });
 }
 
+void World::tell_member(int from, int to, std::variant<wire::Keep, wire::Kept> message) {
+  Nanos takes = network.delay(from, to) + network.delay(to, from) + network.delay(from, to);
+  if (!network.open_both(from, to)) return;
+  kernel.after(hosts[static_cast<size_t>(to)]->agent_process, takes, [this, from, to, message = std::move(message)] {
+    Agent* agent = agents[static_cast<size_t>(to)].get();
+    if (agent == nullptr || !network.open(from, to)) return;
+    std::visit([agent](const auto& heard) { agent->hear(heard); }, message);
+  });
+}
+
 // ---- what users do
 
 // Writers stand everywhere, also beside each server, and try all servers: whoever takes writes is found.

@@ -123,6 +123,8 @@ class World {
   void dial(int member, int controller, std::function<void(std::shared_ptr<Link>)> done);
   void send(const std::shared_ptr<Link>& link, bool to_controller, Message message);
   void let_go(const std::shared_ptr<Link>& link, bool by_agent);
+  // From agent to agent, without a controller.
+  void tell_member(int from, int to, std::variant<wire::Keep, wire::Kept> message);
 
   // ---- what the checker is told
   void writable_changed();
@@ -130,6 +132,8 @@ class World {
   void acknowledged(Host& host, uint32_t id, const WalPlace& at);
   void right_until(uint64_t term, Nanos truth);
   void granted(uint64_t term, const std::string& holder);
+  // A member will not take over before `truth`, for the sake of whoever writes under this term.
+  void promised(int member, uint64_t term, Nanos truth);
   void chosen(const ownership::MakeGrant& grant, const ownership::State& state);
   void refused(const ownership::AnswerRenew& answer);
   void kept(const Host& host, const MemberRecord& record);
@@ -153,6 +157,7 @@ class World {
   uint32_t next_write_ = 1;
   std::vector<Write> writes_;  // acknowledged
   std::map<uint64_t, Nanos> right_end_;
+  std::map<uint64_t, std::map<int, Nanos>> promises_;  // by term and member: until when
   std::map<uint64_t, int> led_by_;
   uint64_t newest_written_ = 0;  // highest term anybody took writes under
   std::vector<bool> may_replace_;

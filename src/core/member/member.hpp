@@ -22,6 +22,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -45,6 +46,8 @@ class MemberLogic {
     // To the controller. A renewal is dropped while there is no link; a release waits for one.
     std::function<void(const wire::Renew&)> renew;
     std::function<void(const wire::Release&)> release;
+    // To every other member, by whatever way leads there without a controller; not waited for.
+    std::function<void(const wire::Keep&)> keep;
     std::function<void()> changed;  // a report is due now
     std::function<void(const std::string& text)> log;
   };
@@ -66,6 +69,9 @@ class MemberLogic {
   void renewed(const wire::Renewed& answer);
   // There is a link to a controller again: what is left of a lease may be little.
   void linked() { ask_renewal(); }
+  // Another member that takes writes hears no controller. Durable before it is answered with a promise.
+  wire::Kept keep(const wire::Keep& asked);
+  void kept(const wire::Kept& answer);
   // Ends the server in good order, and gives the term back.
   Task<> shut_down(Deadline deadline);
 
@@ -91,6 +97,11 @@ class MemberLogic {
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
   std::optional<MonoTime> silent_since_;
+  MonoTime renewed_at_{};         // when a controller last granted a renewal
+  MonoTime promised_until_{};     // it does not take over before
+  bool promise_is_kept_ = false;  // the disk knows of it
+  std::map<std::string, int64_t>
+      promised_by_;  // until when the others leave it alone: the newest question each said yes to
 
   struct Busy;
 
@@ -110,6 +121,7 @@ class MemberLogic {
   bool kill_server();
   Task<> renew_loop();
   void ask_renewal();
+  void ask_to_be_kept();
   Task<> watch_loop();
   void judge();
   Task<> look_once();

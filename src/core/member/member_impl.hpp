@@ -23,6 +23,8 @@ inline constexpr Duration kStreamSoon{5'000};
 inline constexpr Duration kRestartPause{500};
 inline constexpr Duration kRestartPauseMost{10'000};
 inline constexpr Duration kGiveWay{600};
+// The share of its lease for which no controller answered, after which the other members are asked.
+inline constexpr double kAloneAfter = 0.3;
 
 inline bool is_silence(const Error& error) {
   // A refusal is an answer: "too many clients" and "starting up" come from a server that lives.
@@ -65,6 +67,9 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
     lease_.floor = record->floor;
     lease_.term = record->leads;
     upstream_ = record->upstream;
+    // What was promised before the restart ends a lease from now at the latest.
+    promise_is_kept_ = record->promised;
+    if (record->promised && !LIFEBOAT_BUG("promise-forgotten")) promised_until_ = now() + lease_.length;
   }
   auto cleared = server_.clear_up();
   // What an agent before this one held is over as soon as nothing of its server is left.
@@ -116,8 +121,11 @@ void MemberLogic<Rim>::reconfigure(const wire::ServerConfig& config) {
 template <class Rim>
 Result<> MemberLogic<Rim>::remember(uint64_t leads) {
   if (LIFEBOAT_BUG("intent-not-kept") && leads != 0) return {};
-  if (LIFEBOAT_BUG("floor-not-kept")) return rim_.keep(MemberRecord{0, leads, upstream_});
-  return rim_.keep(MemberRecord{lease_.floor, leads, upstream_});
+  bool promised = now() < promised_until_;
+  uint64_t floor = LIFEBOAT_BUG("floor-not-kept") ? 0 : lease_.floor;
+  auto kept = rim_.keep(MemberRecord{floor, leads, upstream_, promised});
+  if (kept) promise_is_kept_ = promised;
+  return kept;
 }
 
 template <class Rim>
@@ -231,7 +239,60 @@ auto MemberLogic<Rim>::renew_loop() -> Task<> {
       continue;
     }
     ask_renewal();
+    ask_to_be_kept();
   }
+}
+
+// Without a controller nothing is granted to anybody; what is left to fear is an order that was given before, or one of a controller
+// that this member cannot hear. Whoever promised refuses those.
+template <class Rim>
+void MemberLogic<Rim>::ask_to_be_kept() {
+  if (role_ != Role::primary || now() - renewed_at_ < lease_.length * member_times::kAloneAfter) return;
+  hooks_.keep(wire::Keep{service_, server_.config().member, lease_.term, lease_.length.count(),
+                         now().time_since_epoch().count()});
+}
+
+template <class Rim>
+wire::Kept MemberLogic<Rim>::keep(const wire::Keep& asked) {
+  wire::Kept answer{service_, server_.config().member, asked.term, asked.sent_ns, false};
+  bool newer_is_known = asked.term < lease_.floor || lease_.term != 0;
+  // A promise is no longer than this member would be bound by after a restart.
+  bool fits = Duration{asked.length_ms} <= lease_.length && server_.config().members.contains(asked.member);
+  if ((newer_is_known && !LIFEBOAT_BUG("promises-an-old-primary")) || !fits) return answer;
+  MonoTime before = promised_until_;
+  promised_until_ = std::max(promised_until_, now() + Duration{asked.length_ms});
+  bool floor_is_new = asked.term > lease_.floor;
+  if (floor_is_new) lease_.floor = asked.term;
+  if ((!promise_is_kept_ || floor_is_new) && !remember(0)) {
+    promised_until_ = before;
+    return answer;
+  }
+  answer.promised = true;
+  if (before < now()) hooks_.changed();
+  return answer;
+}
+
+template <class Rim>
+void MemberLogic<Rim>::kept(const wire::Kept& answer) {
+  if (answer.term != lease_.term || lease_.term == 0) return;
+  if (!answer.promised) {
+    promised_by_.erase(answer.member);
+    return;
+  }
+  int64_t& sent = promised_by_[answer.member];
+  sent = std::max(sent, answer.sent_ns);
+  int64_t all = std::numeric_limits<int64_t>::max();
+  for (const auto& [name, peer] : server_.config().members) {
+    if (name == server_.config().member) continue;
+    auto promised = promised_by_.find(name);
+    if (promised == promised_by_.end()) {
+      if (LIFEBOAT_BUG("one-promise-is-enough")) continue;
+      return;
+    }
+    all = std::min(all, promised->second);
+  }
+  take_renewal(lease_, answer.term, MonoTime{std::chrono::nanoseconds(all)}, now());
+  server_.set_fence(lease_.fence_at());
 }
 
 template <class Rim>
@@ -245,6 +306,7 @@ template <class Rim>
 void MemberLogic<Rim>::renewed(const wire::Renewed& answer) {
   if (answer.term != lease_.term || lease_.term == 0) return;
   if (!answer.granted) return fence_now("its renewal was refused", false);
+  renewed_at_ = now();
   take_renewal(lease_, answer.term, MonoTime{std::chrono::nanoseconds(answer.sent_ns)}, now());
   if (LIFEBOAT_BUG("fence-not-extended")) return;
   server_.set_fence(LIFEBOAT_BUG("fence-extended-to-the-end") ? lease_.until : lease_.fence_at());
@@ -313,6 +375,7 @@ MemberReport MemberLogic<Rim>::report() const {
   out.floor = lease_.floor;
   out.reason = reason_;
   out.busy = !doing_.empty();
+  if (now() < promised_until_) out.promised_ms = to_duration(promised_until_ - now()).count();
   if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - now()).count());
   if (seen_) {
     out.system_id = seen_->system_id;
@@ -366,6 +429,9 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
     co_return fail(LIFEBOAT_BUG("second-order-answered-no") ? ErrorKind::refused : ErrorKind::unknown_outcome,
                    fmt::format("term {} is being led or was taken already", order.term));
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (now() < promised_until_ && !LIFEBOAT_BUG("promise-not-kept"))
+    co_return fail(ErrorKind::refused, fmt::format("{} promised the primary not to take over", order.member),
+                   "the primary goes on without a controller; stop it first");
   MonoTime begun = now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};
@@ -385,6 +451,8 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
     co_return std::unexpected(std::move(kept).error().with("the term could not be kept"));
   }
   lease_ = next;
+  renewed_at_ = begun;
+  promised_by_.clear();
   log(fmt::format("takes over under term {}", order.term));
   bool untouched = true;
   auto becoming = become_writable(order, deadline, untouched);

@@ -47,6 +47,7 @@ struct MemberRecord {
   uint64_t floor = 0;  // highest term ever seen
   uint64_t leads = 0;  // term it was about to take writes under; 0: none
   std::string upstream;
+  bool promised = false;  // it may have promised a primary not to take over
 };
 
 inline constexpr int64_t kNoFence = std::numeric_limits<int64_t>::max();

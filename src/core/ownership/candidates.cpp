@@ -53,6 +53,7 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
   if (report.state != ServerState::standby && !rests && !LIFEBOAT_BUG("any-state-is-chosen"))
     return fmt::format("its server is {}{}", enum_name(report.state),
                        report.reason.empty() ? "" : ": " + report.reason);
+  if (report.promised_ms > 0) return "it promised the primary, which hears no controller, not to take over";
   if (report.replay_paused && !LIFEBOAT_BUG("paused-replay-is-chosen")) return "its replay is paused";
   if (report.written.value == 0) return "it has received nothing yet";
   if (report.floor > std::max(state.term, state.floor))

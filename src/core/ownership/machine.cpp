@@ -93,8 +93,14 @@ class Turn {
 
   void take(const RenewAsked& input) {
     if (may_be_adopted(input)) return adopt(input.member);
-    bool granted = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight &&
-                   state_.vacancy == Vacancy::none;
+    bool holds = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight;
+    // One that went on by the other members' promises, and nobody was granted anything since.
+    bool comes_back = state_.vacancy == Vacancy::lease_ended && !state_.released && !state_.transfer;
+    bool granted = holds && (state_.vacancy == Vacancy::none || comes_back);
+    if (granted && comes_back) {
+      state_.vacancy = Vacancy::none;
+      note("renewed-again", fmt::format("{} went on under term {} without a controller", input.member, input.term));
+    }
     Duration length = LIFEBOAT_BUG("margin-counted-twice") ? state_.config.lease * 3 / 4 : state_.config.lease;
     if (granted) state_.lease_until = std::max(state_.lease_until, now_ + length);
     commands.push_back(AnswerRenew{input.member, input.term, input.sent_ns, granted});
@@ -108,6 +114,7 @@ class Turn {
                    state_.transfer->stage == Transfer::Stage::stepping_down;
     Vacancy cause = planned ? Vacancy::stepped_down : input.server_failed ? Vacancy::server_died : Vacancy::lease_ended;
     become_vacant(cause, fmt::format("{} released term {}: {}", input.member, input.term, input.reason));
+    state_.released = true;
   }
 
   void take(const GrantMade& input) {
@@ -208,6 +215,7 @@ class Turn {
 
   void become_vacant(Vacancy cause, std::string reason) {
     state_.vacancy = cause;
+    state_.released = false;
     state_.vacancy_reason = reason;
     note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
   }

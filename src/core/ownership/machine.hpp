@@ -71,7 +71,7 @@ struct MakeGrant {  // make the next term durable, then come back with GrantMade
   uint64_t expected_term = 0;
   std::string holder;
   std::string reason;
-  uint64_t floor = 0;  // the term is above this one too
+  uint64_t floor = 0;      // the term is above this one too
   bool automatic = false;  // nobody asked for it: counted, also by the controllers that come after
 };
 struct SendLead {

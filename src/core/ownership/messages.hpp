@@ -47,6 +47,45 @@ constexpr auto field_docs(const Release*) {
                                   {"server_failed", Need::optional, "the server died or hung"}});
 }
 
+// ---- member → member
+
+// Asked by the member that takes writes when no controller answers: "do not take my place for so long". When all others promise
+// that, it goes on without anybody's grant: nobody can be promoted.
+struct Keep {
+  static constexpr std::string_view kType = "keep";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  int64_t length_ms = 0;
+  int64_t sent_ns = 0;
+};
+BOOST_DESCRIBE_STRUCT(Keep, (), (service, member, term, length_ms, sent_ns))
+constexpr auto field_docs(const Keep*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "who asks"},
+                                  {"term", Need::required, "term it holds"},
+                                  {"length_ms", Need::required, "how long, counted from when this is heard"},
+                                  {"sent_ns", Need::required, "asker's boot clock when it was sent"}});
+}
+
+// Answer to Keep.
+struct Kept {
+  static constexpr std::string_view kType = "kept";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  int64_t sent_ns = 0;
+  bool promised = false;
+};
+BOOST_DESCRIBE_STRUCT(Kept, (), (service, member, term, sent_ns, promised))
+constexpr auto field_docs(const Kept*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "who answers"},
+                                  {"term", Need::required, "as asked"},
+                                  {"sent_ns", Need::required, "as asked"},
+                                  {"promised", Need::required, "whether it will not take over"}});
+}
+
 // ---- controller → member
 
 // Answer to Renew. `granted` false: the term is over, stop writing now.

@@ -49,12 +49,14 @@ struct MemberReport {
   int64_t lag_ms = -1;        // standby: age of what it has not replayed; -1 unknown
   int64_t current_ms = -1;    // standby: how long ago it last had all that its upstream had; -1 unknown
   bool busy = false;          // carries out an order
+  int64_t promised_ms = 0;    // for how long it has promised a primary not to take over
   bool primary_data = false;  // stopped: it can take writes again without a promotion, and then has all it ever wrote
   OrderedMap<Lsn> standbys;   // primary: flushed position of each connected standby, by member
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
-                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, primary_data, standbys))
+                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, promised_ms, primary_data,
+                       standbys))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -72,6 +74,7 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"lag_ms", Need::optional, "age of what is not replayed"},
                                   {"current_ms", Need::optional, "how long ago it last had all its upstream had"},
                                   {"busy", Need::optional, "whether it carries out an order"},
+                                  {"promised_ms", Need::optional, "how long it has promised not to take over"},
                                   {"primary_data", Need::optional, "stopped: it can take writes without a promotion"},
                                   {"standbys", Need::optional, "positions of its standbys"}});
 }

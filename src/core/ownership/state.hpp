@@ -104,6 +104,7 @@ struct State {
   uint64_t floor = 0;
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
+  bool released = false;         // the holder said itself that it is over
   MonoTime lease_until{};        // the holder's right ends here at the latest
   MonoTime started{};            // when this controller began to watch
   bool grant_in_flight = false;  // handed to the store, not answered
