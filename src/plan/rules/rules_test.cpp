@@ -97,6 +97,7 @@ const Case kCases[] = {
     {"watch-in-primary-region", "hosts", "region: east, controller", "region: north, controller"},
     {"watch-in-primary-region", "hosts", "region: north", "region: north, controller: true"},
     {"voters-lose-majority", "controllers", "{store: etcd, voters: {east: {host: db-e}, west: {host: db-w}}}"},
+    {"status-page-without-key", "services", "statuspage, host: db-w", "statuspage, host: watch"},
     {"contact-not-verified", "people", "verified: 2023-01-10", "verified: 2024-01-10"},
     {"contact-not-verified", "people", "", ", verified: 2024-01-10"},
     {"contact-unreachable", "people", "", "phone: \"+1-555-555-0101\", "},
