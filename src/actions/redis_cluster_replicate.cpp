@@ -40,7 +40,8 @@ enum class Standing { silent, replica, catching_up, believes_master, slotless_ma
 
 struct Standings {
   std::vector<ClusterProbe> probes;
-  const ClusterProbe* eyes = nullptr;  // who sees the cluster from another region; null while nobody there is sure of it
+  const ClusterProbe* eyes =
+      nullptr;  // who sees the cluster from another region; null while nobody there is sure of it
   std::vector<std::pair<ClusterProbe*, Standing>> members;
   int in_step = 0;
 
@@ -250,7 +251,8 @@ const ActionDescriptor& redis_cluster_replicate_action() {
           "Observes each member of the region: whether it answers, whom it follows and whether its link is up. Servers "
           "that return after a takeover hear of their successor by themselves and drop what they had beyond it; this "
           "waits for that. A member that serves no slots is made a replica of the shard with the fewest; one that has "
-          "forgotten the cluster is introduced to it again. One that the others have made master of a shard hands it to "
+          "forgotten the cluster is introduced to it again. One that the others have made master of a shard hands it "
+          "to "
           "its replica in another region; where there is none, or all shards are served from this region, the step is "
           "refused. For half a minute after a region's return the members may not agree on who serves what; that is "
           "waited for.",

@@ -18,6 +18,7 @@
 #include <filesystem>
 
 #include "agent/database_member.hpp"
+#include "agent/member_line.hpp"
 #include "agent/unit_group.hpp"
 #include "core/data/encode.hpp"
 #include "io/crypto.hpp"
@@ -90,6 +91,7 @@ class Agent {
   bool configured_ = false;
   int probe_generation_ = 0;
   std::map<std::string, std::unique_ptr<DatabaseMember>> members_;
+  std::map<std::string, std::unique_ptr<MemberLine>> lines_;  // by service: to the other members
   std::map<std::string, std::unique_ptr<UnitGroup>> units_;
 
   void say(const std::string& text) { spdlog::info("{}", secrets_.redact(text)); }
@@ -320,16 +322,26 @@ class Agent {
     for (const auto& [service, config] : configuration_.servers) {
       if (auto found = members_.find(service); found != members_.end()) {
         found->second->reconfigure(config);
+        lines_[service]->reconfigure(config);
         continue;
       }
       DatabaseMember::Hooks hooks{[this](const wire::Renew& renew) { send(message_of(renew)); },
                                   [this](const wire::Release& release) { send(message_of(release)); },
+                                  [this](const wire::Keep& asked) {
+                                    if (auto line = lines_.find(asked.service); line != lines_.end())
+                                      line->second->ask(asked);
+                                  },
                                   [this] { report_due_.notify(); }, [this](const std::string& line) { say(line); }};
       auto& member = members_[service] =
           std::make_unique<DatabaseMember>(context_.get_executor(), scope_, service, config,
                                            options_.data_dir + "/" + service, options_.run_as, std::move(hooks));
       member->orphans().begin(scope_, {[this](const wire::OrphansSaved& saved) { send(message_of(saved)); },
                                        [this](const std::string& line) { say(line); }});
+      lines_[service] = std::make_unique<MemberLine>(
+          scope_, service, config,
+          MemberLine::Hooks{[to = member.get()](const wire::Keep& asked) { return to->keep(asked); },
+                            [to = member.get()](const wire::Kept& answer) { to->kept(answer); },
+                            [this](const std::string& line) { say(line); }});
       auto beginning = member->begin();
       if (auto begun = co_await std::move(beginning); !begun) say(fmt::format("{}: {}", service, begun.error().text()));
     }

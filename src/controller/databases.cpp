@@ -83,13 +83,20 @@ Task<Result<>> DatabaseKeeper::start() {
 Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
   EventFilter filter{.stream = "database/" + service};
   Past past;
-  past.ever_written = false;
+  past.ever_written = past.led = false;
+  std::string holder;
   while (true) {
     CO_TRY(std::vector<StoredEvent> events, co_await store_.read(filter));
     for (const StoredEvent& event : events) {
       if (event.kind == "granted" && bool_or(event.body, "automatic"))
         past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
-      past.ever_written = past.ever_written || event.kind == "promoted" || event.kind == "holder-writable";
+      if (event.kind == "granted") {
+        std::string before = std::exchange(holder, text_or(event.body, "holder"));
+        past.led = past.led && before == holder;
+      }
+      bool took_writes = event.kind == "promoted" || event.kind == "holder-writable";
+      past.ever_written = past.ever_written || took_writes;
+      past.led = past.led || took_writes;
     }
     if (events.size() < filter.limit) co_return past;
     filter.after = events.back().seq;
@@ -169,7 +176,7 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
     scope_.spawn("lead " + lead->member, ask_agent(service, What::lead, lead->member, lead->term,
                                                    std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
-    wire::Follow params{service, follow->member, follow->upstream, follow->term, follow->keep_data};
+    wire::Follow params{service, follow->member, follow->upstream, follow->term, follow->keep_data, follow->timeline};
     scope_.spawn("follow " + follow->member,
                  ask_agent(service, What::follow, follow->member, follow->term, std::string(wire::Follow::kMethod),
                            encode(params), kFollowPatience));

@@ -249,6 +249,7 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
   bool moved = asked.kind != ownership::TransferKind::reprotect;
   if (moved && !wrote_lately && !hosts_frozen())
     return violated("S15", "a transfer is told to be done, and nobody takes writes");
+  if (asked.kind == ownership::TransferKind::reprotect) return reprotected(finished.result, primary);
   if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
   for (const Write& write : writes_) {
     if ((write.gone && write.gone_at < asked_at) ||
@@ -260,6 +261,20 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
                            "m{} has {:X} of timeline {})",
                            write.server, static_cast<double>(write.when) / 1e9, write.at.lsn, wal.timeline(write.at),
                            primary, place.lsn, wal.timeline(place)));
+  }
+}
+
+// L4: whom a reprotect calls a standby has the primary's history.
+void World::reprotected(const Json& result, int primary) {
+  if (primary < 0 || !result.is_object()) return;
+  for (const auto& [name, text] : result.as_object()) {
+    int member = member_index(std::string(name));
+    if (member < 0 || !text.is_string() || text.as_string() != "streams from " + member_name(primary)) continue;
+    const Host& standby = *hosts[static_cast<size_t>(member)];
+    if (standby.phase == Phase::recovery &&
+        !wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, standby.disk.where))
+      return violated("L4",
+                      fmt::format("m{} is told to stream from m{}, and their histories have parted", member, primary));
   }
 }
 

@@ -101,6 +101,7 @@ void Controller::begin_to_lead() {
   if (world_.kernel.tells() && !alone()) world_.tell(fmt::format("c{} leads", index_));
   Past past;
   past.ever_written = world_.store.ever_written;
+  past.led = world_.store.led;
   for (Nanos at : world_.store.automatic) past.automatic_failovers.push_back(clock().read(at));
   state_ = initial_state(world_.ownership_config(), world_.store.term, world_.store.holder, local(), std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
@@ -210,7 +211,8 @@ void Controller::carry_out(const Command& command) {
          wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->goes_on}, kLeadPatience);
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
     call({.what = What::follow, .member = follow->member, .term = follow->term},
-         wire::Follow{kService, follow->member, follow->upstream, follow->term, follow->keep_data}, kFollowPatience);
+         wire::Follow{kService, follow->member, follow->upstream, follow->term, follow->keep_data, follow->timeline},
+         kFollowPatience);
   } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
     call({.what = What::step_down, .member = down->member, .term = down->term},
          wire::StepDown{kService, down->member, down->term}, kStepDownPatience);
@@ -221,8 +223,10 @@ void Controller::carry_out(const Command& command) {
     asked_.erase(asked);
     world_.transfer_ended(*finish, wanted, since);
   } else if (const auto* note = std::get_if<Note>(&command)) {
-    world_.store.ever_written =
-        world_.store.ever_written || note->kind == "promoted" || note->kind == "holder-writable";
+    bool took_writes = note->kind == "promoted" || note->kind == "holder-writable";
+    world_.store.ever_written = world_.store.ever_written || took_writes;
+    // The store takes nothing from one that was deposed.
+    world_.store.led = world_.store.led || (took_writes && (alone() || world_.store.lead.number == lead_number_));
     world_.note(*note);
   }
 }
@@ -246,6 +250,7 @@ Task<> Controller::make_grant(MakeGrant grant) {
     co_return;
   }
   store.term = std::max(grant.expected_term, grant.floor) + 1;
+  store.led = store.led && store.holder == grant.holder;
   store.holder = grant.holder;
   if (grant.automatic) {
     store.automatic.push_back(kernel.now());

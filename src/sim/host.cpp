@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kRecord = 100;
 constexpr Nanos kGuardLooks = 20_ms;
 constexpr Nanos kReceiverTimeout = 5_s;
+constexpr Nanos kTurnedAwayLooks = 40_ms;
 constexpr uint64_t kSystem = 7'000'000'001;
 
 }  // namespace
@@ -215,6 +216,8 @@ void Host::receiver_tick() {
   disk.known_timeline = std::max({disk.known_timeline, theirs, ours});
   if (!wal.holds(source.disk.where, disk.where)) {
     connected = false;
+    // It connects, is told that there is no more on its timeline, and connects again: for moments it looks as if it streamed.
+    if (world_.random.chance(0.3)) turned_away = world_.kernel.now();
     // It goes by the numbers of timelines: two histories under one number are taken for one.
     if (ours == theirs && disk.where.branch != source.disk.where.branch && disk.where.lsn <= source.disk.where.lsn)
       world_.histories_mixed(*this, source, "streams from");
@@ -380,12 +383,14 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   seen.timeline = world_.wal.timeline(host_.disk.where);
   seen.written = seen.replayed = Lsn{host_.disk.where.lsn};
   seen.streaming = host_.connected && seen.in_recovery && world_.kernel.now() - host_.last_message < kReceiverTimeout;
+  bool is_turned_away = seen.in_recovery && world_.kernel.now() - host_.turned_away < kTurnedAwayLooks;
+  seen.streaming = seen.streaming || is_turned_away;
   if (seen.streaming) {
     seen.upstream_host = world_.member_name(host_.upstream);
     seen.upstream_port = 5432;
   }
   // As long as messages come, they say how far the other side is.
-  if (seen.streaming) seen.current_ms = (world_.kernel.now() - host_.last_message) / 1_ms;
+  if (seen.streaming && !is_turned_away) seen.current_ms = (world_.kernel.now() - host_.last_message) / 1_ms;
   seen.replay_paused = host_.replay_paused;
   seen.lag_ms = 0;
   if (!seen.in_recovery) {

@@ -50,7 +50,8 @@ class Host {
   bool replay_paused = false;
   int lie = -1;  // what its agent says that is not so; -1: nothing
   bool deaf = false;
-  bool connected = false;  // its receiver
+  bool connected = false;                  // its receiver
+  Nanos turned_away = -1'000'000'000'000;  // when it last looked as if it streamed, and did not
   Nanos last_message = 0;
   std::map<int, uint64_t> flushed_by;  // what standbys have confirmed
   uint64_t term = 0;                   // under which it takes writes

@@ -60,6 +60,8 @@ constexpr Mutant kMutants[] = {
     {"limit-forgotten", "a new controller begins to count automatic failovers anew"},
     {"standbys-made-by-force", "a standby is made by giving its data up, whatever they hold"},
     {"new-controller-waits-for-nobody", "a controller that has just begun takes the old lease for over"},
+    {"parted-standby-is-attached", "a standby whose history has parted counts as attached when it looks connected"},
+    {"goes-on-without-having-led", "one that was granted the right twice, and never led, goes on with its old history"},
     {"promise-not-kept", "a member takes over although it promised the primary not to"},
     {"promise-forgotten", "a member that is started again forgets what it promised"},
     {"one-promise-is-enough", "a primary goes on without a controller when only some of the others promised"},

@@ -55,7 +55,7 @@ Outcome World::run() {
   if (!setup.fresh) {
     store.term = 1;
     store.holder = member_name(0);
-    store.ever_written = true;
+    store.ever_written = store.led = true;
     store.granted[1] = store.holder;
     led_by_[1] = 0;
     for (auto& host : hosts) {
@@ -343,15 +343,18 @@ Controller* World::some_controller() {
   return listens ? controllers[at].get() : nullptr;
 }
 
-void World::calm_down() {
-  calm_ = true;
-  if (kernel.tells()) tell("all faults end");
-  bool core_has_data = std::ranges::any_of(hosts, [this](const auto& host) {
+bool World::core_has_data() const {
+  return std::ranges::any_of(hosts, [this](const auto& host) {
     return setup.in_core(host->index) && host->disk.present && !host->disk.spoiled &&
            host->disk.where.lsn >= host->disk.consistent_at;
   });
+}
+
+void World::calm_down() {
+  calm_ = true;
+  if (kernel.tells()) tell("all faults end");
   // Nobody can serve from data that a cut-off copy or rewind left behind.
-  if (!core_has_data) setup.core.clear();
+  if (!core_has_data()) setup.core.clear();
   network.heal_all();
   network.loss = 0;
   setup.loose = false;
@@ -419,6 +422,11 @@ bool World::all_is_well() const {
 void World::watch_recovery() {
   if (all_is_well()) return kernel.stop();
   Nanos now = kernel.now();
+  // Somebody had asked for the last data to be replaced, and what they were to be replaced by is gone for good.
+  bool given_up = std::ranges::all_of(hosts, [this](const auto& host) {
+    return !setup.in_core(host->index) || (host->disk.spoiled && may_replace_[static_cast<size_t>(host->index)]);
+  });
+  if (given_up && !core_has_data()) return kernel.stop();
   if (now - calm_since_ > kCalm) {
     std::string where;
     for (const auto& host : hosts) {

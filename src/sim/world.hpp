@@ -63,6 +63,7 @@ class StoreModel {
   uint64_t term = 0;
   std::string holder;
   bool ever_written = false;
+  bool led = false;  // the holder took writes since another one had the right
   bool away = false;
   bool unsure = false;
   struct Lead {
@@ -142,6 +143,7 @@ class World {
   void replaces(Host& host, const WalPlace& source, std::string_view how);
   void histories_mixed(const Host& host, const Host& source, std::string_view how);
   void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked, Nanos asked_at);
+  void reprotected(const Json& result, int primary);
   void note(const ownership::Note& note);
   void made_by_itself();
   void violated(std::string rule, std::string text);
@@ -189,6 +191,7 @@ class World {
   void check_what_is_lost(const Host& host);
   bool hosts_frozen() const;
   void deliver(const std::shared_ptr<Link>& link, bool to_controller, Message message);
+  bool core_has_data() const;
   bool all_is_well() const;
   Controller* some_controller();
 };

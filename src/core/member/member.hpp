@@ -100,8 +100,12 @@ class MemberLogic {
   MonoTime renewed_at_{};         // when a controller last granted a renewal
   MonoTime promised_until_{};     // it does not take over before
   bool promise_is_kept_ = false;  // the disk knows of it
-  std::map<std::string, int64_t>
-      promised_by_;  // until when the others leave it alone: the newest question each said yes to
+  struct Neighbour {
+    int64_t promised_ns = 0;  // the newest question that it answered with a promise
+    int64_t answered_ns = 0;  // and with a yes at all
+  };
+  std::map<std::string, Neighbour> neighbours_;  // the other members, since this one leads
+  bool alone_ = false;                           // it goes on by their promises
 
   struct Busy;
 
@@ -122,6 +126,8 @@ class MemberLogic {
   Task<> renew_loop();
   void ask_renewal();
   void ask_to_be_kept();
+  bool all_neighbours_answer() const;
+  std::optional<int64_t> promised_by_all() const;
   Task<> watch_loop();
   void judge();
   Task<> look_once();
@@ -133,9 +139,9 @@ class MemberLogic {
   // `untouched` becomes false once the server was asked to take writes.
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline, bool& untouched);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
-  Task<Result<>> wait_streaming(const std::string& upstream, Deadline deadline);
-  Task<Result<>> start_and_stream(const std::string& upstream, Duration patience);
-  Task<Result<std::string>> replace_history(const std::string& upstream, Deadline deadline, Progress progress);
+  Task<Result<>> wait_streaming(const wire::Follow& order, Duration patience, Deadline most);
+  Task<Result<>> start_and_stream(const wire::Follow& order, Duration patience, Deadline most);
+  Task<Result<std::string>> replace_history(const wire::Follow& order, Deadline deadline, Progress progress);
   Task<> lead_wanted();
   Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);
 };

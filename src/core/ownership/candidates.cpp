@@ -41,19 +41,39 @@ std::optional<Duration> age_of_loss(const State& state, const Member& candidate,
   return Duration{member.current_ms} + to_duration(now - candidate.last_report);
 }
 
+bool is_fresh(const Member& member, MonoTime now) {
+  return member.connected && member.reported && now - member.last_report <= kFresh;
+}
+
+// A primary that hears no controller goes on while the others promise not to take over, and may be the better for it. It asks
+// within the first part of its lease, so a report from before that says nothing of it. Whoever did not promise waits too: it may
+// lack what the other has.
+std::string why_to_wait(const State& state, MonoTime now) {
+  if (now < state.stood_still_until) return "this controller stood still and hears the others first";
+  for (const Member& member : state.members) {
+    if (member.config.name == state.holder || !is_fresh(member, now)) continue;
+    if (member.report.promised_ms > 0)
+      return fmt::format("{} promised the primary, which hears no controller, not to take over for {}",
+                         member.config.name, format_span(Duration{member.report.promised_ms}));
+    if (now - member.last_report > state.config.lease * 2 / 5 && !LIFEBOAT_BUG("stale-report-believed"))
+      return fmt::format("{} was last heard {} ago", member.config.name,
+                         format_span(to_duration(now - member.last_report)));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string why_not_candidate(const State& state, const Member& member, MonoTime now) {
   const MemberReport& report = member.report;
   if (!member.config.candidate && !LIFEBOAT_BUG("excluded-is-chosen")) return "the plan excludes it";
   if (!member.connected) return "its agent is not connected";
-  bool fresh = now - member.last_report <= kFresh || LIFEBOAT_BUG("stale-report-believed");
+  bool fresh = is_fresh(member, now) || LIFEBOAT_BUG("stale-report-believed");
   if (!member.reported || !fresh) return "its agent has not reported for 1 s";
   bool rests = report.state == ServerState::stopped && report.primary_data;
   if (report.state != ServerState::standby && !rests && !LIFEBOAT_BUG("any-state-is-chosen"))
     return fmt::format("its server is {}{}", enum_name(report.state),
                        report.reason.empty() ? "" : ": " + report.reason);
-  if (report.promised_ms > 0) return "it promised the primary, which hears no controller, not to take over";
   if (report.replay_paused && !LIFEBOAT_BUG("paused-replay-is-chosen")) return "its replay is paused";
   if (report.written.value == 0) return "it has received nothing yet";
   if (report.floor > std::max(state.term, state.floor))
@@ -68,6 +88,8 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
 Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now,
               bool standbys_only) {
   Choice choice;
+  choice.reason = why_to_wait(state, now);
+  if (!choice.reason.empty()) return choice;
   const Member* best = nullptr;
   std::string refused;
   for (const Member& member : state.members) {

@@ -10,7 +10,6 @@
 namespace lifeboat::ownership {
 namespace {
 
-constexpr size_t kPositionsKept = 1200;  // twice as far back as may be lost
 constexpr Duration kFollowBackoff{500};
 constexpr Duration kFollowBackoffMost{10'000};
 // A standby that does not stream for this long is told again whom to follow.
@@ -76,18 +75,21 @@ class Turn {
       member->command_running = false;
     notice_floor(*member);
     bool is_holder = member->config.name == state_.holder;
-    if (is_holder && input.report.state == ServerState::primary && input.report.term == state_.term) {
-      remember_position(input.report);
+    // One that is stopping may still say so.
+    bool steps_down = input.report.busy && !state_.confirmed;
+    bool writes = input.report.state == ServerState::primary && input.report.term == state_.term && !steps_down;
+    if (is_holder && writes) {
+      remember_position(state_, input.report, now_);
       if (!state_.confirmed)
         note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
-      state_.confirmed = state_.ever_written = true;
+      state_.confirmed = state_.ever_written = state_.led = true;
       // The answer to its order was lost, and what was ordered is there all the same.
       if (leading_now() && state_.transfer->target == state_.holder && !member->command_running) leads_now();
     }
     if (LIFEBOAT_BUG("report-proves-the-stop") && is_holder && input.report.state == ServerState::stopped &&
         state_.vacancy == Vacancy::none && !state_.grant_in_flight)
       become_vacant(Vacancy::server_died, "it reports that it is stopped");
-    if (!state_.transfer && is_attached(*member)) member->reprotect_under = 0;
+    if (!state_.transfer && is_attached(state_, *member)) member->reprotect_under = 0;
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
   }
 
@@ -95,7 +97,9 @@ class Turn {
     if (may_be_adopted(input)) return adopt(input.member);
     bool holds = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight;
     // One that went on by the other members' promises, and nobody was granted anything since.
-    bool comes_back = state_.vacancy == Vacancy::lease_ended && !state_.released && !state_.transfer;
+    bool comes_back = state_.vacancy == Vacancy::lease_ended && !state_.released;
+    // It may have been sent long ago. One that is still wanted comes again.
+    if (holds && comes_back && now_ < state_.stood_still_until) return;
     bool granted = holds && (state_.vacancy == Vacancy::none || comes_back);
     if (granted && comes_back) {
       state_.vacancy = Vacancy::none;
@@ -120,7 +124,10 @@ class Turn {
   void take(const GrantMade& input) {
     assert(input.term > state_.term && "terms only grow");
     state_.grant_in_flight = false;
-    bool goes_on = state_.holder == input.holder;
+    // Its own history goes on only if it led under the last grant: before that, another one may have written.
+    bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
+    bool goes_on = state_.holder == input.holder && led;
+    state_.led = goes_on;
     state_.term = input.term;
     state_.holder = input.holder;
     state_.vacancy = Vacancy::none;
@@ -203,16 +210,6 @@ class Turn {
 
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
 
-  // Close enough together to tell ages well, and far enough back to know what is too old.
-  void remember_position(const MemberReport& report) {
-    Duration apart = state_.config.loss_without_approval / (kPositionsKept / 2);
-    std::deque<PositionAt>& kept = state_.positions;
-    bool close = kept.size() > 1 && kept.back().timeline == report.timeline && now_ - kept[kept.size() - 2].at < apart;
-    if (close) kept.pop_back();
-    kept.push_back({now_, report.timeline, report.written});
-    if (kept.size() > kPositionsKept) kept.pop_front();
-  }
-
   void become_vacant(Vacancy cause, std::string reason) {
     state_.vacancy = cause;
     state_.released = false;
@@ -277,13 +274,19 @@ class Turn {
       }
       return;
     }
-    const Member* holder = state_.find(state_.holder);
-    bool there = holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to);
-    if (there && is_writable(state_, now_)) {
-      transfer.target = state_.holder;
-      return finish_transfer(std::nullopt, result_of(transfer, "already there"));
-    }
+    if (is_there(transfer)) return already_there();
     if (transfer.kind == TransferKind::switchover) begin_switchover();
+  }
+
+  bool is_there(const Transfer& transfer) const {
+    const Member* holder = state_.find(state_.holder);
+    return holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to) &&
+           is_writable(state_, now_);
+  }
+
+  void already_there() {
+    state_.transfer->target = state_.holder;
+    finish_transfer(std::nullopt, result_of(*state_.transfer, "already there"));
   }
 
   void begin_switchover() {
@@ -295,7 +298,7 @@ class Turn {
     }
     Choice choice = choose(state_, transfer.to, {state_.holder}, now_, true);
     const Member* target = state_.find(choice.member);
-    bool attached = target != nullptr && target->report.streaming && target->report.upstream == state_.holder;
+    bool attached = target != nullptr && is_attached(state_, *target);
     // A standby whose primary was started a moment ago is on its way to it.
     if (!attached && now_ < transfer.asked + kAttachPatience) return;
     if (target == nullptr)
@@ -344,12 +347,7 @@ class Turn {
 
   void push_failover() {
     Transfer& transfer = *state_.transfer;
-    const Member* holder = state_.find(state_.holder);
-    bool there = holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to);
-    if (there && is_writable(state_, now_)) {
-      transfer.target = state_.holder;
-      return finish_transfer(std::nullopt, result_of(transfer, "already there"));
-    }
+    if (is_there(transfer)) return already_there();
     bool vacant = is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy");
     if (!vacant || state_.grant_in_flight) return;
     Choice choice = choose(state_, transfer.to, transfer.failed, now_);
@@ -421,7 +419,7 @@ class Turn {
   void lead_done(Member& member, const CommandDone& input) {
     if (input.term != state_.term) return;
     if (input.ok) {
-      state_.confirmed = state_.ever_written = true;
+      state_.confirmed = state_.ever_written = state_.led = true;
       member.report.state = ServerState::primary;
       member.report.term = input.term;
       member.report.timeline =
@@ -447,11 +445,11 @@ class Turn {
     if (!state_.transfer || state_.transfer->stage != Transfer::Stage::stepping_down) return;
     Transfer& transfer = *state_.transfer;
     if (!input.ok && !(input.unknown && LIFEBOAT_BUG("no-answer-is-a-stop"))) {
-      if (input.unknown)
-        return finish_transfer(
-            transfer_error(ErrorKind::unknown_outcome, "the old primary did not say whether it stopped"));
+      if (input.unknown) state_.confirmed = false;
       return finish_transfer(
-          transfer_error(ErrorKind::refused, fmt::format("{} did not stop writing: {}", transfer.from, input.error)));
+          input.unknown ? transfer_error(ErrorKind::unknown_outcome, "the old primary did not say whether it stopped")
+                        : transfer_error(ErrorKind::refused,
+                                         fmt::format("{} did not stop writing: {}", transfer.from, input.error)));
     }
     if (state_.vacancy == Vacancy::none)
       become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
@@ -593,11 +591,6 @@ class Turn {
 
   static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
 
-  bool is_attached(const Member& member) const {
-    return member.connected && member.report.state == ServerState::standby && member.report.streaming &&
-           member.report.upstream == state_.holder;
-  }
-
   bool wants_follow(const Member& member) const {
     if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running)
       return false;
@@ -647,7 +640,8 @@ class Turn {
     for (Member& member : state_.members) {
       if (!wants_follow(member)) continue;
       begin_order(member);
-      commands.push_back(SendFollow{member.config.name, state_.holder, state_.term, keeps_data(member)});
+      uint64_t timeline = state_.find(state_.holder)->report.timeline;
+      commands.push_back(SendFollow{member.config.name, state_.holder, state_.term, keeps_data(member), timeline});
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;
     }
@@ -660,7 +654,7 @@ class Turn {
       if (!is_to_attach(member)) continue;
       // With nobody named, members whose agents stay away are left for later: they are reprotected when they come.
       if (!member.connected && transfer.to.empty() && !may_still_come(member, now_)) continue;
-      if (!is_attached(member)) {
+      if (!is_attached(state_, member)) {
         constexpr int kGiveUpAfter = 3;
         if (member.follow_failures >= kGiveUpAfter) {
           member.reprotect_under = 0;

@@ -86,6 +86,7 @@ struct SendFollow {
   std::string upstream;
   uint64_t term = 0;
   bool keep_data = false;
+  uint64_t timeline = 0;
 };
 struct SendStepDown {
   std::string member;

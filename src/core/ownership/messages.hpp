@@ -56,7 +56,7 @@ struct Keep {
   std::string service;
   std::string member;
   uint64_t term = 0;
-  int64_t length_ms = 0;
+  int64_t length_ms = 0;  // 0: nothing is asked yet but whether an answer comes
   int64_t sent_ns = 0;
 };
 BOOST_DESCRIBE_STRUCT(Keep, (), (service, member, term, length_ms, sent_ns))
@@ -74,14 +74,16 @@ struct Kept {
   std::string service;
   std::string member;
   uint64_t term = 0;
+  int64_t length_ms = 0;
   int64_t sent_ns = 0;
   bool promised = false;
 };
-BOOST_DESCRIBE_STRUCT(Kept, (), (service, member, term, sent_ns, promised))
+BOOST_DESCRIBE_STRUCT(Kept, (), (service, member, term, length_ms, sent_ns, promised))
 constexpr auto field_docs(const Kept*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "who answers"},
                                   {"term", Need::required, "as asked"},
+                                  {"length_ms", Need::required, "as asked"},
                                   {"sent_ns", Need::required, "as asked"},
                                   {"promised", Need::required, "whether it will not take over"}});
 }
@@ -175,14 +177,17 @@ struct Follow {
   std::string upstream;
   uint64_t term = 0;       // term of the upstream; the agent refuses an older one than it has seen
   bool keep_data = false;  // what it has may be the only copy of something: nothing of it is given up
+  uint64_t timeline =
+      0;  // the upstream's; who has not come to it and receives nothing more has parted from it; 0: not known
 };
-BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term, keep_data))
+BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term, keep_data, timeline))
 constexpr auto field_docs(const Follow*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"upstream", Need::required, "member to follow"},
                                   {"term", Need::required, "term of the upstream"},
-                                  {"keep_data", Need::optional, "neither rewind nor replace"}});
+                                  {"keep_data", Need::optional, "neither rewind nor replace"},
+                                  {"timeline", Need::optional, "timeline of the upstream"}});
 }
 
 // postgres.step-down: for a planned switchover. A checkpoint first, then a clean (fast) stop, so that connected standbys get

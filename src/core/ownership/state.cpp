@@ -26,6 +26,7 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
   state.started = now;
   if (!LIFEBOAT_BUG("limit-forgotten")) state.automatic_failovers = std::move(past.automatic_failovers);
   state.ever_written = term != 0 && past.ever_written;
+  state.led = past.led;
   state.config = std::move(config);
   return state;
 }
@@ -42,6 +43,23 @@ bool is_vacant(const State& state, MonoTime now) {
   Duration early = LIFEBOAT_BUG("lease-ends-early-here") ? state.config.lease / 2 : Duration{0};
   bool ended = state.vacancy != Vacancy::none || now >= state.lease_until - early;
   return ended && !state.grant_in_flight;
+}
+
+bool is_attached(const State& state, const Member& member) {
+  const Member* holder = state.find(state.holder);
+  return member.connected && member.report.state == ServerState::standby && member.report.streaming &&
+         member.report.upstream == state.holder && holder != nullptr &&
+         (member.report.timeline >= holder->report.timeline || LIFEBOAT_BUG("parted-standby-is-attached"));
+}
+
+void remember_position(State& state, const MemberReport& report, MonoTime now) {
+  constexpr size_t kPositionsKept = 1200;  // twice as far back as may be lost
+  Duration apart = state.config.loss_without_approval / (kPositionsKept / 2);
+  std::deque<PositionAt>& kept = state.positions;
+  bool close = kept.size() > 1 && kept.back().timeline == report.timeline && now - kept[kept.size() - 2].at < apart;
+  if (close) kept.pop_back();
+  kept.push_back({now, report.timeline, report.written});
+  if (kept.size() > kPositionsKept) kept.pop_front();
 }
 
 }  // namespace lifeboat::ownership

@@ -105,6 +105,7 @@ struct State {
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
   bool released = false;         // the holder said itself that it is over
+  bool led = false;              // the holder has taken writes under its grants since another one had the right
   MonoTime lease_until{};        // the holder's right ends here at the latest
   MonoTime started{};            // when this controller began to watch
   bool grant_in_flight = false;  // handed to the store, not answered
@@ -127,6 +128,7 @@ struct State {
 struct Past {
   std::deque<MonoTime> automatic_failovers;  // when they were made, oldest first
   bool ever_written = true;                  // somebody took writes once
+  bool led = true;                           // the holder did, and nobody else was granted anything since
 };
 
 // The state of a controller that has just started: what is durable, and the caution that the holder may have renewed
@@ -139,5 +141,10 @@ bool store_is_behind(const State& state);
 bool is_writable(const State& state, MonoTime now);
 // True when nobody has the right to write any more and it may be granted.
 bool is_vacant(const State& state, MonoTime now);
+// True for a standby that receives from the holder on the holder's timeline. One whose history has parted is connected for
+// moments too, and never comes to that timeline.
+bool is_attached(const State& state, const Member& member);
+// Where the primary was, and when: close enough together to tell ages well, and far enough back to know what is too old.
+void remember_position(State& state, const MemberReport& report, MonoTime now);
 
 }  // namespace lifeboat::ownership

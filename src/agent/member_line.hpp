@@ -1,0 +1,56 @@
+// How the members of one database reach each other when no controller answers (core/member: the promises). Datagrams, so that
+// nothing has to be opened while the network is ill: UDP, to the port that has the number of the other's server. Without a
+// replication password nothing is sent and nothing is believed.
+//
+// What is lost is not sent again: the member asks anew several times within a lease.
+#pragma once
+
+#include <boost/asio/ip/udp.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/ownership/messages.hpp"
+#include "io/task.hpp"
+
+namespace lifeboat {
+
+class MemberLine {
+ public:
+  struct Hooks {
+    std::function<wire::Kept(const wire::Keep&)> asked;
+    std::function<void(const wire::Kept&)> answered;
+    std::function<void(const std::string& text)> log;
+  };
+
+  // Listens at the server's own address from then on; tries again when that cannot be had. `scope` ends it.
+  MemberLine(Scope& scope, std::string service, wire::ServerConfig config, Hooks hooks);
+
+  // Takes over other addresses, another password.
+  void reconfigure(wire::ServerConfig config);
+  // To every other member. Does not wait.
+  void ask(const wire::Keep& question);
+
+ private:
+  using udp = boost::asio::ip::udp;
+
+  std::string service_;
+  wire::ServerConfig config_;
+  Hooks hooks_;
+  std::unique_ptr<udp::socket> socket_;                        // null while it cannot be had
+  std::map<std::string, udp::endpoint> there_;                 // where the others are
+  std::map<std::string, std::pair<uint64_t, int64_t>> heard_;  // the newest question of each: term and time
+  MonoTime quiet_until_{};                                     // trouble is told once in a while
+
+  Task<> listen();
+  Task<> look_up();
+  Result<> open();
+  void take(std::string_view datagram);
+  void send(const std::string& to, std::string_view type, Json body);
+  void tell(const std::string& trouble);
+};
+
+}  // namespace lifeboat

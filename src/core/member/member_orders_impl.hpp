@@ -1,0 +1,375 @@
+// What a controller orders: lead, follow, step down. Part of member_impl.hpp.
+#pragma once
+
+namespace lifeboat {
+
+// ---- lead
+
+template <class Rim>
+auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Task<Result<Json>> {
+  // A standby that only waits for its upstream gives way: whoever orders this knows that the upstream is gone.
+  lead_waits_ = true;
+  for (Deadline patience = after(member_times::kGiveWay); !doing_.empty() && !hides_state_ && !passed(patience);)
+    co_await sleep_for(Duration{3});
+  lead_waits_ = false;
+  // An order that came before under this term decides what becomes of it; a "no" would be taken for the end of the term.
+  if (order.term == lease_.term && lease_.term != 0)
+    co_return fail(LIFEBOAT_BUG("second-order-answered-no") ? ErrorKind::refused : ErrorKind::unknown_outcome,
+                   fmt::format("term {} is being led or was taken already", order.term));
+  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (now() < promised_until_ && !LIFEBOAT_BUG("promise-not-kept"))
+    co_return fail(ErrorKind::refused, fmt::format("{} promised the primary not to take over", order.member),
+                   "the primary goes on without a controller; stop it first");
+  MonoTime begun = now();
+  Lease next = lease_;
+  next.length = Duration{server_.config().lease_ms};
+  if (server_.spoiled())
+    co_return fail(ErrorKind::refused,
+                   fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
+  if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, begun)) {
+    co_return fail(ErrorKind::refused,
+                   fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
+  }
+  Busy busy(*this, "takes over", true);
+  // Durable before anything is done under it.
+  uint64_t floor_before = lease_.floor;
+  lease_.floor = next.floor;
+  if (auto kept = remember(order.term); !kept) {
+    lease_.floor = floor_before;
+    co_return std::unexpected(std::move(kept).error().with("the term could not be kept"));
+  }
+  lease_ = next;
+  renewed_at_ = begun;
+  neighbours_.clear();
+  alone_ = false;
+  log(fmt::format("takes over under term {}", order.term));
+  bool untouched = true;
+  auto becoming = become_writable(order, deadline, untouched);
+  auto done = co_await std::move(becoming);
+  bool held = lease_.term == order.term && lease_.held(now());
+  if (done && !held) done = fail(ErrorKind::refused, "the lease ended before it took writes");
+  if (!done) {
+    // Whatever state it is in, it must not be able to write. A standby that nobody asked to promote itself goes on as one;
+    // what was seen of it before says nothing of one that was asked.
+    if (untouched && role_ == Role::standby && seen_ && seen_->in_recovery) {
+      drop(lease_);
+      server_.set_fence(MonoTime::max());
+    } else {
+      bool gone = kill_server();
+      drop(lease_);
+      // An error here says that nothing takes writes; when that is not sure, no answer is given and the lease has to run out.
+      if (!gone)
+        done = fail(ErrorKind::unknown_outcome, "something of the server could not be killed: " + done.error().what);
+    }
+    reason_ = done.error().what;
+    if (standby_can_start()) rim_.spawn("restart " + service_, restart_standby());
+    co_return std::unexpected(std::move(done).error());
+  }
+  role_ = Role::primary;
+  reason_.clear();
+  auto looking = server_.look(after(member_times::kLookWithin));
+  if (auto seen = co_await std::move(looking)) seen_ = std::move(*seen);
+  rim_.spawn("furnish " + service_, furnish_primary());
+  JsonObject out;
+  out["timeline"] = seen_ ? seen_->timeline : 0;
+  out["lsn"] = ScalarText<Lsn>::format(seen_ ? seen_->written : Lsn{});
+  out["seconds"] = to_seconds(now() - begun);
+  co_return Json(out);
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadline, bool& untouched) -> Task<Result<>> {
+  if (server_.running()) {
+    if (role_ == Role::primary && seen_ && !seen_->in_recovery) {
+      server_.set_fence(lease_.fence_at());
+      co_return Result<>{};
+    }
+    if (order.at_least.value != 0 && !LIFEBOAT_BUG("promotes-before-it-caught-up")) {
+      auto waiting = wait_received(order.at_least, at_most(deadline, Duration{5'000}));
+      CO_TRY_VOID(co_await std::move(waiting));
+    }
+    untouched = false;
+    if (!LIFEBOAT_BUG("promotes-without-fence")) server_.set_fence(lease_.fence_at());
+    auto promoting =
+        server_.promote(LIFEBOAT_BUG("timeline-number-reused") ? 1 : order.term, at_most(deadline, Duration{20'000}));
+    co_return co_await std::move(promoting);
+  }
+  untouched = false;
+  bool must_have = order.at_least.value != 0 && !LIFEBOAT_BUG("promotes-before-it-caught-up");
+  bool made = false;
+  if (!server_.has_data()) {
+    if (!server_.config().first_primary) co_return fail(ErrorKind::refused, "it has no data to take writes on");
+    auto creating = server_.create(deadline);
+    CO_TRY_VOID(co_await std::move(creating));
+    made = true;
+  }
+  // A primary that others were granted the right after begins a history of its own, so that of two histories it can always be
+  // told which is the later.
+  bool goes_on = order.goes_on || LIFEBOAT_BUG("old-timeline-goes-on");
+  bool standby = server_.marked_standby() || (!made && !goes_on);
+  if (!server_.marked_standby()) CO_TRY_VOID(server_.write_settings({}, standby));
+  role_ = standby ? Role::standby : Role::primary;
+  CO_TRY_VOID(start_server(LIFEBOAT_BUG("starts-without-fence") ? MonoTime::max() : lease_.fence_at()));
+  auto waiting = server_.wait_until_answers(deadline);
+  CO_TRY_VOID(co_await std::move(waiting));
+  if (standby) {
+    // It died on its way to the lead, perhaps before it had everything.
+    if (must_have && !LIFEBOAT_BUG("restarted-one-need-not-catch-up")) {
+      auto receiving = wait_received(order.at_least, at_most(deadline, Duration{5'000}));
+      CO_TRY_VOID(co_await std::move(receiving));
+    }
+    auto promoting = server_.promote(order.term, at_most(deadline, Duration{20'000}));
+    CO_TRY_VOID(co_await std::move(promoting));
+  }
+  if (!made) co_return Result<>{};
+  auto furnishing = server_.furnish(deadline);
+  co_return co_await std::move(furnishing);
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::wait_received(Lsn at_least, Deadline deadline) -> Task<Result<>> {
+  while (true) {
+    auto looking = server_.look(after(member_times::kLookWithin));
+    auto seen = co_await std::move(looking);
+    // The position is where the last record begins, so having it means being past it.
+    if (seen && seen->written > at_least) co_return Result<>{};
+    if (passed(deadline)) {
+      co_return fail(ErrorKind::refused, fmt::format("it has received {} and needs more than {}",
+                                                     seen ? ScalarText<Lsn>::format(seen->written) : "nothing known",
+                                                     ScalarText<Lsn>::format(at_least)));
+    }
+    co_await sleep_for(Duration{5});
+  }
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::furnish_primary() -> Task<> {
+  // Promotion removes standby.signal by itself; the settings of a standby are taken out so that none is left for later.
+  if (auto written = server_.write_settings({}, false); !written) log(written.error().text());
+  auto keeping = server_.keep_slots(true, after(Duration{10'000}));
+  auto kept = co_await std::move(keeping);
+  if (!kept) log("the slots of the other members could not be made: " + kept.error().text());
+  auto furnishing = server_.furnish(after(Duration{30'000}));
+  auto furnished = co_await std::move(furnishing);
+  if (!furnished) log(furnished.error().text());
+}
+
+// ---- follow
+
+template <class Rim>
+auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress progress) -> Task<Result<Json>> {
+  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (order.term < lease_.floor)
+    co_return fail(ErrorKind::refused,
+                   fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
+  if (lease_.term != 0)
+    co_return fail(ErrorKind::refused, fmt::format("{} holds term {} itself", order.member, lease_.term));
+  if (!server_.config().members.contains(order.upstream))
+    co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", order.upstream));
+  MonoTime begun = now();
+  // A standby that is only pointed elsewhere stays what it was: a candidate.
+  Busy busy(*this, "follows " + order.upstream, !server_.running());
+  lease_.floor = order.term;
+  upstream_ = order.upstream;
+  CO_TRY_VOID(remember(0));
+  parked_ = false;
+  auto attaching = attach(order, deadline, std::move(progress));
+  auto how = co_await std::move(attaching);
+  if (!how) {
+    reason_ = how.error().text();
+    // Data that are as they were make it what it was: a standby goes on, a stopped primary rests, both can be candidates.
+    bool can_start = server_.running() || standby_can_start();
+    parked_ = !can_start && (server_.spoiled() || !server_.has_data());
+    if (can_start) rim_.spawn("restart " + service_, restart_standby());
+    if (!can_start && !parked_) rim_.spawn("position " + service_, read_position());
+    co_return std::unexpected(std::move(how).error());
+  }
+  role_ = Role::standby;
+  reason_.clear();
+  log(fmt::format("follows {}: {}", order.upstream, *how));
+  auto keeping = server_.keep_slots(false, after(Duration{2'000}));
+  if (auto kept = co_await std::move(keeping); !kept)
+    log("slots of its time as primary are left: " + kept.error().text());
+  co_return Json(JsonObject{{"how", *how}, {"seconds", to_seconds(now() - begun)}});
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Progress progress)
+    -> Task<Result<std::string>> {
+  const std::string& upstream = order.upstream;
+  bool was_running = server_.running();
+  // After a clean stop the standbys have everything, so there is nothing to rewind.
+  bool may_start = server_.has_data() && !server_.spoiled() && (server_.marked_standby() || reason_ == "stepped down");
+  if (was_running || may_start) {
+    CO_TRY_VOID(server_.write_settings(upstream, true));
+    role_ = Role::standby;
+    if (was_running) {
+      server_.reload();
+    } else {
+      CO_TRY_VOID(start_server(MonoTime::max()));
+    }
+    auto waiting = wait_streaming(order, member_times::kStreamSoon, deadline);
+    auto streams = co_await std::move(waiting);
+    if (streams) co_return std::string(was_running ? "reconfigured" : "started");
+    if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+    // A server that hangs says nothing about its history.
+    if (server_.running() && member_times::is_silence(streams.error())) co_return std::unexpected(streams.error());
+  }
+  if (order.keep_data && server_.has_data() && !LIFEBOAT_BUG("rewinds-data-to-be-kept"))
+    co_return fail(ErrorKind::refused,
+                   fmt::format("it does not stream from {}, and its data may hold what nobody else has", upstream),
+                   "a reprotect gives them up");
+  auto replacing = replace_history(order, deadline, std::move(progress));
+  co_return co_await std::move(replacing);
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::lead_wanted() -> Task<> {
+  while (!lead_waits_) co_await sleep_for(Duration{5});
+}
+
+// The present history is given up for the upstream's.
+template <class Rim>
+auto MemberLogic<Rim>::replace_history(const wire::Follow& order, Deadline deadline, Progress progress)
+    -> Task<Result<std::string>> {
+  const std::string& upstream = order.upstream;
+  uint64_t system_id = 0;
+  if (server_.has_data()) {
+    // Data whose control file cannot be read are nobody's cluster any more.
+    auto reading = server_.control_data(at_most(deadline, Duration{5'000}));
+    if (auto control = co_await std::move(reading)) system_id = control->system_id;
+  }
+  // Without its upstream nothing would be won by stopping a standby, and a candidate lost.
+  auto preparing = server_.prepare_source(upstream, system_id, deadline);
+  auto waiting = rim_.unless(std::move(preparing), lead_wanted());
+  auto prepared = co_await std::move(waiting);
+  if (!prepared) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+  CO_TRY_VOID(std::move(*prepared));
+  hides_state_ = true;
+  if (server_.running()) {
+    stopping_ = true;
+    auto stopping = server_.stop(after(Duration{10'000}));
+    if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+    while (server_.running()) co_await sleep_for(Duration{1});
+  }
+  std::string why_not = "there is no data directory";
+  if (server_.spoiled()) {
+    why_not = "an earlier rewind was cut off";
+  } else if (server_.has_data()) {
+    progress("rewinds to where the histories parted");
+    auto rewinding = server_.rewind(upstream, at_most(deadline, Duration{600'000}));
+    auto rewound = co_await std::move(rewinding);
+    if (rewound) {
+      auto starting = start_and_stream(order, Duration{15'000}, deadline);
+      rewound = co_await std::move(starting);
+      if (rewound) co_return std::string("rewound");
+    }
+    why_not = rewound.error().text();
+    log("it could not be rewound: " + why_not);
+  }
+  progress("takes a fresh copy");
+  auto copying = server_.copy(upstream, deadline);
+  auto copied = co_await std::move(copying);
+  if (!copied) co_return std::unexpected(std::move(copied).error().with("not rewound (" + why_not + "), not copied"));
+  auto starting = start_and_stream(order, Duration{60'000}, deadline);
+  auto streams = co_await std::move(starting);
+  if (!streams) co_return std::unexpected(std::move(streams).error());
+  co_return std::string("copied");
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::start_and_stream(const wire::Follow& order, Duration patience, Deadline most) -> Task<Result<>> {
+  CO_TRY_VOID(server_.write_settings(order.upstream, true));
+  role_ = Role::standby;
+  CO_TRY_VOID(start_server(MonoTime::max()));
+  auto waiting = wait_streaming(order, patience, most);
+  auto streams = co_await std::move(waiting);
+  if (streams) co_return streams;
+  stopping_ = true;
+  auto stopping = server_.stop(after(Duration{10'000}));
+  if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+  while (server_.running()) co_await sleep_for(Duration{1});
+  co_return streams;
+}
+
+// A server that is told on its upstream's older timeline that there is no more connects again and again, and looks for moments
+// as if it received something. It has arrived when it has come to the upstream's timeline; one that stays connected has much to
+// fetch before that.
+template <class Rim>
+auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patience, Deadline most) -> Task<Result<>> {
+  const wire::Peer peer = *server_.config().members.find(order.upstream);
+  std::string last = "it does not answer";
+  ErrorKind kind = ErrorKind::refused;
+  std::optional<MonoTime> connected_since;
+  Deadline deadline = at_most(most, patience);
+  Deadline started_by = at_most(most, member_times::kStartsWithin);
+  while (server_.running()) {
+    auto looking = server_.look(after(member_times::kLookWithin));
+    auto seen = co_await std::move(looking);
+    bool connected = seen && seen->streaming && seen->upstream_host == peer.address && seen->upstream_port == peer.port;
+    bool arrived = connected && (seen->timeline >= order.timeline || LIFEBOAT_BUG("parted-standby-is-attached"));
+    // While it replays what it has it cannot receive; the patience is for what comes after. It may also lack what it needs to
+    // answer at all.
+    bool starting = !seen && !member_times::is_silence(seen.error()) && !passed(started_by);
+    if (starting) deadline = at_most(most, patience);
+    if (!connected) connected_since.reset();
+    if (connected && !connected_since) connected_since = now();
+    if (arrived || (connected && now() - *connected_since >= member_times::kSteady)) {
+      seen_ = std::move(*seen);
+      co_return Result<>{};
+    }
+    last = !seen ? seen.error().what
+           : seen->timeline < order.timeline
+               ? fmt::format("on timeline {} nothing more comes, and it does not get to {}", seen->timeline,
+                             order.timeline)
+               : "it is up but receives nothing";
+    kind = seen || !server_.running() ? ErrorKind::refused : seen.error().kind;
+    if (passed(deadline) || lead_waits_) break;
+    co_await sleep_for(Duration{15});
+  }
+  co_return fail(kind, fmt::format("it does not stream from {}: {}", order.upstream,
+                                   server_.running() ? last : "the server ended"));
+}
+
+// ---- step down
+
+template <class Rim>
+auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Task<Result<Json>> {
+  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (order.term != lease_.term || lease_.term == 0)
+    co_return fail(ErrorKind::refused, fmt::format("{} holds term {}, not {}", order.member, lease_.term, order.term));
+  Busy busy(*this, "steps down", false);
+  if (LIFEBOAT_BUG("term-back-before-stop")) release("stepped down", false);
+  // What is flushed now need not be flushed while nobody can write.
+  for (int round = 0; round < 2; ++round) {
+    auto checkpointing = server_.checkpoint(deadline);
+    CO_TRY_VOID(co_await std::move(checkpointing));
+  }
+  MonoTime begun = now();
+  stopping_ = true;
+  auto stopping = server_.stop(at_most(deadline, Duration{20'000}));
+  auto stopped = co_await std::move(stopping);
+  reason_ = stopped ? "stepped down" : "was killed while it stepped down";
+  // Nothing of it is left either way, so the term goes back at once; the answer follows with the position.
+  release(reason_, false);
+  if (!stopped) co_return std::unexpected(std::move(stopped).error());
+  auto reading = server_.control_data(after(Duration{5'000}));
+  CO_TRY(ControlData control, co_await std::move(reading));
+  at_rest_ = control;
+  if (!control.clean) co_return fail(ErrorKind::refused, "the server did not stop cleanly");
+  co_return Json(JsonObject{{"lsn", ScalarText<Lsn>::format(control.checkpoint)},
+                            {"timeline", control.timeline},
+                            {"seconds", to_seconds(now() - begun)}});
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::shut_down(Deadline deadline) -> Task<> {
+  ended_ = true;
+  stopping_ = true;
+  bool held = lease_.term != 0;
+  auto stopping = server_.stop(deadline);
+  if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
+  if (held) release("the agent stops", false);
+}
+
+}  // namespace lifeboat

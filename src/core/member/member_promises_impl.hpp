@@ -1,0 +1,87 @@
+// What members promise each other while no controller answers. Part of member_impl.hpp.
+#pragma once
+
+namespace lifeboat {
+
+// Without a controller nothing is granted to anybody; what is left to fear is an order that was given before, or one of a controller
+// that this member cannot hear. Whoever promised refuses those. A promise is asked for only when all would answer: one that is
+// given and does not arrive would only keep the others from taking over.
+template <class Rim>
+void MemberLogic<Rim>::ask_to_be_kept() {
+  if (role_ != Role::primary || now() - renewed_at_ < lease_.length * member_times::kAloneAfterPercent / 100) return;
+  int64_t length = all_neighbours_answer() || LIFEBOAT_BUG("promises-asked-into-the-dark") ? lease_.length.count() : 0;
+  hooks_.keep(wire::Keep{service_, server_.config().member, lease_.term, length, now().time_since_epoch().count()});
+}
+
+template <class Rim>
+bool MemberLogic<Rim>::all_neighbours_answer() const {
+  MonoTime late = now() - lease_.length * member_times::kAloneAfterPercent / 100;
+  for (const auto& [name, peer] : server_.config().members) {
+    if (name == server_.config().member) continue;
+    auto neighbour = neighbours_.find(name);
+    if (neighbour == neighbours_.end() || MonoTime{std::chrono::nanoseconds(neighbour->second.answered_ns)} < late)
+      return false;
+  }
+  return server_.config().members.size() > 1;
+}
+
+template <class Rim>
+wire::Kept MemberLogic<Rim>::keep(const wire::Keep& asked) {
+  wire::Kept answer{service_, server_.config().member, asked.term, asked.length_ms, asked.sent_ns, false};
+  bool newer_is_known = asked.term < lease_.floor || lease_.term != 0;
+  // A promise is no longer than this member would be bound by after a restart.
+  bool fits = asked.length_ms >= 0 && Duration{asked.length_ms} <= lease_.length &&
+              server_.config().members.contains(asked.member);
+  if ((newer_is_known && !LIFEBOAT_BUG("promises-an-old-primary")) || !fits) return answer;
+  if (asked.length_ms > 0) {
+    MonoTime before = promised_until_;
+    promised_until_ = std::max(promised_until_, now() + Duration{asked.length_ms});
+    bool floor_is_new = asked.term > lease_.floor;
+    if (floor_is_new) lease_.floor = asked.term;
+    if ((!promise_is_kept_ || floor_is_new) && !remember(0)) {
+      promised_until_ = before;
+      return answer;
+    }
+    if (before < now()) {
+      log(fmt::format("promises {}, which hears no controller, not to take over", asked.member));
+      hooks_.changed();
+    }
+  }
+  answer.promised = true;
+  return answer;
+}
+
+template <class Rim>
+std::optional<int64_t> MemberLogic<Rim>::promised_by_all() const {
+  std::optional<int64_t> all;
+  for (const auto& [name, peer] : server_.config().members) {
+    if (name == server_.config().member) continue;
+    auto neighbour = neighbours_.find(name);
+    bool promised = neighbour != neighbours_.end() && neighbour->second.promised_ns != 0;
+    if (!promised && LIFEBOAT_BUG("one-promise-is-enough")) continue;
+    if (!promised) return std::nullopt;
+    all = std::min(all.value_or(neighbour->second.promised_ns), neighbour->second.promised_ns);
+  }
+  return all;
+}
+
+template <class Rim>
+void MemberLogic<Rim>::kept(const wire::Kept& answer) {
+  if (answer.term != lease_.term || lease_.term == 0) return;
+  if (!answer.promised) {
+    neighbours_.erase(answer.member);
+    return;
+  }
+  Neighbour& neighbour = neighbours_[answer.member];
+  neighbour.answered_ns = std::max(neighbour.answered_ns, answer.sent_ns);
+  if (answer.length_ms < lease_.length.count()) return;
+  neighbour.promised_ns = std::max(neighbour.promised_ns, answer.sent_ns);
+  auto all = promised_by_all();
+  if (!all) return;
+  take_renewal(lease_, answer.term, MonoTime{std::chrono::nanoseconds(*all)}, now());
+  server_.set_fence(lease_.fence_at());
+  if (!std::exchange(alone_, true))
+    log("no controller answers; it goes on as all other members promise not to take over");
+}
+
+}  // namespace lifeboat
