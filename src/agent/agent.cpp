@@ -338,7 +338,7 @@ class Agent {
       member->orphans().begin(scope_, {[this](const wire::OrphansSaved& saved) { send(message_of(saved)); },
                                        [this](const std::string& line) { say(line); }});
       lines_[service] = std::make_unique<MemberLine>(
-          scope_, service, config,
+          context_.get_executor(), scope_, service, config,
           MemberLine::Hooks{[to = member.get()](const wire::Keep& asked) { return to->keep(asked); },
                             [to = member.get()](const wire::Kept& answer) { to->kept(answer); },
                             [this](const std::string& line) { say(line); }});

@@ -110,6 +110,7 @@ TEST_F(AgentPair, AHungPrimaryIsKilledAndGivesItsTermBack) { play(server_hangs(*
 
 Task<bool> renewals_unanswered(Pair& p) {
   REQUIRE(co_await p.stand_up());
+  p.stop_agent("b");  // so that nobody promises anything
   p.controller.answers_renewals = false;
   MonoTime last_answer = boot_now();
   auto fenced = p.until([&] { return p.server_is_gone("a"); });
@@ -124,6 +125,45 @@ Task<bool> renewals_unanswered(Pair& p) {
   co_return true;
 }
 TEST_F(AgentPair, APrimaryWhoseRenewalsAreNotAnsweredIsDeadBeforeItsLeaseEnds) { play(renewals_unanswered(*pair)); }
+
+// With no controller left the others promise not to take its place, and keep that, until they do not answer either.
+Task<bool> the_other_promises(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  pid_t postmaster = p.postmaster_of("a");
+  p.controller.answers_renewals = false;
+  co_await sleep_for(3 * kTestLease);
+  EXPECT_EQ(p.postmaster_of("a"), postmaster);
+  REQUIRE(co_await p.takes_writes("a"));
+  const MemberReport* other = p.controller.member("b");
+  REQUIRE(other != nullptr);
+  EXPECT_GT(other->promised_ms, 0);
+  auto leading = p.lead("b");
+  auto led = co_await std::move(leading);
+  REQUIRE(!led);
+  EXPECT_NE(led.error().text().find("promised"), std::string::npos) << led.error().text();
+  --p.term;
+  REQUIRE(co_await p.start_anew("b"));
+  auto again = p.lead("b");
+  led = co_await std::move(again);
+  REQUIRE(!led);
+  EXPECT_NE(led.error().text().find("promised"), std::string::npos)
+      << "forgotten with the restart: " << led.error().text();
+  --p.term;
+  p.controller.answers_renewals = true;
+  co_await sleep_for(2 * kTestLease);
+  EXPECT_EQ(p.controller.member("b")->promised_ms, 0);
+  EXPECT_TRUE(p.controller.releases.empty());
+  p.controller.answers_renewals = false;
+  co_await sleep_for(kTestLease);
+  p.stop_agent("b");
+  MonoTime last_promise = boot_now();
+  auto fenced = p.until([&] { return p.server_is_gone("a"); });
+  REQUIRE(co_await std::move(fenced));
+  figure("fenced after the last promise (lease 2000)", ms_since(last_promise));
+  EXPECT_LT(ms_since(last_promise), kTestLease.count());
+  co_return true;
+}
+TEST_F(AgentPair, APrimaryThatHearsNoControllerGoesOnWhileTheOtherPromises) { play(the_other_promises(*pair)); }
 
 Task<bool> renewal_refused(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -273,6 +313,7 @@ Task<bool> guard_is_stopped(Pair& p) {
   auto stat = read_file(fmt::format("/proc/{}/stat", p.postmaster_of("a")));
   pid_t guard = std::atoi(stat->c_str() + stat->rfind(')') + 4);
   kill(guard, SIGSTOP);
+  p.stop_agent("b");
   p.controller.answers_renewals = false;
   MonoTime last_answer = boot_now();
   auto gone = p.until([&] { return p.server_is_gone("a"); });

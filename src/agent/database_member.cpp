@@ -26,10 +26,8 @@ std::optional<MemberRecord> MemberRim::recall() const {
 }
 
 Result<> MemberRim::keep(const MemberRecord& record) const {
-  JsonObject state{{"floor", record.floor},
-                   {"leads", record.leads},
-                   {"upstream", record.upstream},
-                   {"promised", record.promised}};
+  JsonObject state{
+      {"floor", record.floor}, {"leads", record.leads}, {"upstream", record.upstream}, {"promised", record.promised}};
   return write_file_atomic(state_file, to_text(state), 0600);
 }
 

@@ -30,8 +30,12 @@ Task<Result<asio::ip::address>> address_of(std::string host) {
 
 }  // namespace
 
-MemberLine::MemberLine(Scope& scope, std::string service, wire::ServerConfig config, Hooks hooks)
-    : service_(std::move(service)), config_(std::move(config)), hooks_(std::move(hooks)) {
+MemberLine::MemberLine(asio::any_io_executor executor, Scope& scope, std::string service, wire::ServerConfig config,
+                       Hooks hooks)
+    : service_(std::move(service)),
+      config_(std::move(config)),
+      hooks_(std::move(hooks)),
+      look_up_due_(std::move(executor)) {
   scope.spawn("members of " + service_, listen());
   scope.spawn("addresses of " + service_, look_up());
 }
@@ -39,7 +43,7 @@ MemberLine::MemberLine(Scope& scope, std::string service, wire::ServerConfig con
 void MemberLine::reconfigure(wire::ServerConfig config) {
   bool elsewhere = config.listen != config_.listen || config.port != config_.port;
   config_ = std::move(config);
-  there_.clear();
+  look_up_due_.notify();
   if (elsewhere && socket_) socket_->close();
 }
 
@@ -99,7 +103,7 @@ Task<> MemberLine::look_up() {
         tell(found.error().text());
       }
     }
-    co_await sleep_for(all ? kLookUpEvery : kLookUpAgain);
+    co_await look_up_due_.wait_until(boot_now() + (all ? kLookUpEvery : kLookUpAgain));
   }
 }
 

@@ -27,7 +27,7 @@ class MemberLine {
   };
 
   // Listens at the server's own address from then on; tries again when that cannot be had. `scope` ends it.
-  MemberLine(Scope& scope, std::string service, wire::ServerConfig config, Hooks hooks);
+  MemberLine(asio::any_io_executor executor, Scope& scope, std::string service, wire::ServerConfig config, Hooks hooks);
 
   // Takes over other addresses, another password.
   void reconfigure(wire::ServerConfig config);
@@ -43,7 +43,8 @@ class MemberLine {
   std::unique_ptr<udp::socket> socket_;                        // null while it cannot be had
   std::map<std::string, udp::endpoint> there_;                 // where the others are
   std::map<std::string, std::pair<uint64_t, int64_t>> heard_;  // the newest question of each: term and time
-  MonoTime quiet_until_{};                                     // trouble is told once in a while
+  Wakeup look_up_due_;
+  MonoTime quiet_until_{};  // trouble is told once in a while
 
   Task<> listen();
   Task<> look_up();

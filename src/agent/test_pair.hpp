@@ -282,6 +282,7 @@ class Pair {
     auto waiting = until([=, this] { return controller.hosts[host].links > links && controller.hosts[host].report; });
     co_return co_await std::move(waiting);
   }
+  void stop_agent(const std::string& host) const { kill(agents.at(host)->pid, SIGSTOP); }
   void start_all() {
     start("a");
     start("b");
