@@ -296,7 +296,7 @@ class Agent {
     } else if (type == wire::Request::kType) {
       auto request = decode<wire::Request>(message);
       if (!request) return say("a request does not fit");
-      scope_.spawn("request " + request->method, answer(std::move(*request)));
+      scope_.spawn("request " + request->method, answer(std::move(*request), socket_));
     } else if (type == wire::Configure::kType) {
       auto configuration = decode<wire::Configure>(message);
       if (!configuration) return say("a configuration does not fit");
@@ -394,8 +394,10 @@ class Agent {
     }
   }
 
-  Task<> answer(wire::Request request) {
-    auto doing = carry_out(request);
+  // An answer belongs to the link its request came over: the next controller counts its requests anew, and would take it for
+  // that of another.
+  Task<> answer(wire::Request request, std::shared_ptr<WebSocket> over) {
+    auto doing = carry_out(request, over);
     auto done = co_await std::move(doing);
     wire::Reply reply;
     reply.id = request.id;
@@ -414,7 +416,7 @@ class Agent {
     body.as_object()["type"] = wire::Reply::kType;
     body.as_object()["id"] = reply.id;
     body.as_object()["ok"] = reply.ok;
-    send(std::move(body));
+    if (socket_ == over) send(std::move(body));
   }
 
   template <class Params>
@@ -431,9 +433,10 @@ class Agent {
     return found->second.get();
   }
 
-  Task<Result<Json>> carry_out(wire::Request request) {
+  Task<Result<Json>> carry_out(wire::Request request, std::shared_ptr<WebSocket> over) {
     Deadline deadline = Deadline::after(Duration{std::max<int64_t>(0, request.within_ms)});
-    auto progress = [this, id = request.id](std::string text) {
+    auto progress = [this, id = request.id, over = std::move(over)](std::string text) {
+      if (socket_ != over) return;
       wire::Progress line{id, std::move(text)};
       Json body = encode(line);
       body.as_object()["type"] = wire::Progress::kType;

@@ -200,10 +200,10 @@ void Agent::take(const std::shared_ptr<Link>& link, Message message) {
     note_renewal(*renewed);
     return logic_.renewed(*renewed);
   }
-  if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request)));
+  if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request), link_));
 }
 
-Task<> Agent::carry_out(RequestMessage request) {
+Task<> Agent::carry_out(RequestMessage request, std::shared_ptr<Link> over) {
   Server::Deadline deadline{rim_.now() + request.within};
   Result<Json> done = fail(ErrorKind::internal, "");
   if (const auto* lead = std::get_if<wire::Lead>(&request.order)) {
@@ -226,8 +226,8 @@ Task<> Agent::carry_out(RequestMessage request) {
     reply.kind = done.error().kind;
     reply.error = done.error().text();
   }
-  // The answer goes over the link there is now, like every message.
-  if (link_ != nullptr) world_.send(link_, true, std::move(reply));
+  // The next controller counts its requests anew, and would take the answer for that of another.
+  if (link_ == over && link_ != nullptr) world_.send(link_, true, std::move(reply));
 }
 
 }  // namespace lifeboat::sim

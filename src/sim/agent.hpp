@@ -72,7 +72,7 @@ class Agent {
   void report_soon();
   void note_renewal(const wire::Renewed& answer);
   void drop_link();
-  Task<> carry_out(RequestMessage request);
+  Task<> carry_out(RequestMessage request, std::shared_ptr<Link> over);
 };
 
 }  // namespace lifeboat::sim

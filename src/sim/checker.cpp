@@ -172,6 +172,13 @@ void World::writable_began(Host& host, bool promoted) {
   if (host.term < newest_written_)
     return violated("S8", fmt::format("m{} takes writes under term {} after term {} was in use", host.index, host.term,
                                       newest_written_));
+  // S24: who promised the primary of an older term to stay a standby stays one.
+  for (const auto& [term, by] : promises_) {
+    auto its_own = by.find(host.index);
+    if (term < host.term && its_own != by.end() && now < its_own->second)
+      return violated("S24", fmt::format("m{} takes writes under term {} and promised the primary of term {} not to",
+                                         host.index, host.term, term));
+  }
   newest_written_ = host.term;
   may_replace_[static_cast<size_t>(host.index)] = false;
   check_what_is_lost(host);
@@ -235,6 +242,10 @@ void World::replaces(Host& host, const WalPlace& source, std::string_view how) {
 void World::histories_mixed(const Host& host, const Host& source, std::string_view how) {
   violated("S11", fmt::format("m{} {} m{}: both are on timeline {}, and their histories differ", host.index, how,
                               source.index, wal.timeline(host.disk.where)));
+}
+
+void World::number_reused(const Host& host, uint32_t timeline) {
+  violated("S11", fmt::format("m{} begins timeline {}, and another history has that number", host.index, timeline));
 }
 
 void World::transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked,

@@ -98,6 +98,7 @@ void World::inject(const Fault& fault) {
     case FaultKind::swizzle: return swizzle(fault.length);
     case FaultKind::slow_network: {
       Nanos extra = random.between(20, 900) * 1_ms;
+      if (fault.n != 0) extra = std::min(extra, fault.length);
       network.slow(fault.a, fault.b, extra);
       kernel.after(0, fault.length, [this, fault, extra] {
         if (!calm_) network.slow(fault.a, fault.b, -extra);

@@ -60,6 +60,7 @@ void Host::become_primary(uint64_t timeline) {
     disk.standby = false;
     disk.known_timeline = std::max(disk.known_timeline, world_.wal.timeline(disk.where)) + 1;
     disk.known_timeline = std::max(disk.known_timeline, static_cast<uint32_t>(timeline));
+    if (world_.wal.is_taken(disk.known_timeline)) world_.number_reused(*this, disk.known_timeline);
     disk.where.branch = world_.wal.grow(disk.where, disk.known_timeline);
   }
   bool parted = false;

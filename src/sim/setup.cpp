@@ -182,9 +182,14 @@ void make_noise(Setup& setup, Random& random) {
     fault.length = random.between(1, (controllers ? std::min(lease, 2_s) : lease) / 3 / 1_ms) * 1_ms;
     fault.a = static_cast<int>(random.below(static_cast<uint64_t>(setup.members)));
     fault.b = static_cast<int>(random.below(static_cast<uint64_t>(setup.places())));
+    fault.n = 1;
     setup.faults.push_back(fault);
   }
   Nanos away = random.between(60, 500) * 1_s + random.between(1, 999) * 1'000;
+  // A primary that loses all controllers has what is left of its lease to hear from the others: one stall more is half as long.
+  for (Fault& fault : setup.faults) {
+    if (fault.at > away - lease && fault.at < away + lease) fault.length /= 2;
+  }
   setup.faults.push_back({FaultKind::lose_controllers, away, random.between(5, 90) * 1_s, 0, 0, 0});
   setup.faults.push_back({FaultKind::lie, kNoiseBegins + random.between(1, 999) * 1'000, setup.storm,
                           static_cast<int>(random.between(1, 2)), 0, static_cast<int>(random.between(0, 4))});

@@ -57,7 +57,7 @@ struct Fault {
   Nanos length = 0;
   int a = 0;
   int b = 0;
-  int n = 0;
+  int n = 0;  // how many, which, or whether, by kind; of a slow network: whether the delay is no longer than `length`
 };
 std::string in_words(const Fault& fault);
 

@@ -28,6 +28,9 @@ class WalTree {
   const Branch& branch(int index) const { return branches_[static_cast<size_t>(index)]; }
   uint32_t timeline(const WalPlace& at) const { return branch(at.branch).timeline; }
 
+  bool is_taken(uint32_t timeline) const {
+    return std::ranges::find(branches_, timeline, &Branch::timeline) != branches_.end();
+  }
   int grow(const WalPlace& from, uint32_t timeline) {
     branches_.push_back({timeline, from.branch, from.lsn, from.lsn});
     return static_cast<int>(branches_.size()) - 1;

@@ -142,6 +142,7 @@ class World {
   void fenced(const Host& host);
   void replaces(Host& host, const WalPlace& source, std::string_view how);
   void histories_mixed(const Host& host, const Host& source, std::string_view how);
+  void number_reused(const Host& host, uint32_t timeline);
   void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked, Nanos asked_at);
   void reprotected(const Json& result, int primary);
   void note(const ownership::Note& note);

@@ -26,7 +26,9 @@ inline constexpr Duration kSteady{500};
 inline constexpr Duration kRestartPause{500};
 inline constexpr Duration kRestartPauseMost{10'000};
 inline constexpr Duration kGiveWay{600};
-// The part of its lease for which no controller answered, after which the other members are asked.
+// The parts of its lease for which no controller answered, after which the other members are asked whether they are there, and
+// then whether they promise.
+inline constexpr int kAloneAskAfterPercent = 15;
 inline constexpr int kAloneAfterPercent = 30;
 
 inline bool is_silence(const Error& error) {

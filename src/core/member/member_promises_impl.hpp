@@ -8,14 +8,17 @@ namespace lifeboat {
 // given and does not arrive would only keep the others from taking over.
 template <class Rim>
 void MemberLogic<Rim>::ask_to_be_kept() {
-  if (role_ != Role::primary || now() - renewed_at_ < lease_.length * member_times::kAloneAfterPercent / 100) return;
-  int64_t length = all_neighbours_answer() || LIFEBOAT_BUG("promises-asked-into-the-dark") ? lease_.length.count() : 0;
+  auto unanswered = now() - renewed_at_;
+  if (role_ != Role::primary || unanswered < lease_.length * member_times::kAloneAskAfterPercent / 100) return;
+  bool alone = unanswered >= lease_.length * member_times::kAloneAfterPercent / 100;
+  int64_t length = alone && all_neighbours_answer() ? lease_.length.count() : 0;
   hooks_.keep(wire::Keep{service_, server_.config().member, lease_.term, length, now().time_since_epoch().count()});
 }
 
 template <class Rim>
 bool MemberLogic<Rim>::all_neighbours_answer() const {
-  MonoTime late = now() - lease_.length * member_times::kAloneAfterPercent / 100;
+  // What was asked while a controller still answered says nothing of now.
+  MonoTime late = std::max(renewed_at_, now() - lease_.length * member_times::kAloneAfterPercent / 100);
   for (const auto& [name, peer] : server_.config().members) {
     if (name == server_.config().member) continue;
     auto neighbour = neighbours_.find(name);
@@ -72,8 +75,11 @@ void MemberLogic<Rim>::kept(const wire::Kept& answer) {
     neighbours_.erase(answer.member);
     return;
   }
+  bool all_answered = all_neighbours_answer();
   Neighbour& neighbour = neighbours_[answer.member];
   neighbour.answered_ns = std::max(neighbour.answered_ns, answer.sent_ns);
+  // The last of them was heard, perhaps late in the lease.
+  if (!all_answered && all_neighbours_answer()) ask_to_be_kept();
   if (answer.length_ms < lease_.length.count()) return;
   neighbour.promised_ns = std::max(neighbour.promised_ns, answer.sent_ns);
   auto all = promised_by_all();
