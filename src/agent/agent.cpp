@@ -36,6 +36,7 @@ constexpr Duration kHandshake{3'000};
 constexpr Duration kWrite{2'000};
 constexpr Duration kSilence{3'000};
 constexpr Duration kShutdown{5'000};
+constexpr Duration kTellAgain{30'000};
 
 class Agent {
  public:
@@ -82,6 +83,7 @@ class Agent {
     bool is_release = false;
   };
   std::deque<Outgoing> queue_;
+  std::map<std::string, std::pair<std::string, MonoTime>> told_ends_;  // by controller: why, and when that was told
   std::deque<std::string> releases_;          // not sent while there was a link; they go first when it is back
   MonoTime asked_{};                          // its last renewal
   std::optional<MonoTime> unanswered_since_;  // the first renewal since the controller last said anything
@@ -192,7 +194,7 @@ class Agent {
       MonoTime begun = boot_now();
       auto linking = link_to(controller);
       auto ended = co_await std::move(linking);
-      say(fmt::format("link to {}: {}", controller, ended.error().text()));
+      tell_end(controller, ended.error().text());
       bool lasted = boot_now() - begun > std::chrono::seconds(5);
       // Where there are several, one of them is being elected while none takes this agent.
       Duration most{options_.controllers.size() > 1 ? 200 : 500};
@@ -202,6 +204,15 @@ class Agent {
         turn = static_cast<size_t>(told - options_.controllers.begin()) + options_.controllers.size() - 1;
       co_await sleep_for(pause);
     }
+  }
+
+  // Without a controller the same is found several times a second, for as long as it takes.
+  void tell_end(const std::string& controller, const std::string& why) {
+    auto& [told, at] = told_ends_[controller];
+    if (told == why && boot_now() - at < kTellAgain) return;
+    told = why;
+    at = boot_now();
+    say(fmt::format("link to {}: {}", controller, why));
   }
 
   Task<Result<>> link_to(std::string controller) {

@@ -44,6 +44,12 @@ void print_outcome(const lab::DrillOutcome& outcome) {
                text_or(saved, "member"), bool_or(saved, "complete") ? "all read back" : "NOT ALL READ BACK",
                text_or(saved, "id"));
   fmt::print("  two writers    {}\n", in_seconds(member(report, "double_acknowledged_s")));
+  const Json& control = member(report, "control");
+  if (!control.is_null()) {
+    fmt::print("  no controller  for {}, writes paused {}, right to write moved {} times; one led again after {}\n",
+               in_seconds(member(control, "away_s")), in_seconds(member(control, "writes_paused_s")),
+               int_or(control, "grants"), in_seconds(member(control, "back_s")));
+  }
   const Json& failback = member(report, "failback");
   if (!member(failback, "write_outage_s").is_null()) {
     fmt::print("  failback       writes paused {}, lost {}\n", in_seconds(member(failback, "write_outage_s")),

@@ -25,6 +25,8 @@ constexpr Duration kAfter{1'000};
 constexpr Duration kStartOfRun{60'000};
 // Where doing nothing may be right, nobody has begun anything after this long.
 constexpr Duration kNothingDone{8'000};
+// For how long there is no controller when the drill is not told.
+constexpr Duration kWithoutControl{10'000};
 // A server that came back is watched for so long: it could still take writes that it must not take.
 constexpr Duration kReturned{3'000};
 constexpr Duration kWholeAgain{60'000};
@@ -193,6 +195,7 @@ class DrillRun {
 
   // Lifeboat starts the run; the drill waits for it.
   Result<void> watch_recovery() {
+    if (find_fault(options_.fault)->silences_controllers) TRY_VOID(wait_without_control());
     bool may_pass = find_fault(options_.fault)->may_pass;
     int64_t deadline = deadline_in(may_pass ? kNothingDone : kStartOfRun);
     while (trace_.run_id.empty()) {
@@ -215,6 +218,24 @@ class DrillRun {
     trace_.run_ended_ns = boot_ns();
     say(fmt::format("run {} is {}", trace_.run_id, text_or(trace_.run, "state")));
     return {};
+  }
+
+  // While no controller is there nothing can be asked; what servers did meanwhile their witnesses know.
+  Result<void> wait_without_control() {
+    Duration length = options_.heal_after.value_or(kWithoutControl);
+    int64_t end = trace_.fault_ns + std::chrono::nanoseconds(length).count();
+    while (boot_ns() < end) pause_for(Duration{100});
+    trace_.control_asked_ns = boot_ns();
+    TRY_VOID(heal_fault());
+    for (int64_t deadline = deadline_in(kWholeAgain); boot_ns() < deadline; pause_for(Duration{50})) {
+      auto status = link_.get("/api/status");
+      if (!status || !protected_by(*status, Protection::some)) continue;
+      trace_.control_back_ns = boot_ns();
+      say("a controller leads and sees all databases");
+      return {};
+    }
+    return fail(ErrorKind::timed_out, "no controller leads that sees each database with a standby",
+                "see the controllers' logs in " + lab_.folder() + "/logs");
   }
 
   // A profile makes waits short; without one the plan's own are waited out.
@@ -468,7 +489,8 @@ Result<DrillOutcome> drill_in(const DrillOptions& options, const Scenario& scena
 
 Result<std::string> default_target(const Plan& plan, const Scenario& scenario, const std::string& fault) {
   const FaultKind* kind = find_fault(fault);
-  if (kind != nullptr && (kind->target == "node" || kind->target == "pair" || kind->target == "server"))
+  if (kind != nullptr &&
+      (kind->target == "all" || kind->target == "node" || kind->target == "pair" || kind->target == "server"))
     return std::string();
   if (kind != nullptr && kind->target != "region")
     return fail(ErrorKind::invalid_input, fault + " needs a target", "name it by --target");

@@ -135,9 +135,35 @@ struct Figures {
   measure::Loss loss;                      // of all writers
   Duration double_acknowledged{};
   std::optional<Duration> switch_gap;
+  Duration alone_gap{};  // the longest time without an acknowledged write, while no controller was there
   measure::Loss failback_loss;
   UsersView users;  // from the fault until it was healed
 };
+
+// Of the databases, the one that was without an acknowledged write for longest.
+Duration longest_gap_of(const Direct& direct, MonoTime from, MonoTime to) {
+  Duration longest{};
+  for (const auto& [service, members] : direct.acks) {
+    std::vector<measure::Sample> writes;
+    for (const auto& [name, acks] : members) {
+      for (const measure::Ack& ack : acks)
+        writes.push_back({.sent = ack.sent, .done = ack.done, .write = true, .key = ack.key, .ok = true});
+    }
+    longest = std::max(longest, measure::longest_write_gap(writes, from, to));
+  }
+  return longest;
+}
+
+// What became of the databases while nobody could grant anything.
+Json control_in(const DrillTrace& trace, const Figures& figures) {
+  if (trace.control_asked_ns == 0) return nullptr;
+  auto granted =
+      std::ranges::count_if(trace.events, [](const Json& event) { return text_or(event, "kind") == "granted"; });
+  return JsonObject{{"away_s", in_seconds(to_duration(moment(trace.control_asked_ns) - moment(trace.fault_ns)))},
+                    {"back_s", in_seconds(to_duration(moment(trace.control_back_ns) - moment(trace.control_asked_ns)))},
+                    {"writes_paused_s", in_seconds(figures.alone_gap)},
+                    {"grants", granted}};
+}
 
 Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const Direct& direct,
                 const std::vector<std::string>& missing) {
@@ -182,6 +208,7 @@ Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& use
     out.switch_gap = measure::longest_write_gap(users, back, moment(trace.failback_ended_ns));
     out.failback_loss = measure::measure_loss(history, missing, back, MonoTime::max(), back);
   }
+  if (trace.control_asked_ns != 0) out.alone_gap = longest_gap_of(direct, fault, until);
   return out;
 }
 
@@ -334,6 +361,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"steps", steps_of(trace.run, std::max(0.0, offset))},
       {"journal", trace.chain}};
   if (!trace.earlier.empty()) out["rounds"] = rounds_of(trace, figures);
+  if (Json control = control_in(trace, figures); !control.is_null()) out["control"] = std::move(control);
   if (Json kills = kills_in(trace); !kills.is_null()) out["controller_kills"] = std::move(kills);
   return out;
 }

@@ -34,7 +34,9 @@ struct DrillTrace {
   int64_t fault_ns = 0;
   int64_t run_ended_ns = 0;
   int64_t healed_ns = 0;
-  int64_t failback_ns = 0;  // when the failback was asked for
+  int64_t control_asked_ns = 0;  // when all controllers that the fault had ended were started again
+  int64_t control_back_ns = 0;   // one of them led and saw all databases
+  int64_t failback_ns = 0;       // when the failback was asked for
   int64_t failback_ended_ns = 0;
   int64_t reprotected_ns =
       0;              // a standby streamed from a server that had become primary after the fault, or goes on to

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <set>
 
 #include "core/base/similar.hpp"
 #include "lab/fault_targets.hpp"
@@ -19,6 +20,7 @@ namespace {
 constexpr Duration kProgramEnds{5'000};
 constexpr Duration kPowerOn{10'000};
 constexpr const char* kAgent = "agent";
+constexpr std::array kControl{"controller", "etcd"};
 
 // How long a flapping host is cut off and back in turn: shorter than a renewal, shorter than a lease, and longer.
 constexpr std::array<Duration, 8> kFlaps{Duration{300},  Duration{400}, Duration{900}, Duration{250},
@@ -243,13 +245,40 @@ Result<FaultDone> put_slow_disk(LabWorld& world, const std::string& target, Acti
 }
 Result<void> heal_slow_disk(LabWorld&, const ActiveFault& fault) { return let_syncs_be(fault.helper); }
 
+// The hosts on which a controller or a voter of their store runs.
+std::vector<std::string> hosts_of_control(const LabWorld& world) {
+  std::set<std::string> hosts;
+  for (const auto& [name, host] : world.plan.hosts) {
+    if (host.controller) hosts.insert(name);
+  }
+  if (world.plan.controllers) {
+    for (const auto& [region, voter] : world.plan.controllers->voters) hosts.insert(voter.host.text);
+  }
+  return {hosts.begin(), hosts.end()};
+}
+Result<FaultDone> put_kill_control(LabWorld& world, const std::string& target, ActiveFault&) {
+  if (!target.empty()) return fail(ErrorKind::invalid_input, "kill-control takes no target: it ends them all");
+  FaultDone done{.at_ns = boot_ns(), .target = target};
+  for (const std::string& host : hosts_of_control(world)) {
+    Machine& machine = *world.machines.at(host);
+    for (const char* program : kControl) {
+      if (machine.state(program) != DaemonState::running) continue;
+      TRY_VOID(kill_program(world, host, program, fmt::format("{}/{}", host, program)));
+    }
+    // As with one program that is killed, nobody hears of it.
+    machine.poll_exits();
+  }
+  return done;
+}
+Result<void> heal_kill_control(LabWorld& world, const ActiveFault&) { return power_on(world, hosts_of_control(world)); }
+
 struct Fault {
   FaultKind kind;
   Put put;
   Heal heal;
 };
 
-constexpr std::array<Fault, 16> kFaults{{
+constexpr std::array<Fault, 17> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
     {{"cut-region", "region", "nothing gets in or out, silently", true}, put_cut_region, heal_cut_region},
     {{"kill-host", "host", "everything on it dies at once"}, put_kill_host, heal_kill_host},
@@ -276,6 +305,9 @@ constexpr std::array<Fault, 16> kFaults{{
     {{"slow-disk", "server", "each fsync of a PostgreSQL server takes 400 ms longer", false, true},
      put_slow_disk,
      heal_slow_disk},
+    {{"kill-control", "all", "every controller and every voter of their store dies", false, true, true},
+     put_kill_control,
+     heal_kill_control},
 }};
 
 constexpr std::array<FaultKind, kFaults.size()> kKinds = [] {

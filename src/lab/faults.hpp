@@ -17,6 +17,7 @@
 //   kill-server [MEMBER]      a PostgreSQL server's first process dies
 //   stop-server [MEMBER]      a PostgreSQL server's processes stop  heal: they go on
 //   slow-disk [MEMBER]        each fsync of a server takes long     heal: no longer
+//   kill-control              every controller and every voter of their store dies    heal: they start again
 //
 // MEMBER is a member of a database ("SERVICE/MEMBER" when there are several databases); a HOST of a database may be named by
 // its member too. Left out: who may write now.
@@ -32,11 +33,13 @@ namespace lifeboat::lab {
 
 struct FaultKind {
   std::string_view name;
-  std::string_view target;  // region, host, process, node, pair or server
+  std::string_view target;  // region, host, process, node, pair or server; "all" takes no name
   std::string_view meaning;
   bool needs_namespaces = false;
   // It need not end in a run: doing nothing, or going on with the same server, may be the right answer.
   bool may_pass = false;
+  // No controller answers while it is in.
+  bool silences_controllers = false;
 };
 std::span<const FaultKind> fault_kinds();
 // Null when there is none of that name.
