@@ -249,6 +249,9 @@ void add_drill(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 20));
   command->add_flag("--kill-controller", options->kill_controller,
                     "kill the controller before and after the effect of every step; it is started anew each time");
+  command->add_option(
+      "--lose-leader-at", options->lose_leader_at,
+      "STEP:before or STEP:after: the region of the leading controller dies there, whatever is left of it");
   command->callback([options, &exit_code] { exit_code = run_drill_command(*options); });
 }
 

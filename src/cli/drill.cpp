@@ -133,6 +133,7 @@ int run_drill_command(const DrillCommand& command) {
                               .report = numbered(command.report, number, command.repeat),
                               .keep = command.keep,
                               .kill_controller = command.kill_controller,
+                              .lose_leader_at = command.lose_leader_at,
                               .in_a_row = command.in_a_row};
     if (command.heal_after >= 0) options.heal_after = Duration{static_cast<int64_t>(command.heal_after * 1000)};
     auto outcome = lab::run_drill(options, progress);

@@ -19,6 +19,7 @@ struct DrillCommand {
   int in_a_row = 1;
   double heal_after = -1;        // seconds; when Lifeboat is done if negative
   bool kill_controller = false;  // before and after the effect of every step
+  std::string lose_leader_at;    // STEP:before or STEP:after: the region of the leading controller dies there
 };
 
 // 0 only if every drill met the objectives with the data whole: what was lost is within the RPO, nothing was lost by the failback,

@@ -14,6 +14,7 @@
 #include "lab/drill_report.hpp"
 #include "lab/drill_trace.hpp"
 #include "lab/faults.hpp"
+#include "lab/leader_loss.hpp"
 #include "lab/servers.hpp"
 
 namespace lifeboat::lab {
@@ -59,6 +60,17 @@ std::string crash_points_of(const Scenario& scenario) {
   return lines;
 }
 
+// "STEP:before" as the controllers read it: "STEP before".
+Result<std::string> crash_point_of(const Scenario& scenario, const std::string& at) {
+  size_t colon = at.find(':');
+  std::string step = at.substr(0, colon), when = colon == std::string::npos ? "after" : at.substr(colon + 1);
+  bool known = crash_points_of(scenario).contains(fmt::format("{} {}\n", step, when));
+  if (!known)
+    return fail(ErrorKind::invalid_input, fmt::format("'{}' is no place in this scenario", at),
+                "STEP:before or STEP:after, with a step of its phases");
+  return fmt::format("{} {}\n", step, when);
+}
+
 class DrillRun {
  public:
   DrillRun(const DrillOptions& options, const Scenario& scenario, const RunningLab& lab, ControllerLink link,
@@ -69,10 +81,11 @@ class DrillRun {
     trace_.scenario = options_.scenario;
     trace_.profile = options_.profile;
     trace_.fault = options_.fault;
-    if (options_.kill_controller) trace_.crash_points = lab_.folder() + std::string(kCrashPointsFile);
+    if (options_.kill_controller || loses_leader()) trace_.crash_points = lab_.folder() + std::string(kCrashPointsFile);
     TRY_VOID(start_witnesses());
     trace_.calm_since_ns = boot_ns();
     say("witnesses are at work");
+    TRY_VOID(put_leader_in_place());
     pause_for(kCalm);
     TRY(JsonArray before, link_.events_after(0));
     uint64_t last = before.empty() ? 0 : static_cast<uint64_t>(int_or(before.back(), "seq"));
@@ -158,15 +171,47 @@ class DrillRun {
     return ids;
   }
 
+  // What the fault hits: what was asked for, else what the scenario is about.
+  Result<std::string> target() const {
+    if (!options_.target.empty()) return options_.target;
+    return default_target(options_.plan, scenario_, options_.fault);
+  }
+
+  std::string region_of_leader() const {
+    auto status = link_.get("/api/status");
+    const Host* host = status ? options_.plan.hosts.find(text_or(*status, "controller")) : nullptr;
+    return host == nullptr ? std::string() : host->region.text;
+  }
+
+  // A region that dies in two blows is the leading controller's own: the others are started anew until it leads.
+  Result<void> put_leader_in_place() {
+    if (!loses_leader() || find_fault(options_.fault)->target != "region") return {};
+    TRY(std::string region, target());
+    if (region_of_leader() == region) return {};
+    std::vector<std::string> others;
+    for (const auto& [name, host] : options_.plan.hosts) {
+      if (host.controller && host.region.text != region) others.push_back(name + "/controller");
+    }
+    for (const std::string& other : others)
+      TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", "kill-process"}, {"target", other}}));
+    bool leads = false;
+    for (int64_t deadline = deadline_in(kWholeAgain); !leads && boot_ns() < deadline; pause_for(Duration{100}))
+      leads = region_of_leader() == region;
+    TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "heal"}}, Duration{30'000}));
+    if (!leads) return fail(ErrorKind::timed_out, "no controller of " + region + " came to lead");
+    TRY_VOID(wait_until_whole());
+    say("a controller of " + region + " leads");
+    return {};
+  }
+
   Result<void> put_fault_in() {
     TRY(before_, known_runs());
     TRY(Json status, link_.get("/api/status"));
     holders_before_ = holders_in(status);
-    std::string target = options_.target;
-    if (target.empty()) {
-      TRY(target, default_target(options_.plan, scenario_, options_.fault));
-    }
-    TRY(Json done, ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", options_.fault}, {"target", target}}));
+    leader_before_ = text_or(status, "controller");
+    TRY_VOID(begin_loss_of_leader());
+    TRY(std::string what, target());
+    TRY(Json done, ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", options_.fault}, {"target", what}}));
     trace_.fault_ns = int_or(done, "at_ns");
     trace_.target = text_or(done, "target");
     say(fmt::format("{} {}", options_.fault, trace_.target));
@@ -217,6 +262,7 @@ class DrillRun {
     TRY(trace_.run, wait_for_end(trace_.run_id));
     trace_.run_ended_ns = boot_ns();
     say(fmt::format("run {} is {}", trace_.run_id, text_or(trace_.run, "state")));
+    TRY_VOID(end_loss_of_leader());
     return {};
   }
 
@@ -355,6 +401,31 @@ class DrillRun {
     return heal_fault();
   }
 
+  bool loses_leader() const { return !options_.lose_leader_at.empty(); }
+
+  // The controller ends itself at that place; the rest of its region follows within a moment.
+  Result<void> begin_loss_of_leader() {
+    if (!loses_leader()) return {};
+    const Host* host = options_.plan.hosts.find(leader_before_);
+    if (host == nullptr) return fail(ErrorKind::internal, "the plan has no host '" + leader_before_ + "'");
+    trace_.leader_region = host->region.text;
+    leader_loss_.emplace(lab_.folder(), trace_.crash_points, trace_.leader_region);
+    return {};
+  }
+
+  Result<void> end_loss_of_leader() {
+    if (!leader_loss_) return {};
+    TRY(std::optional<int64_t> died, leader_loss_->end());
+    leader_loss_.reset();
+    trace_.leader_lost_ns = died.value_or(0);
+    if (!died) return fail(ErrorKind::timed_out, "no controller came to " + options_.lose_leader_at);
+    double since = static_cast<double>(*died - trace_.fault_ns) / 1e9;
+    progress_(fmt::format("the rest of {} died, with the controller that led, at {}", trace_.leader_region,
+                          options_.lose_leader_at),
+              since);
+    return {};
+  }
+
   Result<void> heal_fault() {
     if (trace_.healed_ns != 0) return {};
     TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "heal"}}, Duration{30'000}));
@@ -469,6 +540,8 @@ class DrillRun {
   std::set<std::string> before_;
   std::vector<JsonObject> witnesses_;  // where each stands, and its name
   std::string holders_before_;
+  std::string leader_before_;
+  std::optional<LeaderLoss> leader_loss_;
   bool disturbed_ = false;
 };
 
@@ -524,6 +597,12 @@ Result<DrillOutcome> run_drill(const DrillOptions& given, const LabProgress& pro
   if (options.profile.empty() && options.plan.profiles.contains("compressed")) options.profile = "compressed";
   LabOptions lab{.plan_file = options.plan_file, .plan = options.plan, .profile = options.profile, .drill = true};
   if (options.kill_controller) lab.crash_points = crash_points_of(*scenario);
+  if (!options.lose_leader_at.empty()) {
+    if (options.kill_controller)
+      return fail(ErrorKind::invalid_input, "the leader is lost once, or killed at every step",
+                  "leave one of them out");
+    TRY(lab.crash_points, crash_point_of(*scenario, options.lose_leader_at));
+  }
   TRY(RunningLab running, start_lab(std::move(lab), progress));
   auto outcome = drill_in(options, *scenario, running, progress);
   if (options.keep) running.detach();

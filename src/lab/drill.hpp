@@ -21,6 +21,9 @@ struct DrillOptions {
   bool keep = false;    // leave the lab running
   // Kill the controller before and after the effect of every step, of the failback too; it is started anew each time.
   bool kill_controller = false;
+  // "STEP:before" or "STEP:after" its effect: there the leading controller dies, and with it everything in its region that the fault
+  // left. Empty: nowhere.
+  std::string lose_leader_at;
   // After the fault: when it is healed, whether Lifeboat is done or not. Left out: when it is done.
   std::optional<Duration> heal_after;
   // How often the fault comes, each time when all is well again after the one before.

@@ -270,7 +270,7 @@ std::vector<std::string> lines_of(const std::string& file) {
 
 // Whether the runs went on as if nothing had been: each step of them finished once, and none was opened twice.
 Json kills_in(const DrillTrace& trace) {
-  if (trace.crash_points.empty()) return nullptr;
+  if (trace.crash_points.empty() || !trace.leader_region.empty()) return nullptr;
   JsonArray passed, repeated, missed;
   for (const std::string& line : lines_of(trace.crash_points + ".passed")) {
     size_t first = line.find(' '), second = line.find(' ', first + 1);
@@ -362,6 +362,11 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"journal", trace.chain}};
   if (!trace.earlier.empty()) out["rounds"] = rounds_of(trace, figures);
   if (Json control = control_in(trace, figures); !control.is_null()) out["control"] = std::move(control);
+  if (!trace.leader_region.empty()) {
+    out["leader_lost"] = JsonObject{{"region", trace.leader_region},
+                                    {"at", options.lose_leader_at},
+                                    {"after_s", or_null(after(moment(trace.leader_lost_ns), fault))}};
+  }
   if (Json kills = kills_in(trace); !kills.is_null()) out["controller_kills"] = std::move(kills);
   return out;
 }

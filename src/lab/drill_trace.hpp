@@ -46,8 +46,10 @@ struct DrillTrace {
   Json failback_run;  // null when the scenario has none
   std::string run_id;
   std::string failback_id;
-  std::string needs_a_hand;  // why a run stood still; empty when none did
-  std::string samples;       // the users' witness: its JSON lines
+  std::string needs_a_hand;   // why a run stood still; empty when none did
+  std::string samples;        // the users' witness: its JSON lines
+  std::string leader_region;  // died with the leading controller in the middle of the run; empty when none did
+  int64_t leader_lost_ns = 0;
   std::string crash_points;  // the file of points at which the controller was to die; empty: nowhere
   std::vector<DirectFile> direct;
   std::vector<EarlierRound> earlier;

@@ -73,6 +73,17 @@ Result<FaultDone> kill_program(LabWorld& world, const std::string& host, const s
   return done;
 }
 
+// The hosts on which a controller or a voter of their store runs.
+std::vector<std::string> hosts_of_control(const LabWorld& world) {
+  std::set<std::string> hosts;
+  for (const auto& [name, host] : world.plan.hosts) {
+    if (host.controller) hosts.insert(name);
+  }
+  if (world.plan.controllers) {
+    for (const auto& [region, voter] : world.plan.controllers->voters) hosts.insert(voter.host.text);
+  }
+  return {hosts.begin(), hosts.end()};
+}
 // ---- one pair of functions for each fault
 
 using Put = Result<FaultDone> (*)(LabWorld&, const std::string& target, ActiveFault&);
@@ -84,6 +95,14 @@ Result<FaultDone> put_kill_region(LabWorld& world, const std::string& target, Ac
 }
 Result<void> heal_kill_region(LabWorld& world, const ActiveFault& fault) {
   return power_on(world, hosts_of(world, fault.target));
+}
+
+// How a region's loss may begin.
+Result<FaultDone> put_kill_workload(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string region, known_region(world, target));
+  std::vector<std::string> control = hosts_of_control(world), hosts = hosts_of(world, region);
+  std::erase_if(hosts, [&](const std::string& host) { return std::ranges::find(control, host) != control.end(); });
+  return kill_hosts(world, hosts, region);
 }
 
 Result<FaultDone> put_cut_region(LabWorld& world, const std::string& target, ActiveFault&) {
@@ -245,17 +264,6 @@ Result<FaultDone> put_slow_disk(LabWorld& world, const std::string& target, Acti
 }
 Result<void> heal_slow_disk(LabWorld&, const ActiveFault& fault) { return let_syncs_be(fault.helper); }
 
-// The hosts on which a controller or a voter of their store runs.
-std::vector<std::string> hosts_of_control(const LabWorld& world) {
-  std::set<std::string> hosts;
-  for (const auto& [name, host] : world.plan.hosts) {
-    if (host.controller) hosts.insert(name);
-  }
-  if (world.plan.controllers) {
-    for (const auto& [region, voter] : world.plan.controllers->voters) hosts.insert(voter.host.text);
-  }
-  return {hosts.begin(), hosts.end()};
-}
 Result<FaultDone> put_kill_control(LabWorld& world, const std::string& target, ActiveFault&) {
   if (!target.empty()) return fail(ErrorKind::invalid_input, "kill-control takes no target: it ends them all");
   FaultDone done{.at_ns = boot_ns(), .target = target};
@@ -278,8 +286,11 @@ struct Fault {
   Heal heal;
 };
 
-constexpr std::array<Fault, 17> kFaults{{
+constexpr std::array<Fault, 18> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
+    {{"kill-workload", "region", "everything in it but controllers and their store dies at once"},
+     put_kill_workload,
+     heal_kill_region},
     {{"cut-region", "region", "nothing gets in or out, silently", true}, put_cut_region, heal_cut_region},
     {{"kill-host", "host", "everything on it dies at once"}, put_kill_host, heal_kill_host},
     {{"kill-process", "process", "one program of a host dies (HOST/NAME)"}, put_kill_process, heal_kill_process},

@@ -2,6 +2,7 @@
 // is put in and how it is healed.
 //
 //   kill-region REGION        everything in it dies at once         heal: its hosts start again with the data they have
+//   kill-workload REGION      as kill-region, but controllers and their store live
 //   cut-region REGION         nothing gets in or out, silently      heal: the network is back
 //   kill-host HOST            everything on it dies at once         heal: it starts again
 //   kill-process HOST/NAME    one program of a host dies            heal: it starts again
