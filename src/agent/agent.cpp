@@ -299,6 +299,16 @@ class Agent {
       if (!renewed) return say("a renewal's answer does not fit");
       auto member = members_.find(renewed->service);
       if (member != members_.end()) member->second->renewed(*renewed);
+    } else if (type == wire::LookAgain::kType) {
+      auto asked = decode<wire::LookAgain>(message);
+      if (!asked) return say("a question to look again does not fit");
+      auto member = members_.find(asked->service);
+      if (member != members_.end()) member->second->look_again(asked->mark);
+    } else if (type == wire::SyncWith::kType) {
+      auto order = decode<wire::SyncWith>(message);
+      if (!order) return say("a set of standbys to wait for does not fit");
+      auto member = members_.find(order->service);
+      if (member != members_.end()) member->second->sync_with(*order);
     } else if (type == wire::OrphansNoted::kType) {
       auto noted = decode<wire::OrphansNoted>(message);
       if (!noted) return say("a note does not fit");

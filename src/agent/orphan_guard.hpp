@@ -35,6 +35,7 @@ class OrphanGuard {
   wire::OrphansNoted noted_;     // the saving that the controller has noted last
   std::optional<bool> follows_;  // what the slots were last put in order for
   std::string said_;
+  std::string databases_;  // that there were when the slots were put in order last
 
   void log(const std::string& text) const { hooks_.log(service_ + ": " + text); }
   Task<> look_after_slots();

@@ -84,7 +84,8 @@ std::string connection_info(const wire::ServerConfig& config, const std::string&
                      info_value(paths.passfile), info_value(config.member));
 }
 
-std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream) {
+std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream,
+                          const SyncSet& sync) {
   std::string out =
       "# Written by the Lifeboat agent; changes here are overwritten. Put your own into postgresql.conf.\n";
   auto set = [&](std::string_view name, std::string_view value) {
@@ -114,6 +115,10 @@ std::string settings_text(const wire::ServerConfig& config, const ServerPaths& p
   set("tcp_keepalives_count", "3");
   set("logging_collector", "off");
   set("log_line_prefix", "%m [%p] ");
+  // A standby has it from its start on: the processes that wait look first at whether there is anything to wait for at all, and
+  // a promoted server would acknowledge its first commits before it has read new settings. Without it, it is left to the
+  // server's own settings.
+  if (config.sync.copies > 0) set("synchronous_standby_names", sync_setting(sync.copies > 0 ? sync : config.sync));
   if (!upstream.empty()) {
     set("primary_conninfo", connection_info(config, upstream, paths));
     set("primary_slot_name", slot_name(config.member));

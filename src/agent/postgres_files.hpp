@@ -17,7 +17,8 @@ struct ServerPaths {
 };
 
 // lifeboat.conf, included at the end of postgresql.conf, so that it wins. `upstream` empty: no standby settings.
-std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream);
+std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream,
+                          const SyncSet& sync = {});
 // Settings that cut a server off from everybody and everything but its socket in `folder`: for reading what it holds.
 std::vector<std::string> isolated_settings(const std::string& folder, const std::string& access_file);
 // pg_hba.conf: the superuser over the socket only, everybody else with a password.

@@ -35,6 +35,11 @@ constexpr std::string_view kLook =
     " coalesce(CASE WHEN w.flushed_lsn >= w.latest_end_lsn"
     "               THEN (extract(epoch FROM now() - w.last_msg_receipt_time) * 1000)::bigint END, -1) AS current_ms,"
     " coalesce(w.sender_host, '') AS sender_host, coalesce(w.sender_port, 0) AS sender_port,"
+    " current_setting('synchronous_standby_names') AS sync,"
+    // A standby that was just started has more than it says until it has replayed all that it has; then it asks for more.
+    " r.rec AND pg_last_wal_receive_lsn() IS NULL AND NOT EXISTS (SELECT FROM pg_stat_activity x WHERE x.backend_type "
+    "= "
+    "'startup' AND x.wait_event IN ('RecoveryRetrieveRetryInterval', 'RecoveryWalStream')) AS replaying,"
     " CASE WHEN r.rec THEN pg_get_wal_replay_pause_state() <> 'not paused' ELSE false END AS paused,"
     " CASE WHEN r.rec AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()"
     "      THEN (extract(epoch FROM now() - pg_last_xact_replay_timestamp()) * 1000)::bigint ELSE 0 END AS lag_ms"
@@ -85,7 +90,10 @@ PgParams PostgresServer::socket_params(const std::string& database) const {
       {"dbname", database},
       {"user", "postgres"},
       // Statements that hold a password must not get into the server's log, whatever its settings and also when they fail.
-      {"options", "-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1"}};
+      // What is written for the server itself must not wait for a standby that is made by it.
+      {"options",
+       "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c "
+       "log_min_duration_statement=-1"}};
 }
 
 bool PostgresServer::has_data() const { return access((paths_.data + "/PG_VERSION").c_str(), F_OK) == 0; }
@@ -181,7 +189,8 @@ Task<Result<>> PostgresServer::create(Deadline deadline) {
 Result<> PostgresServer::write_settings(const std::string& upstream, bool standby) {
   TRY_VOID(make_folders());
   TRY_VOID(write_owned(paths_.passfile, passfile_text(config_)));
-  TRY_VOID(write_owned(paths_.data + "/lifeboat.conf", settings_text(config_, paths_, upstream)));
+  TRY_VOID(write_owned(paths_.data + "/lifeboat.conf",
+                       settings_text(config_, paths_, upstream, sync_.value_or(config_.sync))));
   TRY_VOID(write_owned(paths_.data + "/pg_hba.conf", access_text(config_)));
   TRY(std::string main_file, read_file(paths_.data + "/postgresql.conf"));
   constexpr std::string_view kInclude = "include 'lifeboat.conf'";
@@ -291,6 +300,8 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
   seen.written = position(rows.text(0, "written"));
   seen.replayed = position(rows.text(0, "replayed"));
   seen.streaming = rows.text(0, "streaming") == "t";
+  seen.sync = rows.text(0, "sync");
+  seen.replaying = rows.text(0, "replaying") == "t";
   seen.upstream_host = rows.text(0, "sender_host");
   seen.upstream_port = static_cast<int>(number(rows.text(0, "sender_port")));
   seen.replay_paused = rows.text(0, "paused") == "t";

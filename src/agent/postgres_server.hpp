@@ -27,6 +27,8 @@ class PostgresServer {
   const wire::ServerConfig& config() const { return config_; }
   const ServerPaths& paths() const { return paths_; }
   void reconfigure(wire::ServerConfig config) { config_ = std::move(config); }
+  // Whom commits wait for from the next write_settings() on, instead of whom the configuration names.
+  void sync_with(SyncSet set) { sync_ = std::move(set); }
 
   bool has_data() const;
   bool marked_standby() const;  // standby.signal is there
@@ -99,6 +101,7 @@ class PostgresServer {
   wire::ServerConfig config_;
   ServerPaths paths_;
   std::unique_ptr<Guard> guard_;
+  std::optional<SyncSet> sync_;
   std::unique_ptr<PgConnection> kept_;
   BeforeGivingUp before_giving_up_;
   SourceHistory source_history_;        // of the source that was prepared last

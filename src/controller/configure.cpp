@@ -17,14 +17,36 @@ const RegionLostSignal* region_signal(const Plan& plan) {
   return nullptr;
 }
 
+}  // namespace
+
+ownership::Config ownership_config(const Plan& plan, const std::string& name, const PostgresService& service) {
+  ownership::Config config;
+  config.service = name;
+  config.first_primary = service.primary.text;
+  config.lease = service.lease;
+  config.automatic = service.automatic;
+  config.loss_without_approval = plan.safety.loss_without_approval.value_or(plan.objectives.rpo);
+  if (plan.safety.automatic_runs) {
+    config.automatic_at_most = plan.safety.automatic_runs->at_most;
+    config.automatic_within = plan.safety.automatic_runs->within;
+  }
+  if (service.replication == ReplicationMode::sync) config.sync_copies = service.sync_copies;
+  if (service.sync_region) config.sync_region = service.sync_region->text;
+  for (const auto& [member, settings] : service.members)
+    config.members.push_back({member, region_of(plan, settings.host.text), settings.candidate});
+  return config;
+}
+
+namespace {
+
 // "db-password" in a plan is DB_PASSWORD in an environment.
 std::string environment_name(std::string name) {
   for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 
-Result<wire::ServerConfig> server_on(const Plan& plan, const std::string& member, const PostgresService& service,
-                                     const PostgresMember& settings, Secrets& secrets) {
+Result<wire::ServerConfig> server_on(const Plan& plan, const std::string& service_name, const std::string& member,
+                                     const PostgresService& service, const PostgresMember& settings, Secrets& secrets) {
   wire::ServerConfig config;
   config.member = member;
   config.port = settings.port;
@@ -38,6 +60,9 @@ Result<wire::ServerConfig> server_on(const Plan& plan, const std::string& member
   for (const auto& [name, peer] : service.members)
     config.members.add(name, {address_of(plan, peer.host.text), peer.port});
   config.lease_ms = service.lease.count();
+  if (service.replication == ReplicationMode::sync) {
+    config.sync = ownership::first_sync_set(ownership_config(plan, service_name, service), member);
+  }
   config.first_primary = service.primary.text == member;
   return config;
 }
@@ -120,7 +145,7 @@ Result<wire::Configure> configuration_for(const Plan& plan, const std::string& h
     if (const auto* postgres = std::get_if<PostgresService>(&service)) {
       for (const auto& [member, settings] : postgres->members) {
         if (settings.host.text != host) continue;
-        TRY(wire::ServerConfig config, server_on(plan, member, *postgres, settings, secrets));
+        TRY(wire::ServerConfig config, server_on(plan, name, member, *postgres, settings, secrets));
         out.servers.add(name, std::move(config));
       }
     } else if (const auto* http = std::get_if<HttpService>(&service)) {

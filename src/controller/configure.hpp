@@ -4,6 +4,7 @@
 #include "agent/protocol.hpp"
 #include "core/detection/detection.hpp"
 #include "core/model/plan.hpp"
+#include "core/ownership/sync_sets.hpp"
 #include "io/secrets.hpp"
 
 namespace lifeboat {
@@ -13,6 +14,9 @@ struct WatchTarget {
   detection::Target target;
   wire::ProbeConfig probe;
 };
+
+// How the right to write to one database is decided.
+ownership::Config ownership_config(const Plan& plan, const std::string& name, const PostgresService& service);
 
 // What stands in each region and can be asked from outside: load balancers, databases, caches. Timing comes from the
 // plan's region-lost signal.

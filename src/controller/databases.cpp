@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/protocol.hpp"
+#include "controller/configure.hpp"
 #include "core/data/encode.hpp"
 
 namespace lifeboat {
@@ -52,20 +53,10 @@ Task<Result<>> DatabaseKeeper::start() {
   for (const auto& [name, service] : plan_.services) {
     const auto* postgres = std::get_if<PostgresService>(&service);
     if (postgres == nullptr) continue;
-    Config config;
-    config.service = name;
-    config.first_primary = postgres->primary.text;
-    config.lease = postgres->lease;
-    config.automatic = postgres->automatic;
-    config.loss_without_approval = plan_.safety.loss_without_approval.value_or(plan_.objectives.rpo);
-    if (plan_.safety.automatic_runs) {
-      config.automatic_at_most = plan_.safety.automatic_runs->at_most;
-      config.automatic_within = plan_.safety.automatic_runs->within;
-    }
+    Config config = ownership_config(plan_, name, *postgres);
     auto database = std::make_unique<Database>();
     database->service = name;
     for (const auto& [member, settings] : postgres->members) {
-      config.members.push_back({member, region_of(plan_, settings.host.text), settings.candidate});
       database->host_of[member] = settings.host.text;
       database->member_on[settings.host.text] = member;
     }
@@ -85,14 +76,24 @@ Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
   Past past;
   past.ever_written = past.led = false;
   std::string holder;
+  int64_t term = 0;
   while (true) {
     CO_TRY(std::vector<StoredEvent> events, co_await store_.read(filter));
     for (const StoredEvent& event : events) {
       if (event.kind == "granted" && bool_or(event.body, "automatic"))
         past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
       if (event.kind == "granted") {
+        term = int_or(event.body, "term");
+        past.sync_sets.clear();
         std::string before = std::exchange(holder, text_or(event.body, "holder"));
         past.led = past.led && before == holder;
+      }
+      // One that was on its way while the next grant was made says nothing of that.
+      bool of_now = event.kind == "granted" || (event.kind == "sync-set" && int_or(event.body, "term") == term);
+      if (of_now && member(event.body, "sync").is_array()) {
+        auto sets = decode<std::vector<SyncSet>>(member(event.body, "sync"));
+        if (!sets) co_return std::unexpected(to_error(sets.error(), "whom commits waited for cannot be read"));
+        past.sync_sets = std::move(*sets);
       }
       bool took_writes = event.kind == "promoted" || event.kind == "holder-writable";
       past.ever_written = past.ever_written || took_writes;
@@ -172,9 +173,17 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
     scope_.spawn("grant " + service, make_grant(service, *grant));
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
-    wire::Lead params{service, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->goes_on};
+    wire::Lead params{service, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on};
     scope_.spawn("lead " + lead->member, ask_agent(service, What::lead, lead->member, lead->term,
                                                    std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
+  } else if (const auto* record = std::get_if<RecordSync>(&command)) {
+    scope_.spawn("sync " + service, record_sync(service, *record));
+  } else if (const auto* sync = std::get_if<SendSync>(&command)) {
+    wire::SyncWith order{service, sync->member, sync->term, sync->set};
+    hub_.send(database.host_of[sync->member], typed(encode(order), wire::SyncWith::kType));
+  } else if (const auto* look = std::get_if<AskLook>(&command)) {
+    wire::LookAgain question{service, look->member, look->mark};
+    hub_.send(database.host_of[look->member], typed(encode(question), wire::LookAgain::kType));
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
     wire::Follow params{service, follow->member, follow->upstream, follow->term, follow->keep_data, follow->timeline};
     scope_.spawn("follow " + follow->member,
@@ -203,6 +212,7 @@ Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
                   {"holder", grant.holder},
                   {"reason", grant.reason},
                   {"automatic", grant.automatic},
+                  {"sync", encode(grant.sync)},
                   {"boot_ns", boot_now().time_since_epoch().count()}}};
   auto granting = store_.grant_above(service, grant.expected_term, grant.floor, grant.holder, std::move(event));
   auto record = co_await std::move(granting);
@@ -211,6 +221,25 @@ Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
     feed(database, GrantMade{record->term, record->holder});
   } else {
     feed(database, GrantFailed{record.error().text()});
+  }
+}
+
+Task<> DatabaseKeeper::record_sync(std::string service, RecordSync record) {
+  std::string text;
+  for (const SyncSet& set : record.sets) text += fmt::format("{}{}", text.empty() ? "" : ", then ", sync_setting(set));
+  NewEvent event{"database/" + service,
+                 "sync-set",
+                 {{"term", record.expected_term},
+                  {"sync", encode(record.sets)},
+                  {"text", "commits wait for " + text},
+                  {"boot_ns", boot_now().time_since_epoch().count()}}};
+  std::vector<NewEvent> events{std::move(event)};
+  auto written = co_await store_.append(std::move(events));
+  Database& database = *databases_.at(service);
+  if (written) {
+    feed(database, SyncRecorded{record.expected_term, record.sets});
+  } else {
+    feed(database, SyncNotRecorded{});
   }
 }
 

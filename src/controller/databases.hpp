@@ -58,6 +58,7 @@ class DatabaseKeeper : public Databases {
   void feed(Database& database, const ownership::Input& input);
   void carry_out(Database& database, const ownership::Command& command);
   Task<> make_grant(std::string service, ownership::MakeGrant grant);
+  Task<> record_sync(std::string service, ownership::RecordSync record);
   Task<> ask_agent(std::string service, ownership::CommandDone::What what, std::string member, uint64_t term,
                    std::string method, Json params, Duration within);
   Task<> write_note(std::string service, ownership::Note note);

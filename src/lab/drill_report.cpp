@@ -325,7 +325,25 @@ JsonArray orphans_in(const DrillTrace& trace) {
   return out;
 }
 
-Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met) {
+// How many of the writes that were lost are among the orphans that were read back.
+Result<int64_t> given_back(const JsonArray& orphans, const Figures& figures, const ControllerLink& link) {
+  std::string rows;
+  for (const Json& saved : orphans) {
+    for (int64_t offset = 0;;) {
+      TRY(Json piece,
+          link.get(fmt::format("/api/orphans/{}?file=changes.jsonl&offset={}", text_or(saved, "id"), offset)));
+      rows += text_or(piece, "text");
+      int64_t next = int_or(piece, "next");
+      if (bool_or(piece, "end") || next <= offset) break;
+      offset = next;
+    }
+  }
+  return std::ranges::count_if(figures.loss.keys,
+                               [&](const std::string& key) { return rows.contains("\"" + key + "\""); });
+}
+
+Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figures& figures, bool met,
+               int64_t given_back) {
   MonoTime fault = moment(trace.fault_ns);
   JsonObject milestones{{"detected", or_null(after(figures.decided.detected, fault))},
                         {"decided", or_null(after(figures.decided.decided, fault))},
@@ -335,6 +353,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
                         {"reprotected", or_null(after(moment(trace.reprotected_ns), fault))}};
   JsonObject rpa{{"acknowledged", figures.loss.acknowledged + figures.failback_loss.acknowledged},
                  {"lost", figures.loss.lost},
+                 {"given_back", given_back},
                  {"oldest_lost_age_s", in_seconds(figures.loss.oldest_age.value_or(Duration{0}))}};
   JsonObject objectives{{"rto_s", in_seconds(options.plan.objectives.rto)},
                         {"rpo_s", in_seconds(options.plan.objectives.rpo)},
@@ -445,8 +464,10 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
   TRY(Looked looked, missing_writes(options, users, direct, folder, number));
   Figures figures = compute(trace, users, direct, looked.missing);
   Verdict verdict = judge(options, trace, figures);
-  DrillOutcome outcome{
-      .report = to_report(options, trace, figures, verdict.met), .passed = verdict.passed, .note = trace.needs_a_hand};
+  TRY(int64_t back, given_back(orphans_in(trace), figures, link));
+  DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met, back),
+                       .passed = verdict.passed,
+                       .note = trace.needs_a_hand};
   if (looked.unknown > 0) {
     outcome.passed = false;
     if (!outcome.note.empty()) outcome.note += "; ";

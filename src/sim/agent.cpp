@@ -200,6 +200,8 @@ void Agent::take(const std::shared_ptr<Link>& link, Message message) {
     note_renewal(*renewed);
     return logic_.renewed(*renewed);
   }
+  if (const auto* order = std::get_if<wire::SyncWith>(&message)) return logic_.sync_with(*order);
+  if (const auto* asked = std::get_if<wire::LookAgain>(&message)) return logic_.look_again(asked->mark);
   if (auto* request = std::get_if<RequestMessage>(&message)) scope_.spawn(carry_out(std::move(*request), link_));
 }
 

@@ -193,7 +193,7 @@ void World::check_what_is_lost(const Host& host) {
   Nanos first = kNever, last = 0;
   for (Write& write : writes_) {
     if (write.gone || wal.holds(host.disk.where, write.at)) continue;
-    if (setup.sync > 0)
+    if (setup.sync > 0 && !accepted)
       return violated("S9", fmt::format("a write that m{} acknowledged at {:.3f} s in sync mode is not on m{}",
                                         write.server, static_cast<double>(write.when) / 1e9, host.index));
     write.gone = true;

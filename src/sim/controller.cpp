@@ -102,6 +102,7 @@ void Controller::begin_to_lead() {
   Past past;
   past.ever_written = world_.store.ever_written;
   past.led = world_.store.led;
+  past.sync_sets = world_.store.sync;
   for (Nanos at : world_.store.automatic) past.automatic_failovers.push_back(clock().read(at));
   state_ = initial_state(world_.ownership_config(), world_.store.term, world_.store.holder, local(), std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
@@ -208,7 +209,17 @@ void Controller::carry_out(const Command& command) {
     world_.controller_effect(index_, "is about to order the lead");
     world_.right_until(lead->term, clock().truth_of(state_->lease_until));
     call({.what = What::lead, .member = lead->member, .term = lead->term},
-         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->goes_on}, kLeadPatience);
+         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on},
+         kLeadPatience);
+  } else if (const auto* record = std::get_if<RecordSync>(&command)) {
+    scope_.spawn(record_sync(*record));
+  } else if (const auto* sync = std::get_if<SendSync>(&command)) {
+    auto link = links_.find(world_.member_index(sync->member));
+    if (link != links_.end())
+      world_.send(link->second, false, wire::SyncWith{kService, sync->member, sync->term, sync->set});
+  } else if (const auto* look = std::get_if<AskLook>(&command)) {
+    auto link = links_.find(world_.member_index(look->member));
+    if (link != links_.end()) world_.send(link->second, false, wire::LookAgain{kService, look->member, look->mark});
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
     call({.what = What::follow, .member = follow->member, .term = follow->term},
          wire::Follow{kService, follow->member, follow->upstream, follow->term, follow->keep_data, follow->timeline},
@@ -252,6 +263,7 @@ Task<> Controller::make_grant(MakeGrant grant) {
   store.term = std::max(grant.expected_term, grant.floor) + 1;
   store.led = store.led && store.holder == grant.holder;
   store.holder = grant.holder;
+  store.sync = grant.sync;
   if (grant.automatic) {
     store.automatic.push_back(kernel.now());
     world_.made_by_itself();
@@ -263,6 +275,27 @@ Task<> Controller::make_grant(MakeGrant grant) {
   co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
   if (lead_number_ != lead) co_return;
   feed(GrantMade{term, grant.holder});
+}
+
+Task<> Controller::record_sync(RecordSync record) {
+  Kernel& kernel = world_.kernel;
+  StoreModel& store = world_.store;
+  uint64_t lead = lead_number_;
+  do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
+  while (leads() && lead_number_ == lead && !world_.reaches_store(index_));
+  if (!leads() || lead_number_ != lead) co_return;
+  if (!alone() && (store.lead.number != lead || kernel.now() >= store.lead.until))
+    co_return step_aside("another one was elected");
+  bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
+  if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
+  if (store.term != record.expected_term) {
+    feed(SyncNotRecorded{});
+    co_return;
+  }
+  store.sync = record.sets;
+  if (unsure) co_return step_aside("a write had no answer");
+  co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
+  if (lead_number_ == lead) feed(SyncRecorded{record.expected_term, record.sets});
 }
 
 template <class Order>

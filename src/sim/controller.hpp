@@ -56,6 +56,7 @@ class Controller {
   void say_here();
   void drop_silent_links();
   Task<> make_grant(ownership::MakeGrant grant);
+  Task<> record_sync(ownership::RecordSync record);
   void feed(const ownership::Input& input);
   void carry_out(const ownership::Command& command);
   template <class Order>

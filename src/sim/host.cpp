@@ -37,6 +37,7 @@ void Host::start_server() {
   world_.kernel.start(server_process);
   phase = Phase::starting;
   upstream = disk.upstream;
+  sync = disk.sync;
   connected = false;
   flushed_by.clear();
   disk.clean = false;
@@ -110,9 +111,12 @@ void Host::begin_write(uint32_t id) {
 void Host::acknowledge_what_is_safe() {
   while (!waiting_.empty() && can_acknowledge()) {
     const Waiting& first = waiting_.front();
-    int have = 0;
-    for (const auto& [standby, lsn] : flushed_by) have += lsn >= first.at.lsn;
-    if (have < world_.setup.sync) return;
+    int64_t have = 0;
+    for (const std::string& standby : sync.members) {
+      auto flushed = flushed_by.find(world_.member_index(standby));
+      have += flushed != flushed_by.end() && flushed->second >= first.at.lsn;
+    }
+    if (have < sync.copies) return;
     Waiting safe = first;
     waiting_.erase(waiting_.begin());
     world_.acknowledged(*this, safe.id, safe.at);
@@ -308,6 +312,7 @@ Result<> Server::write_settings(const std::string& upstream, bool standby) {
   world_.agent_effect(host_.index, "writes settings");
   host_.disk.upstream = upstream.empty() ? -1 : world_.member_index(upstream);
   host_.disk.standby = standby;
+  host_.disk.sync = sync_.value_or(config_.sync);
   return {};
 }
 
@@ -335,6 +340,11 @@ void Server::set_fence(MonoTime at) {
 }
 
 void Server::reload() {
+  // Its processes read new settings one by one.
+  if (host_.up() && host_.sync != host_.disk.sync) {
+    Nanos takes = world_.random.between(1, 300) * 1_ms;
+    world_.kernel.after(host_.server_process, takes, [host = &host_, set = host_.disk.sync] { host->sync = set; });
+  }
   if (!host_.up() || host_.upstream == host_.disk.upstream) return;
   host_.upstream = host_.disk.upstream;
   host_.connected = false;
@@ -393,6 +403,7 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   // As long as messages come, they say how far the other side is.
   if (seen.streaming && !is_turned_away) seen.current_ms = (world_.kernel.now() - host_.last_message) / 1_ms;
   seen.replay_paused = host_.replay_paused;
+  seen.sync = sync_setting(host_.disk.sync);
   seen.lag_ms = 0;
   if (!seen.in_recovery) {
     for (const auto& [standby, lsn] : host_.flushed_by) {

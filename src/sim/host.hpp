@@ -28,6 +28,7 @@ struct Disk {
   uint64_t consistent_at = 0;  // after a rewind it answers only from here on
   uint32_t known_timeline = 1;
   int upstream = -1;  // in its settings
+  SyncSet sync;       // there too
   std::optional<MemberRecord> record;
   bool full = false;
   Nanos slow = 0;  // what each flush takes longer
@@ -47,6 +48,7 @@ class Host {
   // ---- the server's processes
   Phase phase = Phase::down;
   int upstream = -1;  // in force
+  SyncSet sync;       // by which waiting commits are let go on
   bool replay_paused = false;
   int lie = -1;  // what its agent says that is not so; -1: nothing
   bool deaf = false;
@@ -121,6 +123,7 @@ class Server {
 
   const wire::ServerConfig& config() const { return config_; }
   void reconfigure(wire::ServerConfig config) { config_ = std::move(config); }
+  void sync_with(SyncSet set) { sync_ = std::move(set); }
   bool has_data() const { return host_.disk.present; }
   bool marked_standby() const { return host_.disk.standby; }
   bool spoiled() const { return host_.disk.spoiled; }
@@ -151,6 +154,7 @@ class Server {
   World& world_;
   Host& host_;
   wire::ServerConfig config_;
+  std::optional<SyncSet> sync_;
   bool attached_ = false;
 
   Nanos truth(const Deadline& deadline) const { return host_.clock.truth_of(deadline.at); }

@@ -66,6 +66,8 @@ constexpr Mutant kMutants[] = {
     {"promise-forgotten", "a member that is started again forgets what it promised"},
     {"one-promise-is-enough", "a primary goes on without a controller when only some of the others promised"},
     {"promises-an-old-primary", "a member promises a primary whose term it knows to be over"},
+    {"sync-sets-not-asked", "with synchronous commits, whoever has most of those that are there is promoted"},
+    {"set-counts-at-once", "a new set of standbys counts alone before it is in force and has what there is"},
     {"deposed-controller-writes",
      "the grant of a controller that was deposed arrives late and is recorded, whatever was recorded since"},
 };

@@ -155,7 +155,8 @@ void choose_core(Setup& setup, Random& random) {
     }
     return wanted;
   };
-  if (take_some(members, 1) == 1) setup.sync = 0;
+  // Who is waited for must be there in the end.
+  if (take_some(members, 1) != static_cast<size_t>(setup.members)) setup.sync = 0;
   take_some(controllers, controllers.size() / 2 + 1);
   std::ranges::sort(setup.core);
 }
@@ -203,6 +204,10 @@ Setup setup_from(uint64_t seed, Profile profile) {
   setup.seed = seed;
   setup.profile = profile;
   lay_out(setup, random);
+  Random replication(seed ^ 0x51C5);
+  if (setup.members > 2 && replication.chance(0.4)) setup.sync = setup.members == 4 && replication.chance(0.3) ? 2 : 1;
+  if (setup.sync > 0 && setup.regions > 1 && replication.chance(0.3))
+    setup.sync_region = static_cast<int>(replication.below(static_cast<uint64_t>(setup.regions)));
   if (profile == Profile::liveness) choose_core(setup, random);
   if (profile == Profile::noise) {
     make_noise(setup, random);

@@ -71,10 +71,11 @@ struct Setup {
   AutomaticFailover automatic = AutomaticFailover::any;
   int automatic_at_most = 5;
   Duration loss_allowed{900'000};
-  int sync = 0;        // how many standbys a commit waits for
-  bool fresh = false;  // nothing exists yet
-  int excluded = -1;   // a member that the plan does not let be promoted
-  bool loose = false;  // messages may be lost, doubled and overtake each other
+  int sync = 0;          // how many standbys a commit waits for
+  int sync_region = -1;  // in which region, if in one
+  bool fresh = false;    // nothing exists yet
+  int excluded = -1;     // a member that the plan does not let be promoted
+  bool loose = false;    // messages may be lost, doubled and overtake each other
   double loss = 0;
   double drift = 0;  // how far clocks are off at most
   Nanos write_every = 80_ms;

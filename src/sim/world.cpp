@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/ownership/sync_sets.hpp"
 #include "sim/agent.hpp"
 #include "sim/controller.hpp"
 
@@ -102,6 +103,7 @@ wire::ServerConfig World::config_of(int member) const {
     config.members.add(member_name(other), wire::Peer{member_name(other), 5432});
   config.lease_ms = setup.lease.count();
   config.first_primary = member == 0;
+  if (setup.sync > 0) config.sync = ownership::first_sync_set(ownership_config(), config.member);
   return config;
 }
 
@@ -116,6 +118,8 @@ ownership::Config World::ownership_config() const {
   config.automatic = setup.automatic;
   config.automatic_at_most = setup.automatic_at_most;
   config.loss_without_approval = setup.loss_allowed;
+  config.sync_copies = setup.sync;
+  if (setup.sync_region >= 0) config.sync_region = fmt::format("r{}", setup.sync_region);
   return config;
 }
 

@@ -39,8 +39,8 @@ struct RequestMessage {
 };
 // The controller has nothing to say, and is there.
 struct HereMessage {};
-using Message =
-    std::variant<ReportMessage, ReplyMessage, RequestMessage, wire::Renew, wire::Release, wire::Renewed, HereMessage>;
+using Message = std::variant<ReportMessage, ReplyMessage, RequestMessage, wire::Renew, wire::Release, wire::Renewed,
+                             wire::SyncWith, wire::LookAgain, HereMessage>;
 
 // One connection. Each end lets go of it by itself; what is on its way then is lost.
 struct Link {
@@ -63,6 +63,7 @@ class StoreModel {
   uint64_t term = 0;
   std::string holder;
   bool ever_written = false;
+  std::vector<SyncSet> sync;
   bool led = false;  // the holder took writes since another one had the right
   bool away = false;
   bool unsure = false;

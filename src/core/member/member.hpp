@@ -67,8 +67,12 @@ class MemberLogic {
   Task<Result<Json>> follow(wire::Follow order, Deadline deadline, Progress progress);
   Task<Result<Json>> step_down(wire::StepDown order, Deadline deadline);
   void renewed(const wire::Renewed& answer);
+  // Takes another set of standbys to wait for, at once.
+  void sync_with(const wire::SyncWith& order);
+  // The next report is of a look that begins now or later.
+  void look_again(uint64_t mark);
   // There is a link to a controller again: what is left of a lease may be little.
-  void linked() { ask_renewal(); }
+  void linked();
   // Another member that takes writes hears no controller. Durable before it is answered with a promise.
   wire::Kept keep(const wire::Keep& asked);
   void kept(const wire::Kept& answer);
@@ -97,6 +101,8 @@ class MemberLogic {
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
   std::optional<MonoTime> silent_since_;
+  uint64_t mark_heard_ = 0;       // over this link
+  uint64_t mark_seen_ = 0;        // of the last look that ended
   MonoTime renewed_at_{};         // when a controller last granted a renewal
   MonoTime promised_until_{};     // it does not take over before
   bool promise_is_kept_ = false;  // the disk knows of it

@@ -101,6 +101,7 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
 template <class Rim>
 Result<> MemberLogic<Rim>::start_standby() {
   role_ = Role::standby;
+  server_.sync_with(server_.config().sync);
   auto started = server_.write_settings(upstream_, true);
   if (started) started = start_server(MonoTime::max());
   if (started) return started;
@@ -293,9 +294,33 @@ void MemberLogic<Rim>::judge() {
   server_.kill_now();
 }
 
+// There is a link to a controller again: what is left of a lease may be little, and what another one asked is nothing to this one.
+template <class Rim>
+void MemberLogic<Rim>::linked() {
+  mark_heard_ = mark_seen_ = 0;
+  ask_renewal();
+}
+
+template <class Rim>
+void MemberLogic<Rim>::look_again(uint64_t mark) {
+  mark_heard_ = std::max(mark_heard_, mark);
+  if (server_.running()) return rim_.spawn("look " + service_, look_once());
+  hooks_.changed();
+}
+
+template <class Rim>
+void MemberLogic<Rim>::sync_with(const wire::SyncWith& order) {
+  if (order.term != lease_.term || role_ != Role::primary || !server_.running()) return;
+  server_.sync_with(order.set);
+  if (auto written = server_.write_settings({}, false); !written) return log(written.error().text());
+  server_.reload();
+  log(fmt::format("commits wait for {}", sync_setting(order.set)));
+}
+
 template <class Rim>
 auto MemberLogic<Rim>::look_once() -> Task<> {
   MonoTime begun = now();
+  uint64_t mark = mark_heard_;
   auto looking = server_.look(after(member_times::kLookWithin));
   auto seen = co_await std::move(looking);
   auto pinging = server_.ping(after(member_times::kLookWithin));
@@ -313,8 +338,11 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
     silent_since_ = begun;
   }
   if (!seen || !server_.running()) co_return;
-  bool news = !seen_ || seen_->in_recovery != seen->in_recovery || seen_->streaming != seen->streaming ||
-              seen_->timeline != seen->timeline;
+  bool news = mark > mark_seen_ || !seen_ || seen_->sync != seen->sync || seen_->in_recovery != seen->in_recovery ||
+              seen_->streaming != seen->streaming || seen_->timeline != seen->timeline;
+  // One that was begun later may have ended before.
+  if (mark < mark_seen_) co_return;
+  mark_seen_ = mark;
   seen_ = std::move(*seen);
   if (seen_->in_recovery && seen_->current_ms >= 0)
     current_at_ = std::max(current_at_, begun - Duration{seen_->current_ms});
@@ -329,6 +357,7 @@ MemberReport MemberLogic<Rim>::report() const {
   out.floor = lease_.floor;
   out.reason = reason_;
   out.busy = !doing_.empty();
+  out.mark = server_.running() ? mark_seen_ : mark_heard_;
   if (now() < promised_until_) out.promised_ms = to_duration(promised_until_ - now()).count();
   if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - now()).count());
   if (seen_) {
@@ -339,6 +368,7 @@ MemberReport MemberLogic<Rim>::report() const {
     out.streaming = seen_->streaming;
     out.replay_paused = seen_->replay_paused;
     out.lag_ms = seen_->lag_ms;
+    out.sync = seen_->sync;
     out.standbys = seen_->standbys;
     for (const auto& [name, peer] : server_.config().members) {
       if (peer.address == seen_->upstream_host && peer.port == seen_->upstream_port) out.upstream = name;
@@ -361,7 +391,7 @@ MemberReport MemberLogic<Rim>::report() const {
     }
   } else if (hung_) {
     out.state = ServerState::hung;
-  } else if (!seen_) {
+  } else if (!seen_ || (seen_->in_recovery && seen_->replaying)) {
     out.state = ServerState::starting;
   } else {
     out.state = seen_->in_recovery ? ServerState::standby : ServerState::primary;

@@ -42,6 +42,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   renewed_at_ = begun;
   neighbours_.clear();
   alone_ = false;
+  server_.sync_with(order.sync);
   log(fmt::format("takes over under term {}", order.term));
   bool untouched = true;
   auto becoming = become_writable(order, deadline, untouched);
@@ -82,7 +83,14 @@ auto MemberLogic<Rim>::become_writable(const wire::Lead& order, Deadline deadlin
   if (server_.running()) {
     if (role_ == Role::primary && seen_ && !seen_->in_recovery) {
       server_.set_fence(lease_.fence_at());
+      CO_TRY_VOID(server_.write_settings({}, false));
+      server_.reload();
       co_return Result<>{};
+    }
+    // Before its first commit, and so before anything is asked of it that a client could come after.
+    if (order.sync.copies > 0) {
+      CO_TRY_VOID(server_.write_settings(upstream_, true));
+      server_.reload();
     }
     if (order.at_least.value != 0 && !LIFEBOAT_BUG("promotes-before-it-caught-up")) {
       auto waiting = wait_received(order.at_least, at_most(deadline, Duration{5'000}));
@@ -198,6 +206,7 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
     -> Task<Result<std::string>> {
   const std::string& upstream = order.upstream;
   bool was_running = server_.running();
+  server_.sync_with(server_.config().sync);
   // After a clean stop the standbys have everything, so there is nothing to rewind.
   bool may_start = server_.has_data() && !server_.spoiled() && (server_.marked_standby() || reason_ == "stepped down");
   if (was_running || may_start) {

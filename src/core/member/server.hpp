@@ -25,6 +25,8 @@ struct ServerLook {
   bool replay_paused = false;
   int64_t lag_ms = -1;
   int64_t current_ms = -1;  // since its upstream last said how far it is, when all of that is here; -1: it is not
+  bool replaying = false;   // a standby that has more on its disk than `written` says
+  std::string sync;         // whom commits wait for, as the server's setting says
   OrderedMap<Lsn> standbys;
 };
 

@@ -61,6 +61,8 @@ struct PostgresService {
   OrderedMap<PostgresMember> members;
   Identifier primary;
   ReplicationMode replication = ReplicationMode::async;
+  int sync_copies = 1;
+  std::optional<Identifier> sync_region;
   std::optional<Duration> max_lag;
   Duration lease{10'000};
   AutomaticFailover automatic = AutomaticFailover::none;
@@ -68,7 +70,7 @@ struct PostgresService {
 };
 BOOST_DESCRIBE_STRUCT(PostgresService, (),
                       (database, user, password, replication_user, replication_password, members, primary, replication,
-                       max_lag, lease, automatic, backups))
+                       sync_copies, sync_region, max_lag, lease, automatic, backups))
 constexpr auto field_docs(const PostgresService*) {
   return std::to_array<FieldDoc>({
       {"database", Need::optional, "the database users' data is in"},
@@ -78,7 +80,9 @@ constexpr auto field_docs(const PostgresService*) {
       {"replication_password", Need::optional, "secret with its password"},
       {"members", Need::required, "its servers"},
       {"primary", Need::required, "the member that is primary at the very first start"},
-      {"replication", Need::optional, "async (default) or sync"},
+      {"replication", Need::optional, "async (default) or sync: a commit waits until other members have it too"},
+      {"sync_copies", Need::optional, "how many other members a commit waits for (1)"},
+      {"sync_region", Need::optional, "the region of these members; any when left out, or when it has no other member"},
       {"max_lag", Need::optional, "replication lag above which something is wrong"},
       {"lease", Need::optional, "length of the ownership lease (10s): an unreachable primary stops writing within it"},
       {"automatic", Need::optional, "failover without a plan run: none (default), same-region or any"},

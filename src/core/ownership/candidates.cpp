@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/sync_sets.hpp"
 
 namespace lifeboat::ownership {
 namespace {
@@ -120,6 +121,10 @@ Choice choose(const State& state, const std::string& to, const std::vector<std::
   choice.member = best->config.name;
   choice.lost_bytes = lost_bytes(state, best->report);
   choice.lost_age = age_of_loss(state, *best, now);
+  if (is_synchronous(state.config)) {
+    choice.may_lose = why_it_may_lose(state, *best, now);
+    if (choice.may_lose.empty()) choice.lost_age = Duration{0};
+  }
   choice.reason = fmt::format("{} is the most advanced candidate at {}", choice.member,
                               ScalarText<Lsn>::format(best->report.written));
   return choice;

@@ -9,9 +9,11 @@ namespace lifeboat::ownership {
 std::string why_not_candidate(const State& state, const Member& member, MonoTime now);
 
 struct Choice {
-  std::string member;                // empty: nobody
-  std::string reason;                // why this one, or why nobody, for people
-  uint64_t lost_bytes = 0;           // what it lacks of what is known to have been written
+  std::string member;       // empty: nobody
+  std::string reason;       // why this one, or why nobody, for people
+  uint64_t lost_bytes = 0;  // what it lacks of what is known to have been written
+  std::string
+      may_lose;  // with synchronous replication: why it may lack what was acknowledged; empty: it has all of that
   std::optional<Duration> lost_age;  // the same as time; nothing when it cannot be told
 };
 

@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/sync_sets.hpp"
 
 namespace lifeboat::ownership {
 namespace {
@@ -47,6 +48,8 @@ class Turn {
       member->connected = true;
       member->reported = false;
       member->command_running = false;
+      if (is_synchronous(state_.config) && state_.vacancy != Vacancy::none)
+        commands.push_back(AskLook{member->config.name, state_.mark});
     }
   }
 
@@ -136,6 +139,9 @@ class Turn {
     state_.automatic_refused.clear();
     Member* holder = state_.find(input.holder);
     if (holder == nullptr) return;
+    state_.sync_sets = std::exchange(state_.sync_granting, {});
+    state_.sync_since.reset();
+    state_.sync_from.reset();
     Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
     if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
     if (LIFEBOAT_BUG("told-done-at-the-grant") && state_.transfer && state_.transfer->kind != TransferKind::reflex)
@@ -143,7 +149,8 @@ class Turn {
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
-    commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on});
+    commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on,
+                                state_.sync_sets.empty() ? SyncSet{} : state_.sync_sets.back()});
   }
 
   void take(const GrantFailed& input) {
@@ -153,6 +160,18 @@ class Turn {
       finish_transfer(transfer_error(ErrorKind::conflict, "the right to write could not be recorded: " + input.reason,
                                      "another controller may be at work; look at `lifeboat status`"));
   }
+
+  void take(const SyncRecorded& input) {
+    state_.sync_in_flight = false;
+    if (input.term != state_.term || state_.grant_in_flight || state_.vacancy != Vacancy::none) return;
+    bool replaced = state_.sync_sets.empty() || input.sets.back() != state_.sync_sets.back();
+    state_.sync_sets = input.sets;
+    if (!replaced) return;
+    state_.sync_since.reset();
+    state_.sync_from.reset();
+    state_.sync_told = {};
+  }
+  void take(const SyncNotRecorded&) { state_.sync_in_flight = false; }
 
   void take(const CommandDone& input) {
     Member* member = state_.find(input.member);
@@ -198,6 +217,12 @@ class Turn {
     if (!state_.transfer) fill_vacancy();
     attach_standbys();
     if (state_.transfer && state_.transfer->stage == Transfer::Stage::attaching) check_attached();
+    SyncTurn sync = turn_sync_sets(state_, now_);
+    if (sync.record) {
+      state_.sync_in_flight = true;
+      commands.push_back(RecordSync{state_.term, std::move(*sync.record)});
+    }
+    if (sync.apply) commands.push_back(SendSync{state_.holder, state_.term, std::move(*sync.apply)});
   }
 
  private:
@@ -214,15 +239,28 @@ class Turn {
     state_.vacancy = cause;
     state_.released = false;
     state_.vacancy_reason = reason;
+    state_.vacant_since = now_;
+    if (is_synchronous(state_.config)) ask_for_looks();
     note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
   }
 
-  void make_grant(const std::string& member, std::string reason, bool automatic = false) {
+  // Who has what was acknowledged is judged by what is said from now on.
+  void ask_for_looks() {
+    ++state_.mark;
+    for (const Member& member : state_.members) {
+      if (member.connected) commands.push_back(AskLook{member.config.name, state_.mark});
+    }
+  }
+
+  void make_grant(const std::string& member, std::string reason, bool automatic = false,
+                  bool loss_is_accepted = false) {
     assert((is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy")) &&
            "nothing is granted while somebody may still write");
     state_.grant_in_flight = true;
     if (LIFEBOAT_BUG("automatic-not-recorded")) automatic = false;
-    commands.push_back(MakeGrant{state_.term, member, std::move(reason), state_.floor, automatic});
+    state_.sync_granting = sync_sets_of_grant(state_, member, loss_is_accepted);
+    commands.push_back(
+        MakeGrant{state_.term, member, std::move(reason), state_.floor, automatic, state_.sync_granting});
   }
 
   // ---- a store that was restored from an older copy
@@ -246,10 +284,12 @@ class Turn {
 
   void adopt(const std::string& member) {
     state_.grant_in_flight = true;
+    state_.sync_sets.clear();
+    state_.sync_granting = sync_sets_of_grant(state_, member, false);
     commands.push_back(MakeGrant{
         state_.term, member,
         fmt::format("{} goes on: it holds term {}, which the restored store does not know", member, state_.floor),
-        state_.floor});
+        state_.floor, false, state_.sync_granting});
   }
 
   void finish_transfer(std::optional<Error> error, Json result = nullptr) {
@@ -349,12 +389,18 @@ class Turn {
     Transfer& transfer = *state_.transfer;
     if (is_there(transfer)) return already_there();
     bool vacant = is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy");
-    if (!vacant || state_.grant_in_flight) return;
+    if (!vacant || state_.grant_in_flight || awaits_looks(state_, now_)) return;
     Choice choice = choose(state_, transfer.to, transfer.failed, now_);
     if (choice.member.empty()) {
       // Who could not a moment ago may be able to now; the waiter's deadline bounds this, and view() says why it waits.
       if (!transfer.failed.empty() && now_ - transfer.last_failure > kSecondChance) transfer.failed.clear();
       return;
+    }
+    if (!transfer.accept_loss && !choice.may_lose.empty()) {
+      return finish_transfer(
+          transfer_error(ErrorKind::refused,
+                         fmt::format("promoting {} may lose what was acknowledged: {}", choice.member, choice.may_lose),
+                         "approve the loss, or wait for the others"));
     }
     if (!transfer.accept_loss && too_much(choice)) {
       return finish_transfer(transfer_error(
@@ -365,7 +411,9 @@ class Turn {
     }
     transfer.target = choice.member;
     transfer.stage = Transfer::Stage::granting;
-    make_grant(choice.member, fmt::format("failover: {}; {}", state_.vacancy_reason, choice.reason));
+    bool loss_is_accepted = transfer.accept_loss && !choice.may_lose.empty();
+    make_grant(choice.member, fmt::format("failover: {}; {}", state_.vacancy_reason, choice.reason), false,
+               loss_is_accepted);
   }
 
   void retry_elsewhere(const std::string& why) {
@@ -478,6 +526,8 @@ class Turn {
   // ---- what the machine does by itself
 
   bool too_much(const Choice& choice) const {
+    // It has everything that was acknowledged; nothing else can be lost.
+    if (is_synchronous(state_.config)) return false;
     if (LIFEBOAT_BUG("loss-not-weighed")) return false;
     return !choice.lost_age || *choice.lost_age > state_.config.loss_without_approval;
   }
@@ -499,6 +549,7 @@ class Turn {
       return;
     }
     if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
+    if (awaits_looks(state_, now_)) return;
     if (reflex_failover()) return;
     // Nobody else can or may: a server that merely crashed is started again, but not in a tight loop.
     if (now_ - state_.last_regrant > kRestartPause) regrant_holder();
@@ -542,6 +593,8 @@ class Turn {
     if (!behind && (holder == nullptr || holder->report.state != ServerState::standby)) except.push_back(state_.holder);
     Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, except, now_);
     if (choice.member.empty()) return refuse_reflex(choice.reason);
+    if (!choice.may_lose.empty())
+      return refuse_reflex(fmt::format("{} may lack what was acknowledged: {}", choice.member, choice.may_lose));
     if (too_much(choice))
       return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
     while (!state_.automatic_failovers.empty() &&

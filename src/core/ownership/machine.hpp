@@ -49,6 +49,11 @@ struct CommandDone {  // an agent's answer to Lead, Follow or StepDown
   std::string error;
   Json result;
 };
+struct SyncRecorded {  // the store's answer to RecordSync
+  uint64_t term = 0;
+  std::vector<SyncSet> sets;
+};
+struct SyncNotRecorded {};
 struct TransferAsked {
   Transfer transfer;
 };
@@ -57,7 +62,7 @@ struct TransferGivenUp {  // whoever waited no longer does
 };
 
 using Input = std::variant<Tick, AgentConnected, AgentLost, Reported, RenewAsked, Released, GrantMade, GrantFailed,
-                           CommandDone, TransferAsked, TransferGivenUp>;
+                           CommandDone, SyncRecorded, SyncNotRecorded, TransferAsked, TransferGivenUp>;
 
 // ---- commands
 
@@ -71,8 +76,22 @@ struct MakeGrant {  // make the next term durable, then come back with GrantMade
   uint64_t expected_term = 0;
   std::string holder;
   std::string reason;
-  uint64_t floor = 0;      // the term is above this one too
-  bool automatic = false;  // nobody asked for it: counted, also by the controllers that come after
+  uint64_t floor = 0;         // the term is above this one too
+  bool automatic = false;     // nobody asked for it: counted, also by the controllers that come after
+  std::vector<SyncSet> sync;  // durable with it
+};
+struct RecordSync {  // make these durable, if the term is still this one, then come back with SyncRecorded
+  uint64_t expected_term = 0;
+  std::vector<SyncSet> sets;
+};
+struct SendSync {  // whom commits are to wait for from now on
+  std::string member;
+  uint64_t term = 0;
+  SyncSet set;
+};
+struct AskLook {  // look at your server again, and say so with this mark
+  std::string member;
+  uint64_t mark = 0;
 };
 struct SendLead {
   std::string member;
@@ -80,6 +99,7 @@ struct SendLead {
   int64_t as_of_ns = 0;
   Lsn at_least;
   bool goes_on = false;
+  SyncSet sync;
 };
 struct SendFollow {
   std::string member;
@@ -103,7 +123,8 @@ struct Note {  // for the journal and the timeline
   Json data;
 };
 
-using Command = std::variant<AnswerRenew, MakeGrant, SendLead, SendFollow, SendStepDown, FinishTransfer, Note>;
+using Command = std::variant<AnswerRenew, MakeGrant, RecordSync, SendLead, SendFollow, SendStepDown, SendSync, AskLook,
+                             FinishTransfer, Note>;
 
 // Takes one input at `now`, changes the state and says what is to be done, in this order.
 std::vector<Command> step(State& state, const Input& input, MonoTime now);

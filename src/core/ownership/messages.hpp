@@ -106,6 +106,37 @@ constexpr auto field_docs(const Renewed*) {
                                   {"granted", Need::required, "whether it holds on"}});
 }
 
+// Whom commits are to wait for from now on, while this member takes writes under `term`. Not answered: a report says what is in
+// force.
+struct SyncWith {
+  static constexpr std::string_view kType = "sync-with";
+  std::string service;
+  std::string member;
+  uint64_t term = 0;
+  SyncSet set;
+};
+BOOST_DESCRIBE_STRUCT(SyncWith, (), (service, member, term, set))
+constexpr auto field_docs(const SyncWith*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"term", Need::required, "term it holds"},
+                                  {"set", Need::required, "whom commits wait for"}});
+}
+
+// Asks a member to look at its server again, and to say with `mark` what it saw then.
+struct LookAgain {
+  static constexpr std::string_view kType = "look-again";
+  std::string service;
+  std::string member;
+  uint64_t mark = 0;
+};
+BOOST_DESCRIBE_STRUCT(LookAgain, (), (service, member, mark))
+constexpr auto field_docs(const LookAgain*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"mark", Need::required, "what the report is to carry"}});
+}
+
 struct Peer {
   std::string address;
   int64_t port = 5432;
@@ -126,11 +157,12 @@ struct ServerConfig {
   std::string replication_password;
   OrderedMap<Peer> members;  // all members, this one too
   int64_t lease_ms = 0;
+  SyncSet sync;                // whom commits wait for as long as no order says otherwise; no copies: for nobody
   bool first_primary = false;  // may create the cluster when no data directory exists anywhere
 };
 BOOST_DESCRIBE_STRUCT(ServerConfig, (),
                       (member, port, listen, data_dir, database, replication_user, replication_password, members,
-                       lease_ms, first_primary))
+                       lease_ms, sync, first_primary))
 constexpr auto field_docs(const ServerConfig*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "its name"},
                                   {"port", Need::required, "port"},
@@ -141,6 +173,7 @@ constexpr auto field_docs(const ServerConfig*) {
                                   {"replication_password", Need::optional, "its password"},
                                   {"members", Need::required, "all members"},
                                   {"lease_ms", Need::required, "length of the lease"},
+                                  {"sync", Need::optional, "whom commits wait for"},
                                   {"first_primary", Need::optional, "may create the cluster"}});
 }
 
@@ -156,15 +189,17 @@ struct Lead {
   uint64_t term = 0;
   int64_t as_of_ns = 0;
   Lsn at_least;  // for a switchover: a standby must have received this before it is promoted; 0/0: does not matter
+  SyncSet sync;  // whom its commits wait for; no copies: for nobody
   bool goes_on = false;  // nobody else was granted anything since it held the right: its own timeline goes on
 };
-BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least, goes_on))
+BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least, sync, goes_on))
 constexpr auto field_docs(const Lead*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"term", Need::required, "term granted"},
                                   {"as_of_ns", Need::required, "start of the lease on the agent's clock"},
                                   {"at_least", Need::optional, "position to have received before promoting"},
+                                  {"sync", Need::optional, "whom its commits wait for"},
                                   {"goes_on", Need::optional, "its own timeline goes on"}});
 }
 

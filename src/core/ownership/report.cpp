@@ -22,4 +22,15 @@ std::string ScalarText<Lsn>::format(const Lsn& value) {
   return fmt::format("{:X}/{:X}", value.value >> 32, value.value & 0xffffffffu);
 }
 
+std::string sync_setting(const SyncSet& set) {
+  if (set.copies == 0) return {};
+  std::string names;
+  for (const std::string& member : set.members) {
+    std::string quoted;
+    for (char c : member) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", quoted);
+  }
+  return fmt::format("ANY {} ({})", set.copies, names);
+}
+
 }  // namespace lifeboat

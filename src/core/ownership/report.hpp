@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/data/describe.hpp"
 #include "core/data/ordered_map.hpp"
@@ -21,6 +22,23 @@ struct ScalarText<Lsn> {
   static std::expected<Lsn, std::string> parse(std::string_view text);
   static std::string format(const Lsn& value);
 };
+
+// Members of whom `copies` must have a commit on disk before it is acknowledged, while `holder` takes writes.
+struct SyncSet {
+  std::string holder;
+  std::vector<std::string> members;
+  int64_t copies = 0;
+  bool operator==(const SyncSet&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(SyncSet, (), (holder, members, copies))
+constexpr auto field_docs(const SyncSet*) {
+  return std::to_array<FieldDoc>(
+      {{"holder", Need::optional, "who takes writes"},
+       {"members", Need::optional, "those whose copy counts"},
+       {"copies", Need::optional, "how many of them have a commit before it is acknowledged"}});
+}
+// As PostgreSQL's synchronous_standby_names says it; empty when nobody is waited for.
+std::string sync_setting(const SyncSet& set);
 
 BOOST_DEFINE_ENUM_CLASS(ServerState,
                         absent,    // no data directory
@@ -51,12 +69,14 @@ struct MemberReport {
   bool busy = false;          // carries out an order
   int64_t promised_ms = 0;    // for how long it has promised a primary not to take over
   bool primary_data = false;  // stopped: it can take writes again without a promotion, and then has all it ever wrote
+  std::string sync;           // primary: whom its commits wait for, as the server says
+  uint64_t mark = 0;          // the newest question to look again that this is an answer to
   OrderedMap<Lsn> standbys;   // primary: flushed position of each connected standby, by member
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
-                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, promised_ms, primary_data,
-                       standbys))
+                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, promised_ms, primary_data, sync,
+                       mark, standbys))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -76,6 +96,8 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"busy", Need::optional, "whether it carries out an order"},
                                   {"promised_ms", Need::optional, "how long it has promised not to take over"},
                                   {"primary_data", Need::optional, "stopped: it can take writes without a promotion"},
+                                  {"sync", Need::optional, "whom commits wait for"},
+                                  {"mark", Need::optional, "the question that this answers"},
                                   {"standbys", Need::optional, "positions of its standbys"}});
 }
 

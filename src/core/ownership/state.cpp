@@ -27,6 +27,7 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
   if (!LIFEBOAT_BUG("limit-forgotten")) state.automatic_failovers = std::move(past.automatic_failovers);
   state.ever_written = term != 0 && past.ever_written;
   state.led = past.led;
+  if (config.sync_copies > 0) state.sync_sets = std::move(past.sync_sets);
   state.config = std::move(config);
   return state;
 }

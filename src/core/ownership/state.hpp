@@ -36,6 +36,8 @@ struct Config {
   int automatic_at_most = 2;
   Duration automatic_within{86'400'000};
   Duration loss_without_approval{900'000};
+  int sync_copies = 0;      // how many other members have a commit before it is acknowledged; 0: none need to
+  std::string sync_region;  // where these are, as far as there are any; empty: anywhere
 };
 
 // Why nobody holds the right to write.
@@ -62,6 +64,8 @@ struct Member {
   std::string follow_error;
   // The term under which somebody asked for its reprotection and it was not attached yet; 0: nobody did.
   uint64_t reprotect_under = 0;
+  bool attached = false;  // as is_attached() said last
+  MonoTime attached_changed{};
 };
 
 enum class TransferKind { failover, switchover, reprotect, reflex };
@@ -104,6 +108,7 @@ struct State {
   uint64_t floor = 0;
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
+  MonoTime vacant_since{};
   bool released = false;         // the holder said itself that it is over
   bool led = false;              // the holder has taken writes under its grants since another one had the right
   MonoTime lease_until{};        // the holder's right ends here at the latest
@@ -118,7 +123,15 @@ struct State {
   MonoTime last_input{};  // a controller that stood still has not heard what waits for it
   MonoTime stood_still_until{};
   std::string automatic_refused;  // why nothing was done by itself in this vacancy
-  MonoTime last_regrant{};        // when the holder was last started again
+  // Whom commits waited for, oldest first, as far as it matters to who has what was acknowledged; the last one is to be in force.
+  std::vector<SyncSet> sync_sets;
+  std::vector<SyncSet> sync_granting;   // of the grant that is in flight
+  bool sync_in_flight = false;          // handed to the store, not answered
+  std::optional<MonoTime> sync_since;   // the last one is in force, as the holder says
+  std::optional<PositionAt> sync_from;  // all that comes after this waits for it
+  MonoTime sync_told{};
+  uint64_t mark = 0;        // the newest question to look again
+  MonoTime last_regrant{};  // when the holder was last started again
 
   Member* find(std::string_view name);
   const Member* find(std::string_view name) const;
@@ -128,6 +141,7 @@ struct State {
 struct Past {
   std::deque<MonoTime> automatic_failovers;  // when they were made, oldest first
   bool ever_written = true;                  // somebody took writes once
+  std::vector<SyncSet> sync_sets;            // the last that were recorded
   bool led = true;                           // the holder did, and nobody else was granted anything since
 };
 
