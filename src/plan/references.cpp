@@ -117,6 +117,7 @@ class References {
   void judge(const PostgresService& service) {
     members(service.members);
     known("member", service.primary.text, service.members.names(), at_ + "/primary");
+    if (service.sync_region) region(service.sync_region->text, at_ + "/sync_region");
     if (service.backups && service.backups->repository_host)
       host(*service.backups->repository_host, at_ + "/backups/repository_host");
   }

@@ -135,6 +135,10 @@ class Values {
     endpoints(service.members);
     span(service.lease, 500ms, 10min, at_ + "/lease");
     if (service.max_lag) span(*service.max_lag, 1ms, 24h * 30, at_ + "/max_lag");
+    constexpr int kMostCopies = 8;
+    if (service.sync_copies < 1 || service.sync_copies > kMostCopies)
+      wrong(at_ + "/sync_copies", fmt::format("a commit waits for 1 to {} other members", kMostCopies),
+            "replication: async, if it is to wait for nobody");
     if (service.database.empty()) wrong(at_ + "/database", "the name of the database is empty", "");
     if (service.user.empty()) wrong(at_ + "/user", "the role is empty", "");
     const PostgresMember* primary = service.members.find(service.primary.text);

@@ -116,7 +116,13 @@ void World::right_until(uint64_t term, Nanos truth) {
   end = std::max(end, truth);
 }
 
+// S24: a primary that was replaced is promised nothing by those who know.
 void World::promised(int member, uint64_t term, Nanos truth) {
+  const Host& host = *hosts[static_cast<size_t>(member)];
+  uint64_t known = std::max(host.takes_writes() ? host.term : 0, host.disk.record ? host.disk.record->floor : 0);
+  if (known > term)
+    violated("S24", fmt::format("m{} knows of term {} and promises the primary of term {} not to take over", member,
+                                known, term));
   auto& by = promises_[term];
   by[member] = std::max(by[member], truth);
   if (std::cmp_less(by.size(), setup.members - 1)) return;

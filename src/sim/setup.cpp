@@ -105,7 +105,7 @@ void lay_out(Setup& setup, Random& random) {
   setup.lease = Duration{random.one_of({1'000, 2'000, 2'000, 3'000, 5'000})};
   setup.automatic = random.one_of({AutomaticFailover::any, AutomaticFailover::any, AutomaticFailover::any,
                                    AutomaticFailover::same_region, AutomaticFailover::none});
-  setup.automatic_at_most = random.one_of({2, 10, 10});
+  setup.automatic_at_most = random.one_of({1, 2, 10});
   setup.loss_allowed = Duration{random.one_of({900'000, 900'000, 1'000, 3'000})};
   setup.sync = setup.members == 2 && random.chance(0.5) ? 1 : 0;
   setup.fresh = random.chance(0.03);

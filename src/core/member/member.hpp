@@ -95,8 +95,9 @@ class MemberLogic {
   bool parked_ = false;
   bool stopping_ = false;  // its end is wanted
   bool hung_ = false;
-  bool ended_ = false;       // this member is shut down
-  bool lead_waits_ = false;  // an order to lead came while a standby waits for its upstream
+  bool ended_ = false;           // this member is shut down
+  bool newer_waits_ = false;     // a newer order came while a standby waits for its upstream
+  uint64_t following_term_ = 0;  // of the order to follow that is under way
   std::optional<ServerLook> seen_;
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
@@ -143,12 +144,13 @@ class MemberLogic {
   Task<> read_position();
   Task<> furnish_primary();
   // `untouched` becomes false once the server was asked to take writes.
+  Task<> wait_for_way();
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline, bool& untouched);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const wire::Follow& order, Duration patience, Deadline most);
   Task<Result<>> start_and_stream(const wire::Follow& order, Duration patience, Deadline most);
   Task<Result<std::string>> replace_history(const wire::Follow& order, Deadline deadline, Progress progress);
-  Task<> lead_wanted();
+  Task<> newer_wanted();
   Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);
 };
 

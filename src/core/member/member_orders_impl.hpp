@@ -3,15 +3,21 @@
 
 namespace lifeboat {
 
+template <class Rim>
+auto MemberLogic<Rim>::wait_for_way() -> Task<> {
+  newer_waits_ = true;
+  for (Deadline patience = after(member_times::kGiveWay); !doing_.empty() && !hides_state_ && !passed(patience);)
+    co_await sleep_for(Duration{3});
+  newer_waits_ = false;
+}
+
 // ---- lead
 
 template <class Rim>
 auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Task<Result<Json>> {
   // A standby that only waits for its upstream gives way: whoever orders this knows that the upstream is gone.
-  lead_waits_ = true;
-  for (Deadline patience = after(member_times::kGiveWay); !doing_.empty() && !hides_state_ && !passed(patience);)
-    co_await sleep_for(Duration{3});
-  lead_waits_ = false;
+  auto clearing = wait_for_way();
+  co_await std::move(clearing);
   // An order that came before under this term decides what becomes of it; a "no" would be taken for the end of the term.
   if (order.term == lease_.term && lease_.term != 0)
     co_return fail(LIFEBOAT_BUG("second-order-answered-no") ? ErrorKind::refused : ErrorKind::unknown_outcome,
@@ -166,6 +172,10 @@ auto MemberLogic<Rim>::furnish_primary() -> Task<> {
 
 template <class Rim>
 auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress progress) -> Task<Result<Json>> {
+  if (!doing_.empty() && order.term > following_term_) {
+    auto clearing = wait_for_way();
+    co_await std::move(clearing);
+  }
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   if (order.term < lease_.floor)
     co_return fail(ErrorKind::refused,
@@ -178,6 +188,7 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
   // A standby that is only pointed elsewhere stays what it was: a candidate.
   Busy busy(*this, "follows " + order.upstream, !server_.running());
   lease_.floor = order.term;
+  following_term_ = order.term;
   upstream_ = order.upstream;
   CO_TRY_VOID(remember(0));
   parked_ = false;
@@ -220,7 +231,7 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
     auto waiting = wait_streaming(order, member_times::kStreamSoon, deadline);
     auto streams = co_await std::move(waiting);
     if (streams) co_return std::string(was_running ? "reconfigured" : "started");
-    if (lead_waits_) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+    if (newer_waits_) co_return fail(ErrorKind::cancelled, "a newer order came");
     // A server that hangs says nothing about its history.
     if (server_.running() && member_times::is_silence(streams.error())) co_return std::unexpected(streams.error());
   }
@@ -233,8 +244,8 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
 }
 
 template <class Rim>
-auto MemberLogic<Rim>::lead_wanted() -> Task<> {
-  while (!lead_waits_) co_await sleep_for(Duration{5});
+auto MemberLogic<Rim>::newer_wanted() -> Task<> {
+  while (!newer_waits_) co_await sleep_for(Duration{5});
 }
 
 // The present history is given up for the upstream's.
@@ -250,9 +261,9 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, Deadline deadl
   }
   // Without its upstream nothing would be won by stopping a standby, and a candidate lost.
   auto preparing = server_.prepare_source(upstream, system_id, deadline);
-  auto waiting = rim_.unless(std::move(preparing), lead_wanted());
+  auto waiting = rim_.unless(std::move(preparing), newer_wanted());
   auto prepared = co_await std::move(waiting);
-  if (!prepared) co_return fail(ErrorKind::cancelled, "it was ordered to lead");
+  if (!prepared) co_return fail(ErrorKind::cancelled, "a newer order came");
   CO_TRY_VOID(std::move(*prepared));
   hides_state_ = true;
   if (server_.running()) {
@@ -333,7 +344,7 @@ auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patien
                              order.timeline)
                : "it is up but receives nothing";
     kind = seen || !server_.running() ? ErrorKind::refused : seen.error().kind;
-    if (passed(deadline) || lead_waits_) break;
+    if (passed(deadline) || newer_waits_) break;
     co_await sleep_for(Duration{15});
   }
   co_return fail(kind, fmt::format("it does not stream from {}: {}", order.upstream,

@@ -130,4 +130,15 @@ Choice choose(const State& state, const std::string& to, const std::vector<std::
   return choice;
 }
 
+bool is_too_much(const Config& config, const Choice& choice) {
+  // With synchronous commits it has everything that was acknowledged, or is no choice; nothing else can be lost.
+  if (LIFEBOAT_BUG("loss-not-weighed") || is_synchronous(config)) return false;
+  return !choice.lost_age || *choice.lost_age > config.loss_without_approval;
+}
+
+std::string loss_in_words(const Choice& choice) {
+  if (choice.lost_age) return format_span(*choice.lost_age);
+  return choice.lost_bytes == 0 ? "nobody knows how much" : fmt::format("{} bytes of unknown age", choice.lost_bytes);
+}
+
 }  // namespace lifeboat::ownership

@@ -23,4 +23,8 @@ struct Choice {
 Choice choose(const State& state, const std::string& to, const std::vector<std::string>& except, MonoTime now,
               bool standbys_only = false);
 
+// Whether promoting it would set aside more than may be without a person.
+bool is_too_much(const Config& config, const Choice& choice);
+std::string loss_in_words(const Choice& choice);
+
 }  // namespace lifeboat::ownership

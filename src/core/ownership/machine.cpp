@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/standbys.hpp"
 #include "core/ownership/sync_sets.hpp"
 
 namespace lifeboat::ownership {
@@ -137,6 +138,11 @@ class Turn {
     state_.confirmed = false;
     state_.lease_until = now_ + state_.config.lease;
     state_.automatic_refused.clear();
+    // Whoever waits for the holder before is to follow this one.
+    for (Member& member : state_.members) {
+      bool only_waits = member.report.state == ServerState::standby || member.report.state == ServerState::starting;
+      if (member.config.name != input.holder && only_waits) member.command_running = false;
+    }
     Member* holder = state_.find(input.holder);
     if (holder == nullptr) return;
     state_.sync_sets = std::exchange(state_.sync_granting, {});
@@ -176,6 +182,8 @@ class Turn {
   void take(const CommandDone& input) {
     Member* member = state_.find(input.member);
     if (member == nullptr) return;
+    // One that a newer order took the place of.
+    if (input.what == CommandDone::What::follow && input.term != state_.term) return;
     member->command_running = false;
     switch (input.what) {
       case CommandDone::What::lead: return lead_done(*member, input);
@@ -402,7 +410,7 @@ class Turn {
                          fmt::format("promoting {} may lose what was acknowledged: {}", choice.member, choice.may_lose),
                          "approve the loss, or wait for the others"));
     }
-    if (!transfer.accept_loss && too_much(choice)) {
+    if (!transfer.accept_loss && is_too_much(state_.config, choice)) {
       return finish_transfer(transfer_error(
           ErrorKind::refused,
           fmt::format("promoting {} would set aside {}, more than {} may be without a person", choice.member,
@@ -525,17 +533,6 @@ class Turn {
 
   // ---- what the machine does by itself
 
-  bool too_much(const Choice& choice) const {
-    // It has everything that was acknowledged; nothing else can be lost.
-    if (is_synchronous(state_.config)) return false;
-    if (LIFEBOAT_BUG("loss-not-weighed")) return false;
-    return !choice.lost_age || *choice.lost_age > state_.config.loss_without_approval;
-  }
-  static std::string loss_in_words(const Choice& choice) {
-    if (choice.lost_age) return format_span(*choice.lost_age);
-    return choice.lost_bytes == 0 ? "nobody knows how much" : fmt::format("{} bytes of unknown age", choice.lost_bytes);
-  }
-
   void fill_vacancy() {
     if (state_.grant_in_flight) return;
     bool nothing_granted = state_.term == 0 && state_.holder.empty();
@@ -595,7 +592,7 @@ class Turn {
     if (choice.member.empty()) return refuse_reflex(choice.reason);
     if (!choice.may_lose.empty())
       return refuse_reflex(fmt::format("{} may lack what was acknowledged: {}", choice.member, choice.may_lose));
-    if (too_much(choice))
+    if (is_too_much(state_.config, choice))
       return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
     while (!state_.automatic_failovers.empty() &&
            now_ - state_.automatic_failovers.front() > state_.config.automatic_within)
@@ -642,59 +639,15 @@ class Turn {
     member.command_since = now_;
   }
 
-  static bool may_still_come(const Member& member, MonoTime now) { return now < member.away_since + kAwayPatience; }
-
-  bool wants_follow(const Member& member) const {
-    if (member.config.name == state_.holder || !member.connected || !member.reported || member.command_running)
-      return false;
-    if (now_ < member.follow_not_before) return false;
-    const MemberReport& report = member.report;
-    switch (report.state) {
-      // One that follows the holder and receives nothing is asked again only while the holder is there to be followed:
-      // a dead primary's standby is a candidate and must not be kept busy.
-      case ServerState::standby: return report.upstream != state_.holder || (!report.streaming && holder_is_here());
-      // One whose upstream went away before it had all that it needs to answer.
-      case ServerState::starting: return !report.upstream.empty() && report.upstream != state_.holder;
-      case ServerState::absent: return true;
-      // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
-      case ServerState::stopped: return reprotecting(member) || stopped_by_switchover(member);
-      case ServerState::parked: return reprotecting(member);
-      default: return false;
-    }
-  }
-
-  // Unasked, only data are given up that end before the holder's timeline begins.
-  bool keeps_data(const Member& member) const {
-    const MemberReport& report = member.report;
-    const Member* holder = state_.find(state_.holder);
-    if (LIFEBOAT_BUG("standbys-made-by-force")) return false;
-    if (report.state == ServerState::absent || reprotecting(member)) return false;
-    bool same_timeline = holder != nullptr && holder->report.timeline == report.timeline;
-    bool behind = state_.begun.written.value != 0 && report.timeline == state_.begun.timeline &&
-                  report.written <= state_.begun.written;
-    return !same_timeline && !behind;
-  }
-
-  // Whether somebody asked for its reprotection under this term.
-  bool reprotecting(const Member& member) const {
-    return member.reprotect_under != 0 && member.reprotect_under == state_.term;
-  }
-
-  bool holder_is_here() const {
-    const Member* holder = state_.find(state_.holder);
-    return holder != nullptr && holder->connected && holder->report.state == ServerState::primary;
-  }
-
-  bool stopped_by_switchover(const Member& member) const { return member.report.reason == "stepped down"; }
-
   void attach_standbys() {
     if (!is_writable(state_, now_) || !state_.confirmed) return;
     if (state_.transfer && state_.transfer->kind != TransferKind::reprotect) return;
     for (Member& member : state_.members) {
-      if (!wants_follow(member)) continue;
+      if (!wants_follow(state_, member, now_)) continue;
       begin_order(member);
       uint64_t timeline = state_.find(state_.holder)->report.timeline;
-      commands.push_back(SendFollow{member.config.name, state_.holder, state_.term, keeps_data(member), timeline});
+      commands.push_back(
+          SendFollow{member.config.name, state_.holder, state_.term, keeps_data(state_, member), timeline});
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;
     }
@@ -706,7 +659,7 @@ class Turn {
     for (Member& member : state_.members) {
       if (!is_to_attach(member)) continue;
       // With nobody named, members whose agents stay away are left for later: they are reprotected when they come.
-      if (!member.connected && transfer.to.empty() && !may_still_come(member, now_)) continue;
+      if (!member.connected && transfer.to.empty() && now_ >= member.away_since + kAwayPatience) continue;
       if (!is_attached(state_, member)) {
         constexpr int kGiveUpAfter = 3;
         if (member.follow_failures >= kGiveUpAfter) {

@@ -156,13 +156,14 @@ bool awaits_looks(const State& state, MonoTime now) {
 
 SyncTurn turn_sync_sets(State& state, MonoTime now) {
   SyncTurn out;
+  if (!is_synchronous(state.config)) return out;
   for (Member& member : state.members) {
     bool attached = is_attached(state, member);
     if (attached != member.attached) member.attached_changed = now;
     member.attached = attached;
   }
   bool idle = state.vacancy == Vacancy::none && !state.grant_in_flight && !state.sync_in_flight && !state.transfer;
-  if (!is_synchronous(state.config) || !idle || !state.confirmed || !is_writable(state, now)) return out;
+  if (!idle || !state.confirmed || !is_writable(state, now)) return out;
   // It took writes without waiting for anybody before the plan asked for it.
   if (state.sync_sets.empty()) state.sync_sets.push_back(open_set(state.holder));
   const Member& holder = *state.find(state.holder);

@@ -12,6 +12,7 @@ void judge_backup_beside_primary(const RuleInput& input, Findings& out);
 void judge_watch_in_primary_region(const RuleInput& input, Findings& out);
 void judge_voters_lose_majority(const RuleInput& input, Findings& out);
 void judge_status_page_without_key(const RuleInput& input, Findings& out);
+void judge_sync_needs_others(const RuleInput& input, Findings& out);
 void judge_contact_not_verified(const RuleInput& input, Findings& out);
 void judge_contact_unreachable(const RuleInput& input, Findings& out);
 void judge_role_without_backup(const RuleInput& input, Findings& out);
@@ -39,6 +40,7 @@ constexpr Rule kRules[] = {
     {"watch-in-primary-region", "Do the controller and the status page survive what they are for?",
      judge_watch_in_primary_region},
     {"voters-lose-majority", "Does the loss of one region stop the controllers?", judge_voters_lose_majority},
+    {"sync-needs-others", "Can commits that wait for other members go on when one is away?", judge_sync_needs_others},
     {"status-page-without-key", "Can every controller tell the public?", judge_status_page_without_key},
     {"contact-not-verified", "Has anybody tried to reach the people lately?", judge_contact_not_verified},
     {"contact-unreachable", "Can the people who are named be reached at all?", judge_contact_unreachable},

@@ -97,6 +97,8 @@ const Case kCases[] = {
     {"watch-in-primary-region", "hosts", "region: east, controller", "region: north, controller"},
     {"watch-in-primary-region", "hosts", "region: north", "region: north, controller: true"},
     {"voters-lose-majority", "controllers", "{store: etcd, voters: {east: {host: db-e}, west: {host: db-w}}}"},
+    {"sync-needs-others", "services", "primary: e, replication: sync", "primary: e"},
+    {"sync-needs-others", "services", "primary: e, replication: sync, sync_copies: 2", "primary: e"},
     {"status-page-without-key", "services", "statuspage, host: db-w", "statuspage, host: watch"},
     {"contact-not-verified", "people", "verified: 2023-01-10", "verified: 2024-01-10"},
     {"contact-not-verified", "people", "", ", verified: 2024-01-10"},
