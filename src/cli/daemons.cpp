@@ -181,6 +181,7 @@ void add_lab(CLI::App& app, int& exit_code) {
   up->add_flag("--detach", wanted->detach, "return when users are served; `lab down` ends it");
   up->add_flag("--drill", wanted->drill, "every message says that it is a drill");
   up->add_flag("--loopback", wanted->loopback, "loopback addresses instead of namespaces, as without root");
+  up->add_flag("--small-disks", wanted->small_disks, "each database's host has a small disk, for the fault full-disk");
   up->add_flag("--servers-only", wanted->servers_only, "no controller, agents and status page");
   up->callback([wanted, &exit_code] { exit_code = run_lab_up(*wanted); });
 

@@ -53,7 +53,8 @@ int run_lab_up(const LabUpOptions& options) {
                       .plan = std::move(loaded->plan),
                       .profile = options.profile,
                       .drill = options.drill,
-                      .daemons = !options.servers_only};
+                      .daemons = !options.servers_only,
+                      .small_disks = options.small_disks};
   if (options.loopback || geteuid() != 0) {
     lab.mode = lab::Mode::loopback;
     for (const lab::FaultKind& kind : lab::fault_kinds()) {

@@ -15,6 +15,7 @@ struct LabUpOptions {
   bool drill = false;         // the controller marks every message as a drill
   bool loopback = false;      // no namespaces even as root
   bool servers_only = false;  // no controller, agents and status page
+  bool small_disks = false;
 };
 // Foreground: until Ctrl-C. 0 when it came up (and, in the foreground, was ended).
 int run_lab_up(const LabUpOptions& options);

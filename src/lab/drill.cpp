@@ -596,6 +596,7 @@ Result<DrillOutcome> run_drill(const DrillOptions& given, const LabProgress& pro
     return fail(ErrorKind::invalid_input, "the plan has no journey, so nothing can be measured");
   if (options.profile.empty() && options.plan.profiles.contains("compressed")) options.profile = "compressed";
   LabOptions lab{.plan_file = options.plan_file, .plan = options.plan, .profile = options.profile, .drill = true};
+  lab.small_disks = find_fault(options.fault)->needs_small_disks;
   if (options.kill_controller) lab.crash_points = crash_points_of(*scenario);
   if (!options.lose_leader_at.empty()) {
     if (options.kill_controller)

@@ -11,6 +11,7 @@
 
 #include "core/base/similar.hpp"
 #include "lab/fault_targets.hpp"
+#include "lab/full_disk.hpp"
 #include "lab/slow_disk.hpp"
 
 namespace lifeboat::lab {
@@ -264,6 +265,16 @@ Result<FaultDone> put_slow_disk(LabWorld& world, const std::string& target, Acti
 }
 Result<void> heal_slow_disk(LabWorld&, const ActiveFault& fault) { return let_syncs_be(fault.helper); }
 
+Result<FaultDone> put_full_disk(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::string host, which_host(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = host};
+  TRY_VOID(fill_disk(world.options.folder, host));
+  return done;
+}
+Result<void> heal_full_disk(LabWorld& world, const ActiveFault& fault) {
+  return empty_disk(world.options.folder, fault.target);
+}
+
 Result<FaultDone> put_kill_control(LabWorld& world, const std::string& target, ActiveFault&) {
   if (!target.empty()) return fail(ErrorKind::invalid_input, "kill-control takes no target: it ends them all");
   FaultDone done{.at_ns = boot_ns(), .target = target};
@@ -286,7 +297,7 @@ struct Fault {
   Heal heal;
 };
 
-constexpr std::array<Fault, 18> kFaults{{
+constexpr std::array<Fault, 19> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
     {{"kill-workload", "region", "everything in it but controllers and their store dies at once"},
      put_kill_workload,
@@ -316,6 +327,9 @@ constexpr std::array<Fault, 18> kFaults{{
     {{"slow-disk", "server", "each fsync of a PostgreSQL server takes 400 ms longer", false, true},
      put_slow_disk,
      heal_slow_disk},
+    {{"full-disk", "node", "the disk of a database's host has no room left", true, true, false, true},
+     put_full_disk,
+     heal_full_disk},
     {{"kill-control", "all", "every controller and every voter of their store dies", false, true, true},
      put_kill_control,
      heal_kill_control},

@@ -18,6 +18,7 @@
 //   kill-server [MEMBER]      a PostgreSQL server's first process dies
 //   stop-server [MEMBER]      a PostgreSQL server's processes stop  heal: they go on
 //   slow-disk [MEMBER]        each fsync of a server takes long     heal: no longer
+//   full-disk [HOST]          its disk has no room left; only where a lab has small disks    heal: room again
 //   kill-control              every controller and every voter of their store dies    heal: they start again
 //
 // MEMBER is a member of a database ("SERVICE/MEMBER" when there are several databases); a HOST of a database may be named by
@@ -41,6 +42,8 @@ struct FaultKind {
   bool may_pass = false;
   // No controller answers while it is in.
   bool silences_controllers = false;
+  // The lab must have been made with small disks.
+  bool needs_small_disks = false;
 };
 std::span<const FaultKind> fault_kinds();
 // Null when there is none of that name.

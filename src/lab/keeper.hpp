@@ -12,6 +12,7 @@ struct KeeperJob {
   std::string profile;
   bool drill = false;
   bool daemons = true;
+  bool small_disks = false;
   std::optional<std::string> crash_points;
   Duration ready_within{30'000};
   Mode mode = Mode::namespaces;

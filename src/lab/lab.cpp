@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "lab/full_disk.hpp"
 #include "lab/keeper.hpp"
 #include "lab/state_dir.hpp"
 
@@ -49,6 +50,9 @@ void own_mounts(JsonLines& progress, const KeeperJob& job) {
     give_up(progress, "cannot mount /proc");
   if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0)
     give_up(progress, "cannot mount /dev/shm");
+  if (job.small_disks) {
+    if (auto mounted = mount_small_disks(job.plan, job.folder); !mounted) give_up(progress, mounted.error().text());
+  }
   auto layout = lay_out(job.plan, job.number, job.mode);
   for (const auto& [name, service] : job.plan.services) {
     const auto* dns = std::get_if<DnsService>(&service);
@@ -168,6 +172,7 @@ Result<RunningLab> start_lab(LabOptions options, const LabProgress& progress) {
                 .profile = options.profile,
                 .drill = options.drill,
                 .daemons = options.daemons,
+                .small_disks = options.small_disks,
                 .crash_points = options.crash_points,
                 .ready_within = options.ready_within,
                 .number = dir.number,

@@ -23,6 +23,7 @@ struct LabOptions {
   std::string profile;                      // handed to the controller; may be empty
   bool drill = false;                       // the controller marks every message as a drill
   bool daemons = true;                      // false: only third-party servers, no Lifeboat (tests of the lab)
+  bool small_disks = false;                 // each database's host has a disk of its own that can be filled
   std::optional<std::string> crash_points;  // where the controller kills itself; see ServerOptions
   std::optional<Mode> mode;                 // what the rights allow when left out
   Duration ready_within{30'000};

@@ -104,6 +104,16 @@ Result<> apply_inventory(Plan& plan, const Json& inventory) {
   return {};
 }
 
+void apply_profile(Plan& plan, std::string_view profile) {
+  const Profile* chosen = plan.profiles.find(profile);
+  if (chosen == nullptr) return;
+  for (const auto& [name, lease] : chosen->leases) {
+    Service* service = plan.services.find(name);
+    if (service == nullptr) continue;
+    if (auto* database = std::get_if<PostgresService>(service)) database->lease = lease;
+  }
+}
+
 std::expected<LoadedPlan, LoadFailure> load_plan_text(std::string bytes, const std::string& file,
                                                       const ActionCatalogue& actions, const LoadOptions& options) {
   auto document = parse_yaml(bytes);
@@ -132,6 +142,7 @@ std::expected<LoadedPlan, LoadFailure> load_plan_text(std::string bytes, const s
         return std::unexpected(unreadable(options.inventory, "inventory", read.error().text(), ""));
     }
     findings = check_meaning(loaded.plan, actions, options.profile);
+    apply_profile(loaded.plan, options.profile);
   }
   if (findings.empty()) return loaded;
   place(findings, loaded.positions, file);

@@ -15,7 +15,7 @@ namespace lifeboat {
 
 struct LoadOptions {
   std::string inventory;  // JSON file {"hosts": {"name": "address"}}; its addresses replace the plan's. May be empty
-  std::string profile;    // checked to exist, and its values are tried in the steps. May be empty
+  std::string profile;    // checked to exist; its values are tried in the steps, its leases put in. May be empty
 };
 
 struct LoadedPlan {
@@ -40,6 +40,9 @@ std::expected<LoadedPlan, LoadFailure> load_plan_text(std::string bytes, const s
 
 // Puts the inventory's addresses into the plan. Unknown hosts in it are an error.
 Result<> apply_inventory(Plan& plan, const Json& inventory);
+
+// Gives the services the leases of this profile; nothing happens when there is no such profile.
+void apply_profile(Plan& plan, std::string_view profile);
 
 // Reads a regular file of at most `largest` bytes; symbolic links, devices and pipes are refused.
 Result<std::string> read_regular_file(const std::string& path, size_t largest);

@@ -41,6 +41,15 @@ TEST(Load, ReadsTheReferencePlan) {
   EXPECT_EQ(loaded->plan.objectives.rto, std::chrono::hours(4));
 }
 
+TEST(Load, AProfilePutsInItsLeases) {
+  std::string plan = std::string(LIFEBOAT_SOURCE_DIR) + "/examples/dating-profile-optimizer/plan.yaml";
+  auto usual = load_plan(plan, lenient_actions(), {.profile = "compressed"});
+  auto fast = load_plan(plan, lenient_actions(), {.profile = "fast"});
+  ASSERT_TRUE(usual && fast);
+  EXPECT_EQ(service_as<PostgresService>(usual->plan, "database")->lease, std::chrono::seconds(2));
+  EXPECT_EQ(service_as<PostgresService>(fast->plan, "database")->lease, std::chrono::seconds(1));
+}
+
 TEST(Load, ReadsTheSmallestUsefulPlanOfUnderSixtyLines) {
   std::string text = source_file("examples/postgres-pair/plan.yaml");
   auto loaded = load_plan_text(text, "plan.yaml", lenient_actions());

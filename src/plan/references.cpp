@@ -31,6 +31,10 @@ class References {
     channels();
     scenarios();
     phases();
+    for (const auto& [name, profile] : plan_.profiles) {
+      for (const auto& [service, lease] : profile.leases)
+        of_kind<PostgresService>("postgres service", service, "/profiles/" + name + "/leases/" + service, true);
+    }
     for (size_t index = 0; index < plan_.drills.size(); ++index) {
       std::string at = "/drills/" + std::to_string(index);
       const Drill& drill = plan_.drills[index];
@@ -72,13 +76,13 @@ class References {
   }
 
   template <class T>
-  void of_kind(std::string_view what, std::string_view name, std::string path) {
+  void of_kind(std::string_view what, std::string_view name, std::string path, bool at_key = false) {
     if (service_as<T>(plan_, name) != nullptr) return;
     std::vector<std::string> fitting;
     for (const auto& [other, service] : plan_.services) {
       if (std::holds_alternative<T>(service)) fitting.push_back(other);
     }
-    known(what, name, fitting, std::move(path));
+    known(what, name, fitting, std::move(path), at_key);
   }
 
   template <class Members>

@@ -7,6 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kShortestLease = 500ms, kLongestLease = 10min;
+
 bool is_address(std::string_view text) {
   return text.size() <= 255 && std::ranges::all_of(text, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
@@ -106,6 +108,8 @@ class Values {
     literal(plan_.vars, "/vars");
     for (const auto& [name, scenario] : plan_.scenarios) literal(scenario.vars, "/scenarios/" + name + "/vars");
     for (const auto& [name, profile] : plan_.profiles) {
+      for (const auto& [service, lease] : profile.leases)
+        span(lease, kShortestLease, kLongestLease, "/profiles/" + name + "/leases/" + service);
       std::string at = "/profiles/" + name + "/vars";
       literal(profile.vars, at);
       for (const auto& [var, value] : profile.vars) {
@@ -133,7 +137,7 @@ class Values {
 
   void judge(const PostgresService& service) {
     endpoints(service.members);
-    span(service.lease, 500ms, 10min, at_ + "/lease");
+    span(service.lease, kShortestLease, kLongestLease, at_ + "/lease");
     if (service.max_lag) span(*service.max_lag, 1ms, 24h * 30, at_ + "/max_lag");
     constexpr int kMostCopies = 8;
     if (service.sync_copies < 1 || service.sync_copies > kMostCopies)

@@ -51,6 +51,9 @@ void World::chosen(const ownership::MakeGrant& grant, const ownership::State& st
   if (!state.holder.empty() && member_index(grant.holder) == setup.excluded)
     return violated("S7", fmt::format("{} is chosen, and the plan excludes it", grant.holder));
   if (move_asked_ || state.holder.empty()) return;
+  bool by_reflex = state.transfer && state.transfer->kind == ownership::TransferKind::reflex;
+  if (by_reflex && member->report.disk_full)
+    return violated("S7", fmt::format("{} is chosen, and its disk is full", grant.holder));
   auto region = [this](const std::string& name) { return setup.region_of(member_index(name)); };
   bool near_only = setup.automatic == AutomaticFailover::same_region;
   if (setup.automatic == AutomaticFailover::none)
@@ -70,7 +73,7 @@ void World::chosen(const ownership::MakeGrant& grant, const ownership::State& st
   for (const ownership::Member& other : state.members) {
     const MemberReport& its = other.report;
     bool eligible = other.config.name != state.holder && heard_of(other) && its.state == ServerState::standby &&
-                    !its.replay_paused && member_index(other.config.name) != setup.excluded &&
+                    !its.replay_paused && !its.disk_full && member_index(other.config.name) != setup.excluded &&
                     (!near_only || region(other.config.name) == region(state.holder));
     bool later = its.timeline > report.timeline;
     bool more = later || (its.timeline == report.timeline && its.written > report.written && !rests);

@@ -404,6 +404,7 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   if (seen.streaming && !is_turned_away) seen.current_ms = (world_.kernel.now() - host_.last_message) / 1_ms;
   seen.replay_paused = host_.replay_paused;
   seen.sync = sync_setting(host_.disk.sync);
+  seen.disk_full = host_.disk.full;
   seen.lag_ms = 0;
   if (!seen.in_recovery) {
     for (const auto& [standby, lsn] : host_.flushed_by) {

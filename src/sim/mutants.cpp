@@ -68,6 +68,7 @@ constexpr Mutant kMutants[] = {
     {"promises-an-old-primary", "a member promises a primary whose term it knows to be over"},
     {"sync-sets-not-asked", "with synchronous commits, whoever has most of those that are there is promoted"},
     {"set-counts-at-once", "a new set of standbys counts alone before it is in force and has what there is"},
+    {"full-disk-is-chosen", "a member whose own disk is full is promoted"},
     {"deposed-controller-writes",
      "the grant of a controller that was deposed arrives late and is recorded, whatever was recorded since"},
 };

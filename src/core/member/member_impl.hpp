@@ -339,7 +339,8 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   }
   if (!seen || !server_.running()) co_return;
   bool news = mark > mark_seen_ || !seen_ || seen_->sync != seen->sync || seen_->in_recovery != seen->in_recovery ||
-              seen_->streaming != seen->streaming || seen_->timeline != seen->timeline;
+              seen_->streaming != seen->streaming || seen_->disk_full != seen->disk_full ||
+              seen_->timeline != seen->timeline;
   // One that was begun later may have ended before.
   if (mark < mark_seen_) co_return;
   mark_seen_ = mark;
@@ -369,6 +370,7 @@ MemberReport MemberLogic<Rim>::report() const {
     out.replay_paused = seen_->replay_paused;
     out.lag_ms = seen_->lag_ms;
     out.sync = seen_->sync;
+    out.disk_full = seen_->disk_full;
     out.standbys = seen_->standbys;
     for (const auto& [name, peer] : server_.config().members) {
       if (peer.address == seen_->upstream_host && peer.port == seen_->upstream_port) out.upstream = name;

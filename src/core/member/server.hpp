@@ -26,6 +26,7 @@ struct ServerLook {
   int64_t lag_ms = -1;
   int64_t current_ms = -1;  // since its upstream last said how far it is, when all of that is here; -1: it is not
   bool replaying = false;   // a standby that has more on its disk than `written` says
+  bool disk_full = false;   // no room is left for its files
   std::string sync;         // whom commits wait for, as the server's setting says
   OrderedMap<Lsn> standbys;
 };

@@ -184,12 +184,14 @@ constexpr auto field_docs(const Maintenance*) {
 struct Profile {
   std::string title;
   OrderedMap<Json> vars;
+  OrderedMap<Duration> leases;
 };
-BOOST_DESCRIBE_STRUCT(Profile, (), (title, vars))
+BOOST_DESCRIBE_STRUCT(Profile, (), (title, vars, leases))
 constexpr auto field_docs(const Profile*) {
   return std::to_array<FieldDoc>({
       {"title", Need::required, "what it is for; every report names it"},
       {"vars", Need::required, "variables of the plan with other values, such as shorter waits"},
+      {"leases", Need::optional, "PostgreSQL services with another length of their lease, such as 'database: 1s'"},
   });
 }
 

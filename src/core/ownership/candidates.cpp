@@ -76,6 +76,7 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
     return fmt::format("its server is {}{}", enum_name(report.state),
                        report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused && !LIFEBOAT_BUG("paused-replay-is-chosen")) return "its replay is paused";
+  if (report.disk_full && !LIFEBOAT_BUG("full-disk-is-chosen")) return "its disk is full";
   if (report.written.value == 0) return "it has received nothing yet";
   if (report.floor > std::max(state.term, state.floor))
     return fmt::format("it has seen term {}, which is newer than {}", report.floor, state.term);

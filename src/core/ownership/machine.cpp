@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/reflex.hpp"
 #include "core/ownership/standbys.hpp"
 #include "core/ownership/sync_sets.hpp"
 
@@ -75,6 +76,10 @@ class Turn {
     member->last_report = now_;
     member->agent_clock_ns = input.agent_clock_ns;
     member->report = input.report;
+    if (!input.report.disk_full)
+      member->full_since.reset();
+    else if (!member->full_since)
+      member->full_since = now_;
     if (member->command_running && !input.report.busy && now_ > member->command_since + kOrderPatience)
       member->command_running = false;
     notice_floor(*member);
@@ -98,7 +103,7 @@ class Turn {
   }
 
   void take(const RenewAsked& input) {
-    if (may_be_adopted(input)) return adopt(input.member);
+    if (may_be_adopted(state_, input.member, input.term)) return adopt(input.member);
     bool holds = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight;
     // One that went on by the other members' promises, and nobody was granted anything since.
     bool comes_back = state_.vacancy == Vacancy::lease_ended && !state_.released;
@@ -223,6 +228,7 @@ class Turn {
                                                       format_span(state_.config.lease)));
     if (state_.transfer) push_transfer();
     if (!state_.transfer) fill_vacancy();
+    if (!state_.transfer) leave_full_disk();
     attach_standbys();
     if (state_.transfer && state_.transfer->stage == Transfer::Stage::attaching) check_attached();
     SyncTurn sync = turn_sync_sets(state_, now_);
@@ -278,16 +284,6 @@ class Turn {
     state_.floor = member.report.floor;
     note("store-behind", fmt::format("{} has seen term {}, the store knows {}: it was restored from an older copy",
                                      member.config.name, state_.floor, state_.term));
-  }
-
-  // Who holds the newest term that anybody has seen goes on under a newer one; its right needs nobody else's end. A majority
-  // has been heard, so that a newer term would be known.
-  bool may_be_adopted(const RenewAsked& input) const {
-    const Member* member = state_.find(input.member);
-    auto reported = std::ranges::count_if(state_.members, [](const Member& each) { return each.reported; });
-    return store_is_behind(state_) && input.term == state_.floor && !state_.grant_in_flight && !state_.transfer &&
-           member != nullptr && member->reported && member->report.term == state_.floor &&
-           2 * static_cast<size_t>(reported) > state_.members.size();
   }
 
   void adopt(const std::string& member) {
@@ -512,7 +508,7 @@ class Turn {
     auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"));
     if (lsn && !LIFEBOAT_BUG("shutdown-position-forgotten")) transfer.at_least = *lsn;
     transfer.stage = Transfer::Stage::granting;
-    make_grant(transfer.target, fmt::format("switchover from {}", transfer.from));
+    make_grant(transfer.target, fmt::format("switchover from {}", transfer.from), transfer.unasked);
   }
 
   void follow_done(Member& member, const CommandDone& input) {
@@ -574,35 +570,9 @@ class Turn {
   }
 
   bool reflex_failover() {
-    if (state_.config.automatic == AutomaticFailover::none && !LIFEBOAT_BUG("automatic-though-none")) return false;
-    const Member* holder = state_.find(state_.holder);
-    // A controller that has just started gives the holder's agent time to find it.
-    bool just_started = now_ - state_.started < 2 * state_.config.lease;
-    if (now_ < state_.stood_still_until) return false;
-    if (state_.vacancy == Vacancy::lease_ended && just_started) return false;
-    bool behind = store_is_behind(state_);
-    if (behind && state_.config.automatic != AutomaticFailover::any)
-      return refuse_reflex("the store was restored from an older copy and does not know the last holder");
-    bool anywhere =
-        state_.config.automatic == AutomaticFailover::any || holder == nullptr || LIFEBOAT_BUG("leaves-its-region");
-    // The holder's own server has just failed; one that was never promoted is a candidate like the others.
-    std::vector<std::string> except;
-    if (!behind && (holder == nullptr || holder->report.state != ServerState::standby)) except.push_back(state_.holder);
-    Choice choice = choose(state_, anywhere ? std::string() : holder->config.region, except, now_);
-    if (choice.member.empty()) return refuse_reflex(choice.reason);
-    if (!choice.may_lose.empty())
-      return refuse_reflex(fmt::format("{} may lack what was acknowledged: {}", choice.member, choice.may_lose));
-    if (is_too_much(state_.config, choice))
-      return refuse_reflex(fmt::format("{} would set aside {}", choice.member, loss_in_words(choice)));
-    while (!state_.automatic_failovers.empty() &&
-           now_ - state_.automatic_failovers.front() > state_.config.automatic_within)
-      state_.automatic_failovers.pop_front();
-    bool too_many = static_cast<int>(state_.automatic_failovers.size()) >= state_.config.automatic_at_most;
-    if (too_many && !LIFEBOAT_BUG("limit-not-kept")) {
-      return refuse_reflex(fmt::format("{} automatic failovers within {} are the limit",
-                                       state_.config.automatic_at_most,
-                                       format_duration(state_.config.automatic_within)));
-    }
+    Reflex reflex = judge_reflex(state_, now_);
+    if (reflex.choice.member.empty()) return refuse_reflex(reflex.refused);
+    const Choice& choice = reflex.choice;
     state_.automatic_failovers.push_back(now_);
     Transfer transfer;
     transfer.kind = TransferKind::reflex;
@@ -617,9 +587,27 @@ class Turn {
     return true;
   }
 
+  // Writes fail there, and nothing else is wrong with it: it hands over in good order.
+  void leave_full_disk() {
+    std::string target = successor_of_full_disk(state_, now_);
+    if (target.empty()) return;
+    state_.automatic_failovers.push_back(now_);
+    state_.left_full_disk = now_;
+    note("automatic-switchover", fmt::format("the disk of {} is full; {} takes over", state_.holder, target),
+         {{"from", state_.holder}, {"to", target}});
+    Transfer transfer;
+    transfer.kind = TransferKind::switchover;
+    transfer.unasked = true;
+    transfer.to = target;
+    transfer.asked = now_;
+    transfer.from = state_.holder;
+    state_.transfer = transfer;
+    begin_transfer();
+  }
+
   // Said once for each vacancy: the reason changes with every report.
   bool refuse_reflex(const std::string& why) {
-    if (!state_.automatic_refused.empty()) return false;
+    if (why.empty() || !state_.automatic_refused.empty()) return false;
     state_.automatic_refused = why;
     note("automatic-refused", "nothing is promoted by itself: " + why);
     return false;

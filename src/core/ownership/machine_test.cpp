@@ -46,8 +46,9 @@ struct World {
     }
   }
   void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
-              std::string upstream = {}, uint64_t floor = 0) {
+              std::string upstream = {}, uint64_t floor = 0, bool disk_full = false) {
     MemberReport report;
+    report.disk_full = disk_full;
     report.member = member;
     report.floor = floor;
     report.state = server;
@@ -177,6 +178,42 @@ TEST(Ownership, SwitchoverStopsTheOldPrimaryBeforeItGrantsTheNew) {
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "west-1");
   EXPECT_EQ(world.find<SendLead>()->at_least.value, 0x500u);
+}
+
+// east-1's disk is full, and perhaps east-2's; both go on saying so.
+void let_disks_be_full(World& world, bool also_the_standbys, int64_t ms) {
+  for (; ms > 0; ms -= 100) {
+    world.feed(RenewAsked{"east-1", 1, 0});
+    world.report("east-1", ServerState::primary, 1000, 1, {}, 0, true);
+    world.report("east-2", ServerState::standby, 1000, 0, "east-1", 0, also_the_standbys);
+    world.pass(100);
+  }
+}
+
+TEST(Ownership, LeavesAFullDiskInGoodOrderAndCountsIt) {
+  World world;
+  world.settle();
+  let_disks_be_full(world, false, 1'500);
+  EXPECT_EQ(world.find<SendStepDown>(), nullptr);
+  let_disks_be_full(world, false, 1'000);
+  ASSERT_NE(world.find<SendStepDown>(), nullptr);
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr);
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/400"}}});
+  ASSERT_NE(world.find<MakeGrant>(), nullptr);
+  EXPECT_EQ(world.find<MakeGrant>()->holder, "east-2");
+  EXPECT_TRUE(world.find<MakeGrant>()->automatic);
+  EXPECT_EQ(world.state.automatic_failovers.size(), 1u);
+}
+
+TEST(Ownership, StaysOnAFullDiskWhenNobodyHasRoomOrAPersonDecides) {
+  World all_full;
+  all_full.settle();
+  let_disks_be_full(all_full, true, 4'000);
+  EXPECT_EQ(all_full.find<SendStepDown>(), nullptr);
+  World by_hand(three_members(AutomaticFailover::none));
+  by_hand.settle();
+  let_disks_be_full(by_hand, false, 4'000);
+  EXPECT_EQ(by_hand.find<SendStepDown>(), nullptr);
 }
 
 TEST(Ownership, UndoesASwitchoverWhoseTargetCannotLead) {

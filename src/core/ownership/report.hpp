@@ -67,6 +67,7 @@ struct MemberReport {
   int64_t lag_ms = -1;        // standby: age of what it has not replayed; -1 unknown
   int64_t current_ms = -1;    // standby: how long ago it last had all that its upstream had; -1 unknown
   bool busy = false;          // carries out an order
+  bool disk_full = false;     // no room is left for its server's files
   int64_t promised_ms = 0;    // for how long it has promised a primary not to take over
   bool primary_data = false;  // stopped: it can take writes again without a promotion, and then has all it ever wrote
   std::string sync;           // primary: whom its commits wait for, as the server says
@@ -75,8 +76,8 @@ struct MemberReport {
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
-                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, promised_ms, primary_data, sync,
-                       mark, standbys))
+                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, disk_full, promised_ms,
+                       primary_data, sync, mark, standbys))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -94,6 +95,7 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"lag_ms", Need::optional, "age of what is not replayed"},
                                   {"current_ms", Need::optional, "how long ago it last had all its upstream had"},
                                   {"busy", Need::optional, "whether it carries out an order"},
+                                  {"disk_full", Need::optional, "no room is left for its server's files"},
                                   {"promised_ms", Need::optional, "how long it has promised not to take over"},
                                   {"primary_data", Need::optional, "stopped: it can take writes without a promotion"},
                                   {"sync", Need::optional, "whom commits wait for"},

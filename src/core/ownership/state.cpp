@@ -34,6 +34,14 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
 
 bool store_is_behind(const State& state) { return state.floor > state.term; }
 
+bool may_be_adopted(const State& state, const std::string& name, uint64_t term) {
+  const Member* member = state.find(name);
+  auto reported = std::ranges::count_if(state.members, [](const Member& each) { return each.reported; });
+  return store_is_behind(state) && term == state.floor && !state.grant_in_flight && !state.transfer &&
+         member != nullptr && member->reported && member->report.term == state.floor &&
+         2 * static_cast<size_t>(reported) > state.members.size();
+}
+
 bool is_writable(const State& state, MonoTime now) {
   const Member* holder = state.find(state.holder);
   return holder != nullptr && state.vacancy == Vacancy::none && now < state.lease_until && state.confirmed &&

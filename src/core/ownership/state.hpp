@@ -55,7 +55,8 @@ struct Member {
   MonoTime away_since{};  // when it is not connected; since the controller began if it never was
   bool reported = false;  // at least once since it connected
   MonoTime last_report{};
-  int64_t agent_clock_ns = 0;  // of the newest report
+  int64_t agent_clock_ns = 0;          // of the newest report
+  std::optional<MonoTime> full_since;  // its disk, as it has said ever since
   MemberReport report;
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
   MonoTime command_since{};
@@ -74,7 +75,8 @@ enum class TransferKind { failover, switchover, reprotect, reflex };
 struct Transfer {
   uint64_t id = 0;
   TransferKind kind = TransferKind::failover;
-  std::string to;  // region or member; empty: any
+  bool unasked = false;  // the machine began it by itself
+  std::string to;        // region or member; empty: any
   bool accept_loss = false;
   MonoTime asked{};
   MonoTime writes_stopped{};        // switchover
@@ -130,8 +132,9 @@ struct State {
   std::optional<MonoTime> sync_since;   // the last one is in force, as the holder says
   std::optional<PositionAt> sync_from;  // all that comes after this waits for it
   MonoTime sync_told{};
-  uint64_t mark = 0;        // the newest question to look again
-  MonoTime last_regrant{};  // when the holder was last started again
+  uint64_t mark = 0;          // the newest question to look again
+  MonoTime last_regrant{};    // when the holder was last started again
+  MonoTime left_full_disk{};  // when it was last tried to move away from one
 
   Member* find(std::string_view name);
   const Member* find(std::string_view name) const;
@@ -151,6 +154,9 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
 
 // True when agents have seen newer terms than the store holds.
 bool store_is_behind(const State& state);
+// Whether this member, asking to renew this term, goes on under a newer one: it holds the newest term that anybody has seen, and
+// its right needs nobody else's end. A majority has been heard, so that a newer term would be known.
+bool may_be_adopted(const State& state, const std::string& name, uint64_t term);
 // True while the holder said that it takes writes and its right has not ended.
 bool is_writable(const State& state, MonoTime now);
 // True when nobody has the right to write any more and it may be granted.
