@@ -32,8 +32,10 @@ struct DatabaseView {
   std::string holder;     // who may write; empty: nobody
   bool writable = false;  // the holder said that it takes writes, and its lease has not ended
   std::vector<MemberView> members;
-  Lsn last_known_written;  // newest position that any primary reported
-  std::string busy;        // what is under way: "failover to west-1"; empty: nothing
+  Lsn last_known_written;         // newest position that any primary reported
+  std::string busy;               // what is under way: "failover to west-1"; empty: nothing
+  int automatic_made = 0;         // failovers by itself that count against the limit
+  std::string automatic_refused;  // why nothing is done by itself while nobody may write
 };
 
 // What a failover at this moment would set aside.

@@ -416,6 +416,7 @@ Task<bool> rewind_was_cut_off(Pair& p) {
   auto refused = co_await std::move(wrong);
   EXPECT_FALSE(refused.has_value());
   EXPECT_TRUE(p.server_is_gone("a"));
+  --p.term;  // nobody holds that one
   auto following = p.follow("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
@@ -425,21 +426,58 @@ Task<bool> rewind_was_cut_off(Pair& p) {
 }
 TEST_F(AgentPair, DataWhoseRewindWasCutOffAreReplacedAndNeverLed) { play(rewind_was_cut_off(*pair)); }
 
+// It died between claiming numbers for its promotion and the promotion itself.
+Task<bool> starts_with_claims(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  std::string claim = p.folder + "/b/database/data/pg_wal/00000002.history";
+  REQUIRE(write_file_atomic(claim, "1\t0/1\tleft to others\n").has_value());
+  REQUIRE(co_await p.start_anew("b"));
+  auto streaming = p.until([&] {
+    const MemberReport* report = p.controller.member("b");
+    return report != nullptr && report->streaming;
+  });
+  REQUIRE(co_await std::move(streaming));
+  EXPECT_FALSE(std::filesystem::exists(claim));
+  co_return true;
+}
+TEST_F(AgentPair, AStandbyForgetsTheTimelinesItClaimedForAPromotion) { play(starts_with_claims(*pair)); }
+
+// Two groups of controllers are at work, as after one region went on alone.
+Task<bool> hears_of_a_newer_term(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  co_await sleep_for(Duration{1'300});  // a has said what it holds
+  p.term = 5;
+  auto unaware = p.lead_after("b", 0);
+  auto refused = co_await std::move(unaware);
+  REQUIRE(!refused.has_value());
+  EXPECT_NE(refused.error().what.find("db-a holds term 1"), std::string::npos) << refused.error().text();
+  auto aware = p.lead_after("b", 1);
+  REQUIRE((co_await std::move(aware)).has_value());
+  auto stopped = p.until([&] { return p.server_is_gone("a"); });
+  REQUIRE(co_await std::move(stopped));
+  REQUIRE(co_await p.takes_writes("b"));
+  co_return true;
+}
+TEST_F(AgentPair, WhoHearsOfANewerTermStopsAndNobodyLeadsForWhoDoesNotKnowTheHolder) {
+  play(hears_of_a_newer_term(*pair));
+}
+
 Task<bool> belongs_to_another_cluster(Pair& p) {
   p.controller.hosts["b"].configuration.servers.find(kService)->first_primary = true;
   p.start_all();
   auto waiting =
       p.until([&] { return p.controller.is("a", ServerState::absent) && p.controller.is("b", ServerState::absent); });
   REQUIRE(co_await std::move(waiting));
-  for (const std::string host : {"a", "b"}) {
-    auto leading = p.lead(host);
-    auto led = co_await std::move(leading);
-    EXPECT_TRUE(led) << led.error().text();
-  }
+  auto first = p.lead("b");
+  auto began = co_await std::move(first);
+  EXPECT_TRUE(began) << began.error().text();
   auto making = p.sql("b", "CREATE TABLE precious (id bigint)");
   EXPECT_TRUE((co_await std::move(making)).has_value());
   auto stepping = p.step_down("b");
   EXPECT_TRUE((co_await std::move(stepping)).has_value());
+  auto second = p.lead("a");
+  auto led = co_await std::move(second);
+  EXPECT_TRUE(led) << led.error().text();
   auto following = p.follow("b", "a");
   auto followed = co_await std::move(following);
   REQUIRE(!followed.has_value());

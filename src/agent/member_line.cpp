@@ -120,10 +120,12 @@ void MemberLine::take(std::string_view datagram) {
     auto asked = decode<wire::Keep>(message->body);
     if (!asked || asked->member != message->from || asked->service != service_) return tell("a question does not fit");
     // One that was caught and is sent again later binds nobody.
-    auto& last = heard_[asked->member];
-    std::pair now{asked->term, asked->sent_ns};
-    if (now <= last) return;
-    last = now;
+    if (asked->length_ms > 0) {
+      auto& last = heard_[asked->member];
+      std::pair now{asked->term, asked->sent_ns};
+      if (now <= last) return;
+      last = now;
+    }
     send(asked->member, wire::Kept::kType, encode(hooks_.asked(*asked)));
   } else if (message->type == wire::Kept::kType) {
     auto answer = decode<wire::Kept>(message->body);

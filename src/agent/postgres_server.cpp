@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 
 #include "io/file.hpp"
 #include "io/process.hpp"
@@ -57,6 +58,8 @@ bool has_no_room(const std::string& folder) {
   fs::space_info space = fs::space(folder, failed);
   return !failed && space.available < kLeast;
 }
+
+constexpr std::string_view kClaim = "1\t0/1\tleft to others\n";
 
 // Debian keeps each major version's programs apart; the newest is taken.
 std::string bin_folder() {
@@ -127,9 +130,10 @@ Result<> PostgresServer::make_folders() const {
 }
 
 Result<> PostgresServer::write_owned(const std::string& path, const std::string& text) const {
-  TRY_VOID(write_file_atomic(path, text, 0600));
-  give_to_server(path);
-  return {};
+  // It may be read the moment it has its name.
+  const passwd* account = geteuid() == 0 ? getpwnam(run_as_.c_str()) : nullptr;
+  if (account == nullptr) return write_file_atomic(path, text, 0600);
+  return write_file_atomic(path, text, 0600, FileOwner{account->pw_uid, account->pw_gid});
 }
 
 Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv, Deadline deadline,
@@ -215,6 +219,7 @@ Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
     return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
   TRY_VOID(make_folders());
   TRY_VOID(clear_up());
+  forget_claims();
   // Lock files of a server that is gone would keep the new one from starting when its process number was given again.
   unlink((paths_.data + "/postmaster.pid").c_str());
   unlink(fmt::format("{}/.s.PGSQL.{}.lock", paths_.socket, config_.port).c_str());
@@ -371,13 +376,34 @@ Task<Result<>> PostgresServer::checkpoint(Deadline deadline) {
 
 // The server takes the first number above its own for which it finds no history. Two servers that know nothing of each other
 // would take the same one, and whatever compares timelines, pg_rewind first of all, would take both histories for one. The files
-// made here say that those numbers are others'; their position is the very beginning, so nobody can be on them.
+// made here say that those numbers are others'; their position is the very beginning, so nobody can be on them. They matter only
+// while the server promotes itself, so they need not outlive a crash: a standby that is started with them would look for its
+// upstream on the highest of them.
 Result<> PostgresServer::claim_timelines(uint64_t own, uint64_t next) const {
+  std::string beside = paths_.data + "/pg_wal/claim.tmp";
   for (uint64_t number = own + 1; number < next; ++number) {
-    std::string file = fmt::format("{}/pg_wal/{:08X}.history", paths_.data, number);
-    if (access(file.c_str(), F_OK) != 0) TRY_VOID(write_owned(file, "1\t0/1\tleft to others\n"));
+    std::string file = history_file(number);
+    if (access(file.c_str(), F_OK) == 0) continue;
+    std::ofstream(beside) << kClaim;
+    give_to_server(beside);
+    std::error_code failed;
+    fs::rename(beside, file, failed);
+    if (failed) return fail(ErrorKind::refused, fmt::format("{}: {}", file, failed.message()));
   }
   return {};
+}
+
+std::string PostgresServer::history_file(uint64_t timeline) const {
+  return fmt::format("{}/pg_wal/{:08X}.history", paths_.data, timeline);
+}
+
+void PostgresServer::forget_claims() const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(paths_.data + "/pg_wal", ignored)) {
+    if (entry.path().extension() != ".history") continue;
+    auto text = read_file(entry.path().string());
+    if (text && *text == kClaim) fs::remove(entry.path(), ignored);
+  }
 }
 
 Task<Result<>> PostgresServer::promote(uint64_t timeline, Deadline deadline) {

@@ -111,7 +111,9 @@ class PostgresServer {
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
   Task<Result<std::string>> may_give_up(Deadline deadline);
+  std::string history_file(uint64_t timeline) const;
   Result<> claim_timelines(uint64_t own, uint64_t next) const;
+  void forget_claims() const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };

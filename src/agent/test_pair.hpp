@@ -298,8 +298,11 @@ class Pair {
     co_return true;
   }
 
-  Task<Result<Json>> lead(std::string host, Lsn at_least = {}) {
+  Task<Result<Json>> lead(std::string host, Lsn at_least = {}) { return lead_after(std::move(host), term, at_least); }
+  // By a controller that knows of no newer term than `after`.
+  Task<Result<Json>> lead_after(std::string host, uint64_t after, Lsn at_least = {}) {
     wire::Lead order{kService, "db-" + host, ++term, 0, at_least};
+    order.after = after;
     const auto& report = controller.hosts[host].report;
     order.as_of_ns = report ? report->boot_ns : 0;
     auto asking = controller.ask(host, order);

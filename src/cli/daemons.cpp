@@ -214,8 +214,13 @@ void add_lab(CLI::App& app, int& exit_code) {
   auto* exec = lab->add_subcommand("exec", "run a program where the lab's users stand");
   auto words = std::make_shared<std::vector<std::string>>();
   choose(exec);
+  auto host = std::make_shared<std::string>();
+  exec->add_option("--beside", *host,
+                   "in the network of this host of a database, in the background, until the lab ends");
   exec->add_option("program", *words, "program and arguments, after --")->required();
-  exec->callback([which, words, &exit_code] { exit_code = run_lab_exec(*which, *words); });
+  exec->callback([which, words, host, &exit_code] {
+    exit_code = host->empty() ? run_lab_exec(*which, *words) : run_lab_exec_beside(*which, *host, *words);
+  });
   auto* sink = lab->add_subcommand("sink", "")->group("");
   struct Sink {
     std::string http, smtp, out;
@@ -282,6 +287,17 @@ void add_store(CLI::App& app, int& exit_code) {
   auto* restore = common("restore", "fill an empty store from a copy; no controller runs meanwhile");
   restore->add_option("file", options->file, "file that backup wrote")->required();
   restore->callback([options, &exit_code] { exit_code = run_store_restore(*options); });
+  auto alone = std::make_shared<TakeOverOptions>();
+  auto* take_over = common("take-over", "let one region go on alone when a majority of regions is lost for good");
+  take_over->add_option("--region", alone->region, "the region that is left")->required();
+  take_over->add_option("--by", alone->by, "who decides; once for each")->required();
+  take_over->add_option("--reason", alone->reason, "why")->required();
+  take_over->add_option("--from", alone->copy, "a copy to begin from, when the region's own voter is lost too");
+  take_over->add_option("file", options->file, "file of the journal to be made")->required();
+  take_over->callback([options, alone, &exit_code] {
+    alone->store = *options;
+    exit_code = run_store_take_over(*alone);
+  });
 }
 
 }  // namespace

@@ -135,6 +135,18 @@ int run_lab_exec(const LabOptions& options, const std::vector<std::string>& argv
   return complain(lab::os_error(argv.empty() ? "no program is named" : "cannot start " + argv[0]));
 }
 
+int run_lab_exec_beside(const LabOptions& options, const std::string& host, const std::vector<std::string>& argv) {
+  auto folder = lab::find_lab(options.lab);
+  if (!folder) return complain(folder.error());
+  JsonArray words;
+  for (const std::string& word : argv) words.push_back(Json(word));
+  std::string name = fmt::format("exec-{}", getpid());
+  auto done = lab::ask_lab(*folder, JsonObject{{"do", "run"}, {"host", host}, {"name", name}, {"argv", words}});
+  if (!done) return complain(done.error());
+  fmt::print("{}/logs/observer.{}.log\n", *folder, name);
+  return 0;
+}
+
 int run_lab_sink(const std::string& http, const std::string& smtp, const std::string& out) {
   auto done = lab::run_sink({.http = http, .smtp = smtp, .out = out});
   return done ? 0 : complain(done.error());

@@ -31,6 +31,8 @@ int run_lab_fault(const LabOptions& options, const std::string& fault, const std
 int run_lab_heal(const LabOptions& options, const std::string& fault, const std::string& target);
 // Runs a program in the lab's outside world, where users stand; replaces this process.
 int run_lab_exec(const LabOptions& options, const std::vector<std::string>& argv);
+// The same in the network of a database's host, in the background; prints where its output goes.
+int run_lab_exec_beside(const LabOptions& options, const std::string& host, const std::vector<std::string>& argv);
 // `lab sink`: takes webhooks and mail, for the lab itself.
 int run_lab_sink(const std::string& http, const std::string& smtp, const std::string& out);
 

@@ -132,6 +132,21 @@ void add_run_commands(CLI::App& app, Common& common, int& exit_code) {
     });
   }
 
+  struct Looked {
+    std::string by = who_am_i(), text;
+  };
+  auto looked = std::make_shared<Looked>();
+  auto* acknowledge_command =
+      app.add_subcommand("acknowledge", "say that people have looked at what happened by itself; it may happen again")
+          ->group("Incidents");
+  acknowledge_command->add_option("--by", looked->by, "who has looked (LIFEBOAT_USER)");
+  acknowledge_command->add_option("--text", looked->text, "what was found");
+  add_client_options(acknowledge_command, common);
+  acknowledge_command->callback([looked, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = acknowledge(client, looked->by, looked->text, detect_output(common.format));
+  });
+
   auto* signal_command = app.add_subcommand("signal", "raise a signal that a person saw")->group("Incidents");
   auto raised = std::make_shared<SignalOptions>();
   raised->by = who_am_i();

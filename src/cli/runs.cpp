@@ -125,6 +125,8 @@ int show_status(Client& client, const Output& output) {
                : bool_or(database, "writable") ? "primary " + holder
                                                : holder + " does not take writes",
                int_or(database, "term"));
+    if (!text_or(database, "automatic_refused").empty())
+      fmt::print("  nothing is promoted by itself: {}\n", text_or(database, "automatic_refused"));
     for (const Json& one : list_of(database, "members")) {
       fmt::print("  {:<14} {:<12} {:<9} {:<10} {}\n", text_or(one, "member"), text_or(one, "region"),
                  bool_or(one, "connected") ? text_or(one, "state") : "NO AGENT",
@@ -187,6 +189,13 @@ int watch_run(Client& client, std::string id, const Output& output) {
 int say(Client& client, const std::string& verb, const SayOptions& options, const Output& output) {
   auto done = client.post(fmt::format("/api/runs/{}/{}", encoded(options.run), verb),
                           {{"step", options.step}, {"by", options.by}, {"reason", options.reason}});
+  if (!done) return complain(done.error());
+  fmt::print("{}\n", output.json ? to_text(*done) : text_or(*done, "text", "done"));
+  return kOk;
+}
+
+int acknowledge(Client& client, const std::string& by, const std::string& text, const Output& output) {
+  auto done = client.post("/api/acknowledge", {{"by", by}, {"text", text}});
   if (!done) return complain(done.error());
   fmt::print("{}\n", output.json ? to_text(*done) : text_or(*done, "text", "done"));
   return kOk;

@@ -46,6 +46,8 @@ struct SignalOptions {
   std::string by;
   std::string text;
 };
+// Tells the controller that somebody has looked at what was done by itself, so that the limit on it counts anew.
+int acknowledge(Client& client, const std::string& by, const std::string& text, const Output& output);
 int raise_signal(Client& client, const SignalOptions& options, const Output& output);
 
 int show_report(Client& client, const std::string& run, const std::string& format, const std::string& file);

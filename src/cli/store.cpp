@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "cli/exit_codes.hpp"
+#include "cli/wait.hpp"
 #include "controller/action_catalogue.hpp"
 #include "controller/open_store.hpp"
 #include "io/file.hpp"
@@ -36,20 +37,6 @@ Result<Opened> open_plan(const StoreOptions& options) {
   if (out.store.empty())
     return fail(ErrorKind::invalid_input, "the plan names no etcd", "name the journal's file with --store");
   return out;
-}
-
-// Runs one task to its end.
-template <class T>
-T wait(asio::io_context& context, Task<T> task) {
-  std::optional<T> out;
-  auto run = [](Task<T> inner, std::optional<T>& into) -> Task<> { into.emplace(co_await std::move(inner)); };
-  Scope scope(context.get_executor(),
-              [](std::string_view, std::string_view what) { fmt::print(stderr, "{}\n", what); });
-  scope.spawn("command", run(std::move(task), out));
-  context.restart();
-  while (!out && context.run_one() > 0) {
-  }
-  return std::move(*out);
 }
 
 Result<StoreContents> contents_of(const Opened& opened, asio::io_context& context, Secrets& secrets) {
@@ -92,15 +79,15 @@ int tell_etcd(const Opened& opened, asio::io_context& context, Secrets& secrets,
   return alarm ? kNotWell : kOk;
 }
 
-void print_status(const JsonObject& status) {
-  if (const Json* voters = status.if_contains("voters")) {
-    for (const Json& voter : voters->as_array())
+void print_status(const Json& status) {
+  if (const Json& voters = member(status, "voters"); voters.is_array()) {
+    for (const Json& voter : voters.get_array())
       fmt::print("voter    {}  {}\n", text_or(voter, "endpoint"), text_or(voter, "text"));
     if (!bool_or(status, "majority")) fmt::print("NO MAJORITY of voters answers: no controller can act.\n");
   }
-  if (const Json* leader = status.if_contains("leader")) {
-    std::string name = text_or(*leader, "name");
-    fmt::print("leader   {}\n", name.empty() ? "nobody" : fmt::format("{} at {}", name, text_or(*leader, "address")));
+  if (const Json& leader = member(status, "leader"); leader.is_object()) {
+    std::string name = text_or(leader, "name");
+    fmt::print("leader   {}\n", name.empty() ? "nobody" : fmt::format("{} at {}", name, text_or(leader, "address")));
   }
   const Json& journal = member(status, "journal");
   if (!journal.is_object()) return;

@@ -1,4 +1,4 @@
-// `lifeboat store status|backup|restore`: the memory of the controllers, asked directly, so that it works when no controller does.
+// `lifeboat store status|backup|restore|take-over`: the memory of the controllers, asked directly, so that it works when no controller does.
 #pragma once
 
 #include <string>
@@ -20,5 +20,17 @@ int run_store_status(const StoreOptions& options);
 int run_store_backup(const StoreOptions& options);
 // Fills an empty store from a copy.
 int run_store_restore(const StoreOptions& options);
+
+struct TakeOverOptions {
+  StoreOptions store;           // `file` is the journal to be made
+  std::string region;           // that goes on alone
+  std::string copy;             // what to begin from; empty: what the region's own voter has
+  std::vector<std::string> by;  // who decided it
+  std::string reason;
+};
+// For the day on which a majority of regions is lost for good: makes a journal of its own for a controller in a region that is
+// left. Refused while a majority of voters answers, and without enough of the people whom the plan names. Terms are granted
+// from far above what was seen, so that none is used twice whatever the lost regions granted last.
+int run_store_take_over(const TakeOverOptions& options);
 
 }  // namespace lifeboat::cli

@@ -89,6 +89,16 @@ constexpr auto field_docs(const SignalBody*) {
                                   {"text", Need::optional, "what was seen"}});
 }
 
+struct AcknowledgeBody {
+  std::string by;
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(AcknowledgeBody, (), (by, text))
+constexpr auto field_docs(const AcknowledgeBody*) {
+  return std::to_array<FieldDoc>(
+      {{"by", Need::required, "who has looked"}, {"text", Need::optional, "what was found"}});
+}
+
 struct PreviewBody {
   std::string scenario;
   std::string plan_hash;
@@ -183,6 +193,7 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
     auto raising = parts_.watch.raise(raised.signal, raised.subject, raised.by, raised.text);
     co_return co_await std::move(raising);
   }
+  if (post && path == "/api/acknowledge") co_return co_await acknowledge(body);
   if (post && path == "/api/preview") co_return co_await preview(body);
   if (post && path == "/api/witness") {
     CO_TRY(WitnessBody seen, body_as<WitnessBody>(body));
@@ -243,6 +254,8 @@ Json Api::status() const {
                           {"holder", view->holder},
                           {"writable", view->writable},
                           {"busy", view->busy},
+                          {"automatic_made", view->automatic_made},
+                          {"automatic_refused", view->automatic_refused},
                           {"members", members}};
   }
   JsonArray signals, runs, incidents;
@@ -382,6 +395,21 @@ Task<Result<Json>> Api::say(std::string id, std::string verb, Json body) {
   }
   if (!done) co_return std::unexpected(std::move(done).error());
   co_return Json(JsonObject{{"text", fmt::format("{} {}: {} by {}", id, said.step, verb, said.by)}});
+}
+
+// In the journal before it has an effect, and as one fact for all that counts.
+Task<Result<Json>> Api::acknowledge(Json body) {
+  CO_TRY(AcknowledgeBody said, body_as<AcknowledgeBody>(body));
+  if (said.by.empty()) co_return fail(ErrorKind::invalid_input, "nobody is named who has looked", "--by NAME");
+  Json told = JsonObject{{"by", said.by}, {"text", said.text}, {"boot_ns", boot_now().time_since_epoch().count()}};
+  std::vector<NewEvent> events{{"signals", "automatic-acknowledged", told}};
+  for (const std::string& service : parts_.databases.services())
+    events.push_back({"database/" + service, "automatic-acknowledged", told});
+  CO_TRY(std::vector<StoredEvent> written, co_await parts_.store.append(std::move(events)));
+  parts_.databases.acknowledge();
+  parts_.watch.acknowledge();
+  co_return Json(JsonObject{{"text", fmt::format("{} has looked; what happens by itself is counted anew", said.by)},
+                            {"event", written.front().seq}});
 }
 
 Task<Result<Json>> Api::preview(Json body) {

@@ -11,6 +11,7 @@
 //   GET  /api/events?after=N&run=ID&limit=M    journal events
 //   GET  /api/journal/verify                   whether the hash chain holds
 //   POST /api/signals                          {signal, subject, by, text}
+//   POST /api/acknowledge                      {by, text}: what was done by itself counts no more
 //   POST /api/preview                          {scenario, vars, plan_hash}
 //   POST /api/witness                          {error_rate, p95_ms, rps}: what users see now
 #pragma once
@@ -54,6 +55,7 @@ class Api {
   Json run_page(const std::string& id) const;
   Task<Result<Json>> events(const HttpIncoming& request);
   Task<Result<Json>> say(std::string id, std::string verb, Json body);
+  Task<Result<Json>> acknowledge(Json body);
   Task<Result<Json>> preview(Json body);
   Task<HttpReply> report(const HttpIncoming& request, std::string id);
 };

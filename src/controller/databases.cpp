@@ -82,6 +82,7 @@ Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
     for (const StoredEvent& event : events) {
       if (event.kind == "granted" && bool_or(event.body, "automatic"))
         past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
+      if (event.kind == "automatic-acknowledged") past.automatic_failovers.clear();
       if (event.kind == "granted") {
         term = int_or(event.body, "term");
         past.sync_sets.clear();
@@ -173,7 +174,8 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
     scope_.spawn("grant " + service, make_grant(service, *grant));
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
-    wire::Lead params{service, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on};
+    wire::Lead params{service,        lead->member, lead->term,    lead->as_of_ns,
+                      lead->at_least, lead->sync,   lead->goes_on, lead->after};
     scope_.spawn("lead " + lead->member, ask_agent(service, What::lead, lead->member, lead->term,
                                                    std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
   } else if (const auto* record = std::get_if<RecordSync>(&command)) {
@@ -275,6 +277,10 @@ std::vector<std::string> DatabaseKeeper::services() const {
   return out;
 }
 
+void DatabaseKeeper::acknowledge() {
+  for (auto& [name, database] : databases_) feed(*database, Acknowledged{});
+}
+
 Result<DatabaseView> DatabaseKeeper::view(std::string service) {
   auto found = databases_.find(service);
   if (found == databases_.end())
@@ -286,6 +292,8 @@ Result<DatabaseView> DatabaseKeeper::view(std::string service) {
   view.term = state.term;
   view.holder = state.vacancy == Vacancy::none ? state.holder : std::string();
   view.writable = is_writable(state, now);
+  view.automatic_made = static_cast<int>(state.automatic_failovers.size());
+  view.automatic_refused = state.automatic_refused;
   if (!state.positions.empty()) view.last_known_written = state.positions.back().written;
   if (state.transfer)
     view.busy = fmt::format("to {}", state.transfer->target.empty() ? state.transfer->to : state.transfer->target);

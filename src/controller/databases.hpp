@@ -30,6 +30,9 @@ class DatabaseKeeper : public Databases {
   void agent_said(const std::string& host, const std::string& type, const Json& message);
 
   std::vector<std::string> services() const;
+  // What was done by itself so far does not count any more. The caller has written "automatic-acknowledged" to each database's
+  // stream, so that the controllers that come after begin from there too.
+  void acknowledge();
 
   Result<DatabaseView> view(std::string service) override;
   Result<LossEstimate> loss_if_failed_over(std::string service, std::string to) override;

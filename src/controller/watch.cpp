@@ -98,6 +98,7 @@ Task<Result<>> Watch::start() {
     decision::fold(standing, event.kind, event.body, event.at);
     // Journal times are wall times; the limit counts hours, so the difference to boot time does not matter here.
     if (event.kind == "in-service") served_.insert(text_or(event.body, "target"));
+    if (event.kind == "automatic-acknowledged") automatic_starts_.clear();
     if (event.kind == "automatic-start") automatic_starts_.push_back(boot_now() - (wall - event.at));
   }
   for (const std::string& service : databases_.services()) {

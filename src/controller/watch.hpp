@@ -49,6 +49,9 @@ class Watch : public Observers {
   void agent_said(const std::string& host, const std::string& type, const Json& message);
   // A failover that the ownership machine made by itself: the database's signal, at once.
   void database_moved_by_itself(const std::string& service, const std::string& text);
+  // What was started by itself so far does not count any more. Written to the journal by the caller, as "automatic-acknowledged".
+  void acknowledge() { automatic_starts_.clear(); }
+
   // A signal raised by a person or a webhook. `refused` when the plan does not have it.
   Task<Result<Json>> raise(std::string signal, std::string subject, std::string by, std::string text);
   void witness_saw(UserView view);

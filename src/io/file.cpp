@@ -60,7 +60,8 @@ Result<std::string> read_file(const std::string& path, size_t largest) {
   }
 }
 
-Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode) {
+Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode,
+                               std::optional<FileOwner> owner) {
   static std::atomic<unsigned> serial{0};
   std::string beside = fmt::format("{}.{}.{}.tmp", path, ::getpid(), serial++);
   auto write = [&]() -> Result<void> {
@@ -68,6 +69,7 @@ Result<void> write_file_atomic(const std::string& path, std::string_view content
     if (file.get() < 0) return failed("create", beside, errno);
     TRY_VOID(write_all(file.get(), content, beside));
     if (::fchmod(file.get(), mode) != 0) return failed("set the mode of", beside, errno);
+    if (owner && ::fchown(file.get(), owner->user, owner->group) != 0) return failed("give away", beside, errno);
     if (::fsync(file.get()) != 0) return failed("sync", beside, errno);
     if (::rename(beside.c_str(), path.c_str()) != 0) return failed("replace", path, errno);
     return {};

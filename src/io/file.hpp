@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,12 @@ namespace lifeboat {
 Result<std::string> read_file(const std::string& path, size_t largest = 16 * 1024 * 1024);
 
 // Writes beside the target, fsyncs, renames over it and fsyncs the folder: a reader sees the old or the new content,
-// also after a crash. The file gets exactly `mode`.
-Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode = 0644);
+// also after a crash. The file gets exactly `mode`, and `owner`, if one is given, before it has its name.
+struct FileOwner {
+  uid_t user;
+  gid_t group;
+};
+Result<void> write_file_atomic(const std::string& path, std::string_view content, mode_t mode = 0644,
+                               std::optional<FileOwner> owner = {});
 
 }  // namespace lifeboat

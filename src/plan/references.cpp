@@ -45,6 +45,11 @@ class References {
       const std::string& owner = plan_.maintenance[index].owner;
       if (!owner.empty()) known("role", owner, roles_, "/maintenance/" + std::to_string(index) + "/owner");
     }
+    if (plan_.safety.take_over) {
+      const std::vector<Identifier>& of = plan_.safety.take_over->of;
+      for (size_t index = 0; index < of.size(); ++index)
+        known("role", of[index].text, roles_, fmt::format("/safety/take_over/of/{}", index));
+    }
     if (plan_.journey) of_kind<DnsService>("dns service", plan_.journey->entry.text, "/journey/entry");
   }
 

@@ -56,6 +56,15 @@ class Values {
       if (plan_.safety.automatic_runs->within <= 0ms)
         wrong("/safety/automatic_runs/within", "a limit needs a time to hold in", "24h, for example");
     }
+    if (plan_.safety.take_over) {
+      const TakeOver& take_over = *plan_.safety.take_over;
+      count(take_over.need, 2, 100, "/safety/take_over/need");
+      size_t there = people_of(plan_, take_over.of).size();
+      if (there < static_cast<size_t>(take_over.need))
+        wrong("/safety/take_over/of",
+              fmt::format("these roles have {} people, and {} are needed", there, take_over.need),
+              "name more roles, or give them people");
+    }
     journey();
     for (const auto& [name, scenario] : plan_.scenarios) scenario_values(name, scenario);
     drills();

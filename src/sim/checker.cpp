@@ -34,6 +34,14 @@ void World::granted(uint64_t term, const std::string& holder) {
   if (unasked && ++moved_unasked_ > setup.automatic_at_most)
     violated("S23", fmt::format("the primary moved {} times and nobody asked; {} are the limit", moved_unasked_,
                                 setup.automatic_at_most));
+  // S2: the right of the one before has ended, or nothing of its server is left.
+  auto right = lease_end_.find(term - 1);
+  const Host* old =
+      before == store.granted.end() ? nullptr : hosts[static_cast<size_t>(member_index(before->second))].get();
+  bool still_writes = old != nullptr && before->second != holder && old->term == term - 1 && old->takes_writes();
+  if (still_writes && right != lease_end_.end() && kernel.now() < right->second)
+    violated("S2", fmt::format("term {} is granted to {} while m{} may still write under term {}", term, holder,
+                               old->index, term - 1));
   if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
 }
 
@@ -115,6 +123,12 @@ void World::fenced(const Host& host) {
 }
 
 void World::right_until(uint64_t term, Nanos truth) {
+  Nanos& end = lease_end_[term];
+  end = std::max(end, truth);
+  extend_right(term, truth);
+}
+
+void World::extend_right(uint64_t term, Nanos truth) {
   Nanos& end = right_end_[term];
   end = std::max(end, truth);
 }
@@ -131,7 +145,7 @@ void World::promised(int member, uint64_t term, Nanos truth) {
   if (std::cmp_less(by.size(), setup.members - 1)) return;
   Nanos all = kNever;
   for (const auto& [who, until] : by) all = std::min(all, until);
-  right_until(term, all);
+  extend_right(term, all);
 }
 
 void World::writable_changed() {

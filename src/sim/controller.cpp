@@ -209,7 +209,8 @@ void Controller::carry_out(const Command& command) {
     world_.controller_effect(index_, "is about to order the lead");
     world_.right_until(lead->term, clock().truth_of(state_->lease_until));
     call({.what = What::lead, .member = lead->member, .term = lead->term},
-         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on},
+         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on,
+                    lead->after},
          kLeadPatience);
   } else if (const auto* record = std::get_if<RecordSync>(&command)) {
     scope_.spawn(record_sync(*record));

@@ -138,6 +138,27 @@ void brew_storm(Setup& setup, Random& random) {
   }
 }
 
+// Two that meet seldom by chance: a person acts right after all controllers were started anew, and a server dies on its way to
+// the lead that a person gave it.
+void add_pair(Setup& setup, Random& random) {
+  Nanos at = random.between(3'000, setup.storm / 1_ms) * 1_ms + random.between(0, 999'999);
+  Fault first{.at = at}, second;
+  first.a = second.a = static_cast<int>(random.below(static_cast<uint64_t>(setup.members)));
+  first.n = second.n = static_cast<int>(random.between(1, 8));
+  if (random.chance(0.5)) {
+    first.kind = FaultKind::lose_controllers;
+    first.length = random.between(100, 600) * 1_ms;
+    second.kind = FaultKind::ask_failover;
+    second.at = at + first.length + random.between(50, 900) * 1_ms + 1;
+  } else {
+    first.kind = FaultKind::ask_switchover;
+    second.kind = FaultKind::kill_server;
+    second.at = at + random.between(1, 500) * 1_ms + 1;
+  }
+  setup.faults.push_back(first);
+  setup.faults.push_back(second);
+}
+
 // Enough for a core: one member, and controllers that are a majority. Nothing in the plan forbids it to serve.
 void choose_core(Setup& setup, Random& random) {
   setup.automatic = AutomaticFailover::any;
@@ -213,6 +234,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
     make_noise(setup, random);
   } else {
     brew_storm(setup, random);
+    Random pairs(seed ^ 0x9A1B);
+    if (pairs.chance(0.06)) add_pair(setup, pairs);
   }
   // Drawn apart, so that a seed's other choices stay what they are.
   Random plan(seed ^ 0xE8C1);

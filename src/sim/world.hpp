@@ -133,6 +133,7 @@ class World {
   void writable_began(Host& host, bool promoted);
   void acknowledged(Host& host, uint32_t id, const WalPlace& at);
   void right_until(uint64_t term, Nanos truth);
+  void extend_right(uint64_t term, Nanos truth);
   void granted(uint64_t term, const std::string& holder);
   // A member will not take over before `truth`, for the sake of whoever writes under this term.
   void promised(int member, uint64_t term, Nanos truth);
@@ -159,8 +160,9 @@ class World {
   Nanos storm_end_ = 0;
   uint64_t next_link_ = 1;
   uint32_t next_write_ = 1;
-  std::vector<Write> writes_;  // acknowledged
-  std::map<uint64_t, Nanos> right_end_;
+  std::vector<Write> writes_;                          // acknowledged
+  std::map<uint64_t, Nanos> right_end_;                // by term; by grant, renewals or the promises of all others
+  std::map<uint64_t, Nanos> lease_end_;                // the same, without promises
   std::map<uint64_t, std::map<int, Nanos>> promises_;  // by term and member: until when
   std::map<uint64_t, int> led_by_;
   uint64_t newest_written_ = 0;  // highest term anybody took writes under

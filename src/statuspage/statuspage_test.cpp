@@ -85,7 +85,8 @@ TEST_F(StatuspageTest, KeepsWhatWasSaidAcrossARestart) {
   restart();
   EXPECT_EQ(text_or(status(), "headline"), "Slow");
   EXPECT_EQ(ask(signed_update(update("1", "identified", "We know why.", "Slow"))).body, R"({"repeated":true})");
-  EXPECT_EQ(member(status(), "updates").get_array().size(), 1u);
+  Json shown = status();
+  EXPECT_EQ(member(shown, "updates").get_array().size(), 1u);
 }
 
 TEST_F(StatuspageTest, TakesNothingThatIsNotSignedFreshAndWhole) {
@@ -97,7 +98,8 @@ TEST_F(StatuspageTest, TakesNothingThatIsNotSignedFreshAndWhole) {
   EXPECT_EQ(ask(signed_update(body, wall_now() - std::chrono::minutes{6})).status, 401);
   EXPECT_EQ(ask(signed_update(body, wall_now() + std::chrono::minutes{6})).status, 401);
   EXPECT_EQ(ask({.method = "POST", .path = "/api/v1/updates", .body = body, .peer = "127.0.0.1"}).status, 401);
-  EXPECT_EQ(member(status(), "updates").get_array().size(), 0u);
+  Json shown = status();
+  EXPECT_EQ(member(shown, "updates").get_array().size(), 0u);
   EXPECT_EQ(ask(signed_update(body, wall_now() - std::chrono::minutes{4})).status, 201);
 }
 

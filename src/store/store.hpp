@@ -123,6 +123,8 @@ struct EtcdOptions {
   std::string password;
   std::string ca_file;
   Duration lease{3'000};  // of the leader; etcd may make it longer
+  // What one voter has by itself, also without a majority. It may lack what the others have; good for copies only.
+  bool one_voter = false;
 };
 
 // The store in etcd 3.4 or newer, by its HTTP gateway. Nothing is sent before the first call. `executor` runs on one thread

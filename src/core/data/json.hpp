@@ -35,5 +35,7 @@ double number_or(const Json& object, std::string_view key, double otherwise = 0)
 bool bool_or(const Json& object, std::string_view key, bool otherwise = false);
 // The member, or null.
 const Json& member(const Json& object, std::string_view key);
+// A JsonObject turns into a Json that is gone at the end of the expression; what stands in it would be gone too.
+const Json& member(const Json&& object, std::string_view key) = delete;
 
 }  // namespace lifeboat

@@ -113,6 +113,13 @@ class MemberLogic {
   };
   std::map<std::string, Neighbour> neighbours_;  // the other members, since this one leads
   bool alone_ = false;                           // it goes on by their promises
+  MonoTime began_{};
+  MonoTime told_others_{};  // when the other members were last told of its term
+  struct Claim {
+    uint64_t term = 0;
+    MonoTime until{};
+  };
+  std::map<std::string, Claim> claims_;  // what others said last that they hold
 
   struct Busy;
 
@@ -133,6 +140,11 @@ class MemberLogic {
   Task<> renew_loop();
   void ask_renewal();
   void ask_to_be_kept();
+  void tell_others(int64_t promise_wanted_ms);
+  int64_t left_of_right() const;
+  void learn_term(uint64_t term, const std::string& from);
+  void note_claim(const std::string& member, uint64_t term, int64_t left_ms);
+  std::string who_holds_a_newer_term(uint64_t than) const;
   bool all_neighbours_answer() const;
   std::optional<int64_t> promised_by_all() const;
   Task<> watch_loop();

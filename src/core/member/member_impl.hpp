@@ -14,6 +14,7 @@ namespace member_times {
 
 inline constexpr Duration kLookEvery{100};
 inline constexpr Duration kLookWithin{400};
+inline constexpr Duration kLookWithinLeast{150};
 // A server that answers nothing for this share of the lease is taken for hung: a stall that is shorter moves nothing, and
 // one that is longer is noticed as soon as a host that is lost.
 inline constexpr double kHungAfter = 0.85;
@@ -30,6 +31,9 @@ inline constexpr Duration kGiveWay{600};
 // then whether they promise.
 inline constexpr int kAloneAskAfterPercent = 15;
 inline constexpr int kAloneAfterPercent = 30;
+inline constexpr Duration kTellOthersEvery{1'000};
+// An order may come sooner than the answers of the others after a start.
+inline constexpr Duration kOthersAnswer{200};
 
 inline bool is_silence(const Error& error) {
   // A refusal is an answer: "too many clients" and "starting up" come from a server that lives.
@@ -82,6 +86,9 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   drop(lease_);
   parked_ = !cleared || (server_.spoiled() && !LIFEBOAT_BUG("half-rewound-data-started"));
   reason_ = !cleared ? cleared.error().text() : parked_ ? "a rewind was cut off; its data must be copied anew" : "";
+  // What came to be while it was away, they know.
+  began_ = now();
+  tell_others(0);
   rim_.spawn("renew " + service_, renew_loop());
   rim_.spawn("watch " + service_, watch_loop());
   // A standby takes no writes, so it may run without anybody's leave, and is a candidate then; one that died on its way to
@@ -320,10 +327,12 @@ void MemberLogic<Rim>::sync_with(const wire::SyncWith& order) {
 template <class Rim>
 auto MemberLogic<Rim>::look_once() -> Task<> {
   MonoTime begun = now();
+  // Two looks that hear nothing, one after the other, take less than a lease; so a server that hangs is known to within it.
+  Duration patience = std::clamp(lease_.length / 5, member_times::kLookWithinLeast, member_times::kLookWithin);
   uint64_t mark = mark_heard_;
-  auto looking = server_.look(after(member_times::kLookWithin));
+  auto looking = server_.look(after(patience));
   auto seen = co_await std::move(looking);
-  auto pinging = server_.ping(after(member_times::kLookWithin));
+  auto pinging = server_.ping(after(patience));
   auto alive = co_await std::move(pinging);
   bool silent =
       (!seen && member_times::is_silence(seen.error())) || (!alive && member_times::is_silence(alive.error()));

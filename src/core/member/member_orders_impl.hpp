@@ -18,6 +18,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   // A standby that only waits for its upstream gives way: whoever orders this knows that the upstream is gone.
   auto clearing = wait_for_way();
   co_await std::move(clearing);
+  if (now() < began_ + member_times::kOthersAnswer) co_await rim_.sleep_until(began_ + member_times::kOthersAnswer);
   // An order that came before under this term decides what becomes of it; a "no" would be taken for the end of the term.
   if (order.term == lease_.term && lease_.term != 0)
     co_return fail(LIFEBOAT_BUG("second-order-answered-no") ? ErrorKind::refused : ErrorKind::unknown_outcome,
@@ -26,6 +27,9 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   if (now() < promised_until_ && !LIFEBOAT_BUG("promise-not-kept"))
     co_return fail(ErrorKind::refused, fmt::format("{} promised the primary not to take over", order.member),
                    "the primary goes on without a controller; stop it first");
+  if (std::string other = who_holds_a_newer_term(order.after); !other.empty())
+    co_return fail(ErrorKind::refused, fmt::format("{}, and whoever ordered this knows only of {}", other, order.after),
+                   "other controllers are at work; see who was given the database");
   MonoTime begun = now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};

@@ -9,10 +9,48 @@ namespace lifeboat {
 template <class Rim>
 void MemberLogic<Rim>::ask_to_be_kept() {
   auto unanswered = now() - renewed_at_;
-  if (role_ != Role::primary || unanswered < lease_.length * member_times::kAloneAskAfterPercent / 100) return;
+  bool asks = unanswered >= lease_.length * member_times::kAloneAskAfterPercent / 100;
+  if (role_ != Role::primary || (!asks && now() < told_others_ + member_times::kTellOthersEvery)) return;
   bool alone = unanswered >= lease_.length * member_times::kAloneAfterPercent / 100;
   int64_t length = alone && all_neighbours_answer() ? lease_.length.count() : 0;
-  hooks_.keep(wire::Keep{service_, server_.config().member, lease_.term, length, now().time_since_epoch().count()});
+  tell_others(length);
+}
+
+template <class Rim>
+int64_t MemberLogic<Rim>::left_of_right() const {
+  return lease_.term == 0 ? 0 : std::max<int64_t>(0, to_duration(lease_.until - now()).count());
+}
+
+template <class Rim>
+void MemberLogic<Rim>::tell_others(int64_t promise_wanted_ms) {
+  told_others_ = now();
+  uint64_t term = lease_.term != 0 ? lease_.term : lease_.floor;
+  hooks_.keep(wire::Keep{service_, server_.config().member, term, promise_wanted_ms, now().time_since_epoch().count(),
+                         left_of_right()});
+}
+
+// Another member knows a newer term, perhaps from controllers that this one does not hear: after two regions were given up for lost
+// and one went on alone, those of the lost ones still know only of before.
+template <class Rim>
+void MemberLogic<Rim>::learn_term(uint64_t term, const std::string& from) {
+  if (term <= lease_.floor) return;
+  lease_.floor = term;
+  if (auto kept = remember(0); !kept) log(kept.error().text());
+  if (lease_.term != 0) fence_now(fmt::format("{} knows of term {}", from, term), false);
+}
+
+template <class Rim>
+void MemberLogic<Rim>::note_claim(const std::string& member, uint64_t term, int64_t left_ms) {
+  Claim& claim = claims_[member];
+  if (left_ms > 0 && term >= claim.term) claim = {term, now() + Duration{left_ms}};
+}
+
+template <class Rim>
+std::string MemberLogic<Rim>::who_holds_a_newer_term(uint64_t than) const {
+  for (const auto& [name, claim] : claims_) {
+    if (claim.term > than && now() < claim.until) return fmt::format("{} holds term {}", name, claim.term);
+  }
+  return {};
 }
 
 template <class Rim>
@@ -30,11 +68,17 @@ bool MemberLogic<Rim>::all_neighbours_answer() const {
 
 template <class Rim>
 wire::Kept MemberLogic<Rim>::keep(const wire::Keep& asked) {
-  wire::Kept answer{service_, server_.config().member, asked.term, asked.length_ms, asked.sent_ns, false};
+  bool known = server_.config().members.contains(asked.member);
+  if (known && asked.left_ms > 0) {
+    note_claim(asked.member, asked.term, asked.left_ms);
+    learn_term(asked.term, asked.member);
+  }
+  wire::Kept answer{
+      service_,    server_.config().member, asked.term, asked.length_ms, asked.sent_ns, false, lease_.floor,
+      lease_.term, left_of_right()};
   bool newer_is_known = asked.term < lease_.floor || lease_.term != 0;
   // A promise is no longer than this member would be bound by after a restart.
-  bool fits = asked.length_ms >= 0 && Duration{asked.length_ms} <= lease_.length &&
-              server_.config().members.contains(asked.member);
+  bool fits = asked.length_ms >= 0 && Duration{asked.length_ms} <= lease_.length && known;
   if ((newer_is_known && !LIFEBOAT_BUG("promises-an-old-primary")) || !fits) return answer;
   if (asked.length_ms > 0) {
     MonoTime before = promised_until_;
@@ -70,6 +114,9 @@ std::optional<int64_t> MemberLogic<Rim>::promised_by_all() const {
 
 template <class Rim>
 void MemberLogic<Rim>::kept(const wire::Kept& answer) {
+  if (!server_.config().members.contains(answer.member)) return;
+  note_claim(answer.member, answer.holds, answer.left_ms);
+  learn_term(answer.floor, answer.member);
   if (answer.term != lease_.term || lease_.term == 0) return;
   if (!answer.promised) {
     neighbours_.erase(answer.member);

@@ -114,16 +114,30 @@ constexpr auto field_docs(const AutomaticLimit*) {
   });
 }
 
+struct TakeOver {
+  std::vector<Identifier> of;
+  int need = 2;
+};
+BOOST_DESCRIBE_STRUCT(TakeOver, (), (of, need))
+constexpr auto field_docs(const TakeOver*) {
+  return std::to_array<FieldDoc>({
+      {"of", Need::required, "roles whose people may decide it"},
+      {"need", Need::optional, "how many distinct people (2), at least two"},
+  });
+}
+
 struct Safety {
   std::optional<AutomaticLimit> automatic_runs;
   std::optional<Duration> loss_without_approval;
+  std::optional<TakeOver> take_over;
 };
-BOOST_DESCRIBE_STRUCT(Safety, (), (automatic_runs, loss_without_approval))
+BOOST_DESCRIBE_STRUCT(Safety, (), (automatic_runs, loss_without_approval, take_over))
 constexpr auto field_docs(const Safety*) {
   return std::to_array<FieldDoc>({
       {"automatic_runs", Need::optional, "limit on what starts by itself, so that nothing flaps"},
       {"loss_without_approval", Need::optional,
        "the most data, as time, that a failover may set aside without a person; the RPO when left out"},
+      {"take_over", Need::optional, "who may let one region go on alone when a majority of regions is lost for good"},
   });
 }
 

@@ -137,7 +137,7 @@ class Turn {
     bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
     bool goes_on = state_.holder == input.holder && led;
     state_.led = goes_on;
-    state_.term = input.term;
+    uint64_t before = std::exchange(state_.term, input.term);
     state_.holder = input.holder;
     state_.vacancy = Vacancy::none;
     state_.confirmed = false;
@@ -161,7 +161,7 @@ class Turn {
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
     commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on,
-                                state_.sync_sets.empty() ? SyncSet{} : state_.sync_sets.back()});
+                                state_.sync_sets.empty() ? SyncSet{} : state_.sync_sets.back(), before});
   }
 
   void take(const GrantFailed& input) {
@@ -218,6 +218,11 @@ class Turn {
     bool harmless = same && (state_.transfer->stage == Transfer::Stage::waiting_for_vacancy ||
                              state_.transfer->stage == Transfer::Stage::attaching);
     if (harmless) state_.transfer.reset();
+  }
+
+  void take(const Acknowledged&) {
+    state_.automatic_failovers.clear();
+    state_.automatic_refused.clear();
   }
 
   // What time alone brings about; runs after each input.
@@ -559,6 +564,8 @@ class Turn {
   // The holder is there, took writes before it stopped, and so has everything that was written. One that was granted the right
   // and never promoted has not.
   bool regrant_holder() {
+    // What it said last may be long past: it may have been started, and go on by the promises of the others.
+    if (state_.vacancy == Vacancy::lease_ended && now_ < state_.stood_still_until) return false;
     const Member* holder = state_.find(state_.holder);
     bool ready =
         holder != nullptr && holder->connected && holder->reported && holder->report.state == ServerState::stopped &&

@@ -61,8 +61,10 @@ struct TransferGivenUp {  // whoever waited no longer does
   uint64_t id = 0;
 };
 
+struct Acknowledged {};  // people have looked at what was done by itself; it does not count any more
+
 using Input = std::variant<Tick, AgentConnected, AgentLost, Reported, RenewAsked, Released, GrantMade, GrantFailed,
-                           CommandDone, SyncRecorded, SyncNotRecorded, TransferAsked, TransferGivenUp>;
+                           CommandDone, SyncRecorded, SyncNotRecorded, TransferAsked, TransferGivenUp, Acknowledged>;
 
 // ---- commands
 
@@ -100,6 +102,7 @@ struct SendLead {
   Lsn at_least;
   bool goes_on = false;
   SyncSet sync;
+  uint64_t after = 0;  // the term before
 };
 struct SendFollow {
   std::string member;

@@ -205,6 +205,23 @@ TEST(Ownership, LeavesAFullDiskInGoodOrderAndCountsIt) {
   EXPECT_EQ(world.state.automatic_failovers.size(), 1u);
 }
 
+TEST(Ownership, CountsAnewWhatHappensByItselfOncePeopleHaveLooked) {
+  Config config = three_members(AutomaticFailover::any);
+  config.automatic_at_most = 1;
+  World world(config);
+  world.settle();
+  world.feed(Released{"east-1", 1, "server died", true});
+  ASSERT_EQ(world.state.holder, "east-2");
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 2, true, false, {}, {{"timeline", 1}}});
+  world.report("east-2", ServerState::primary, 1000, 2);
+  world.report("west-1", ServerState::standby, 1000, 0, "east-2");
+  world.feed(Released{"east-2", 2, "server died", true});
+  EXPECT_EQ(world.state.holder, "east-2") << "one in 24 hours is the limit";
+  EXPECT_NE(world.state.automatic_refused.find("limit"), std::string::npos) << world.state.automatic_refused;
+  world.feed(Acknowledged{});
+  EXPECT_EQ(world.state.holder, "west-1");
+}
+
 TEST(Ownership, StaysOnAFullDiskWhenNobodyHasRoomOrAPersonDecides) {
   World all_full;
   all_full.settle();

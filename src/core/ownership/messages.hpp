@@ -49,8 +49,10 @@ constexpr auto field_docs(const Release*) {
 
 // ---- member → member
 
-// Asked by the member that takes writes when no controller answers: "do not take my place for so long". When all others promise
-// that, it goes on without anybody's grant: nobody can be promoted.
+// Said by the member that takes writes, every second: "I hold this term", and by one that has just started. Whoever knows of a newer
+// one says so; whoever did not know of this one does from now on, whatever controller it hears.
+// When no controller answers it asks besides: "do not take my place for so long". When all others promise that, it goes on
+// without anybody's grant: nobody can be promoted.
 struct Keep {
   static constexpr std::string_view kType = "keep";
   std::string service;
@@ -58,14 +60,16 @@ struct Keep {
   uint64_t term = 0;
   int64_t length_ms = 0;  // 0: nothing is asked yet but whether an answer comes
   int64_t sent_ns = 0;
+  int64_t left_ms = 0;  // of its right to write
 };
-BOOST_DESCRIBE_STRUCT(Keep, (), (service, member, term, length_ms, sent_ns))
+BOOST_DESCRIBE_STRUCT(Keep, (), (service, member, term, length_ms, sent_ns, left_ms))
 constexpr auto field_docs(const Keep*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "who asks"},
                                   {"term", Need::required, "term it holds"},
                                   {"length_ms", Need::required, "how long, counted from when this is heard"},
-                                  {"sent_ns", Need::required, "asker's boot clock when it was sent"}});
+                                  {"sent_ns", Need::required, "asker's boot clock when it was sent"},
+                                  {"left_ms", Need::optional, "what is left of its right to write"}});
 }
 
 // Answer to Keep.
@@ -77,15 +81,21 @@ struct Kept {
   int64_t length_ms = 0;
   int64_t sent_ns = 0;
   bool promised = false;
+  uint64_t floor = 0;   // the highest term it has seen
+  uint64_t holds = 0;   // the term it holds itself
+  int64_t left_ms = 0;  // of that
 };
-BOOST_DESCRIBE_STRUCT(Kept, (), (service, member, term, length_ms, sent_ns, promised))
+BOOST_DESCRIBE_STRUCT(Kept, (), (service, member, term, length_ms, sent_ns, promised, floor, holds, left_ms))
 constexpr auto field_docs(const Kept*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "who answers"},
                                   {"term", Need::required, "as asked"},
                                   {"length_ms", Need::required, "as asked"},
                                   {"sent_ns", Need::required, "as asked"},
-                                  {"promised", Need::required, "whether it will not take over"}});
+                                  {"promised", Need::required, "whether it will not take over"},
+                                  {"floor", Need::optional, "the highest term it has seen"},
+                                  {"holds", Need::optional, "the term it holds itself"},
+                                  {"left_ms", Need::optional, "what is left of that"}});
 }
 
 // ---- controller → member
@@ -191,8 +201,9 @@ struct Lead {
   Lsn at_least;  // for a switchover: a standby must have received this before it is promoted; 0/0: does not matter
   SyncSet sync;  // whom its commits wait for; no copies: for nobody
   bool goes_on = false;  // nobody else was granted anything since it held the right: its own timeline goes on
+  uint64_t after = 0;    // the term before, whose end was seen; who holds a newer one is not known to who orders this
 };
-BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least, sync, goes_on))
+BOOST_DESCRIBE_STRUCT(Lead, (), (service, member, term, as_of_ns, at_least, sync, goes_on, after))
 constexpr auto field_docs(const Lead*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
@@ -200,7 +211,8 @@ constexpr auto field_docs(const Lead*) {
                                   {"as_of_ns", Need::required, "start of the lease on the agent's clock"},
                                   {"at_least", Need::optional, "position to have received before promoting"},
                                   {"sync", Need::optional, "whom its commits wait for"},
-                                  {"goes_on", Need::optional, "its own timeline goes on"}});
+                                  {"goes_on", Need::optional, "its own timeline goes on"},
+                                  {"after", Need::optional, "the term before"}});
 }
 
 // postgres.follow: be a standby of `upstream` (a member). Rewinds, or takes a fresh copy, when the histories have parted.

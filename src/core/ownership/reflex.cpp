@@ -40,9 +40,10 @@ Reflex judge_reflex(State& state, MonoTime now) {
   if (is_too_much(state.config, choice))
     return {{}, fmt::format("{} would set aside {}", choice.member, loss_in_words(choice))};
   if (limit_is_reached(state, now)) {
-    return {{},
-            fmt::format("{} automatic failovers within {} are the limit", state.config.automatic_at_most,
-                        format_duration(state.config.automatic_within))};
+    return {
+        {},
+        fmt::format("{} automatic failovers within {} are the limit until somebody has looked (`lifeboat acknowledge`)",
+                    state.config.automatic_at_most, format_duration(state.config.automatic_within))};
   }
   return {std::move(choice), {}};
 }

@@ -184,7 +184,9 @@ Task<Result<Json>> Client::call(std::string path, Json body, Deadline deadline) 
 
 Task<Result<Found>> Client::range(std::string key, std::string end, int64_t limit, int64_t revision,
                                   Deadline deadline) {
-  auto calling = call("/v3/kv/range", range_request(key, end, limit, revision), deadline);
+  Json request = range_request(key, end, limit, revision);
+  if (options_.one_voter) request.as_object()["serializable"] = true;
+  auto calling = call("/v3/kv/range", std::move(request), deadline);
   CO_TRY(Json answer, co_await std::move(calling));
   co_return found_in(answer);
 }

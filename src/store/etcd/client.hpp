@@ -40,7 +40,7 @@ class Client {
   // The same at one endpoint, once.
   Task<Result<Json>> call_at(std::string endpoint, std::string path, Json body, Deadline deadline);
 
-  // Linearizable.
+  // Linearizable, unless one voter alone is asked.
   Task<Result<Found>> range(std::string key, std::string end, int64_t limit, int64_t revision, Deadline deadline);
   // Returns at the first change of the key since `revision`, when the watch ends for any reason, or at the deadline.
   Task<> changed(std::string key, int64_t revision, Deadline deadline);
