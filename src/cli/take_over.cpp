@@ -22,8 +22,6 @@ namespace {
 
 constexpr size_t kLargestCopy = size_t{4} << 30;
 constexpr Duration kVoter{1'500};
-// What the lost regions may have granted last, unseen from here, is far below.
-constexpr uint64_t kTermsLeftOut = 100;
 
 // Who decides is one of those whom the plan names, each once.
 Result<> judge_people(const Plan& plan, const std::vector<std::string>& by) {
@@ -81,11 +79,7 @@ Result<uint64_t> make_journal(const TakeOverOptions& options, StoreContents cont
     return fail(ErrorKind::conflict, fmt::format("the journal is not whole at event {}", chain.broken_at),
                 "take an older copy: --from FILE");
   std::vector<NewEvent> events;
-  JsonObject terms;
-  for (auto& [service, owner] : contents.owners) {
-    owner.term += kTermsLeftOut;
-    terms[service] = owner.term;
-  }
+  leave_out_terms(contents, wall_now());
   events.push_back(
       {"controllers",
        "taken-over",
@@ -94,7 +88,6 @@ Result<uint64_t> make_journal(const TakeOverOptions& options, StoreContents cont
         {"reason", options.reason},
         {"from", options.copy.empty() ? "voter" : "copy"},
         {"head", chain.head},
-        {"terms", terms},
         {"text", fmt::format("{} goes on alone; decided by {}", options.region, fmt::join(options.by, ", "))}}});
   TRY(auto store, open_sqlite_store(options.store.file));
   TRY_VOID(wait(context, store->restore(std::move(contents))));
@@ -123,7 +116,7 @@ Result<> take_over(const TakeOverOptions& options, const Plan& plan) {
   fmt::print(
       "Now stop the controller of {0} and start it with this journal:\n"
       "  lifeboat controller --store {1} --host HOST --listen ADDRESS:PORT --plan {2} --secrets FOLDER\n"
-      "It gives each database to nobody by itself unless the plan says so; start a run.\n"
+      "It gives no database to anybody by itself; start a run.\n"
       "Keep the controllers of the lost regions from starting when these come back.\n",
       options.region, options.store.file, options.store.plan);
   return {};

@@ -5,6 +5,7 @@
 #include "agent/protocol.hpp"
 #include "controller/configure.hpp"
 #include "core/data/encode.hpp"
+#include "core/ownership/sync_sets.hpp"
 
 namespace lifeboat {
 
@@ -97,6 +98,12 @@ Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
         past.sync_sets = std::move(*sets);
       }
       bool took_writes = event.kind == "promoted" || event.kind == "holder-writable";
+      if (event.kind == "terms-left-out") {
+        past.above = static_cast<uint64_t>(int_or(event.body, "above"));
+        past.sync_sets = unknown_sets("");
+      }
+      // Until somebody was heard to take writes, or was granted the right, it is not known who wrote last.
+      past.restored = event.kind == "terms-left-out" || (past.restored && !took_writes && event.kind != "granted");
       past.ever_written = past.ever_written || took_writes;
       past.led = past.led || took_writes;
     }

@@ -30,6 +30,7 @@ Result<> MemberRim::keep(const MemberRecord& record) {
   world.agent_effect(host.index, "is about to keep its term");
   world.kept(host, record);
   host.disk.record = record;
+  if (host.takes_writes() && record.leads > host.term) world.goes_on_under(host, record.leads);
   // The agent's one thread stands still until it is on the disk.
   if (host.disk.slow > 0) world.kernel.pause(host.agent_process, world.kernel.now() + host.disk.slow);
   world.agent_effect(host.index, "has kept its term");

@@ -29,19 +29,20 @@ void World::granted(uint64_t term, const std::string& holder) {
   if (setup.profile == Profile::noise && kernel.now() > kNoiseBegins)
     violated("S16", fmt::format("term {} is granted to {}, and nothing but noise was there", term, holder));
   auto [entry, fresh] = store.granted.emplace(term, holder);
-  auto before = store.granted.find(term - 1);
+  // Terms may have been left out.
+  auto before = entry == store.granted.begin() ? store.granted.end() : std::prev(entry);
   bool unasked = before != store.granted.end() && before->second != holder && !move_asked_;
   if (unasked && ++moved_unasked_ > setup.automatic_at_most)
     violated("S23", fmt::format("the primary moved {} times and nobody asked; {} are the limit", moved_unasked_,
                                 setup.automatic_at_most));
   // S2: the right of the one before has ended, or nothing of its server is left.
-  auto right = lease_end_.find(term - 1);
+  auto right = before == store.granted.end() ? lease_end_.end() : lease_end_.find(before->first);
   const Host* old =
       before == store.granted.end() ? nullptr : hosts[static_cast<size_t>(member_index(before->second))].get();
-  bool still_writes = old != nullptr && before->second != holder && old->term == term - 1 && old->takes_writes();
+  bool still_writes = old != nullptr && before->second != holder && old->term == before->first && old->takes_writes();
   if (still_writes && right != lease_end_.end() && kernel.now() < right->second)
     violated("S2", fmt::format("term {} is granted to {} while m{} may still write under term {}", term, holder,
-                               old->index, term - 1));
+                               old->index, before->first));
   if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
 }
 
@@ -50,6 +51,9 @@ void World::granted(uint64_t term, const std::string& holder) {
 void World::chosen(const ownership::MakeGrant& grant, const ownership::State& state) {
   const ownership::Member* member = state.find(grant.holder);
   if (member == nullptr) return;
+  // It goes on under a newer term than a restored store knows.
+  bool adopted = member->report.term == state.floor && state.floor > state.term;
+  if (adopted) return;
   if (grant.holder == state.holder) {
     bool never_led = !state.transfer && member->report.state == ServerState::stopped && !member->report.primary_data;
     if (never_led)
@@ -96,7 +100,8 @@ void World::chosen(const ownership::MakeGrant& grant, const ownership::State& st
 void World::refused(const ownership::AnswerRenew& answer) {
   const Host& host = *hosts[static_cast<size_t>(member_index(answer.member))];
   auto right = right_end_.find(answer.term);
-  bool holds = store.term == answer.term && host.takes_writes() && host.term == answer.term;
+  bool newest = !store.granted.empty() && store.granted.rbegin()->first == answer.term;
+  bool holds = newest && host.takes_writes() && host.term == answer.term;
   if (holds && right != right_end_.end() && kernel.now() < right->second)
     violated("S24",
              fmt::format("m{} asks to keep term {}, which has not ended, and hears no", host.index, answer.term));
@@ -213,7 +218,8 @@ void World::check_what_is_lost(const Host& host) {
   Nanos allowed = std::chrono::nanoseconds(setup.loss_allowed).count();
   // What a primary wrote that was not heard of any more is bounded by its lease.
   Nanos unheard = std::chrono::nanoseconds(setup.lease).count();
-  Nanos first = kNever, last = 0;
+  // How long it took to write what is lost, in each stretch that somebody led.
+  std::map<uint64_t, std::pair<Nanos, Nanos>> lost;
   for (Write& write : writes_) {
     if (write.gone || wal.holds(host.disk.where, write.at)) continue;
     if (setup.sync > 0 && !accepted)
@@ -222,12 +228,19 @@ void World::check_what_is_lost(const Host& host) {
     write.gone = true;
     write.gone_at = kernel.now();
     ++outcome_.lost;
-    first = std::min(first, write.when);
-    last = std::max(last, write.when);
+    auto [stretch, fresh] = lost.emplace(write.term, std::pair(write.when, write.when));
+    stretch->second.second = write.when;
   }
-  if (last != 0 && !accepted && last - first > allowed + unheard + kKnowledgeSlack)
+  Nanos lacks = 0;
+  for (const auto& [term, stretch] : lost) lacks += stretch.second - stretch.first;
+  if (!accepted && lacks > allowed + unheard + kKnowledgeSlack)
     violated("S7", fmt::format("m{} lacks {:.1f} s of writes; {:.1f} s may be lost without a person", host.index,
-                               static_cast<double>(last - first) / 1e9, static_cast<double>(allowed) / 1e9));
+                               static_cast<double>(lacks) / 1e9, static_cast<double>(allowed) / 1e9));
+}
+
+void World::goes_on_under(Host& host, uint64_t term) {
+  host.term = term;
+  newest_written_ = std::max(newest_written_, term);
 }
 
 void World::acknowledged(Host& host, uint32_t id, const WalPlace& at) {
@@ -322,9 +335,9 @@ void World::note(const ownership::Note& note) {
 
 // S23: no cascade, whoever counts.
 void World::made_by_itself() {
-  if (std::cmp_greater(store.automatic.size(), setup.automatic_at_most))
-    violated("S23",
-             fmt::format("{} automatic failovers, {} are the limit", store.automatic.size(), setup.automatic_at_most));
+  if (std::cmp_greater(store.now.automatic.size(), setup.automatic_at_most))
+    violated("S23", fmt::format("{} automatic failovers, {} are the limit", store.now.automatic.size(),
+                                setup.automatic_at_most));
 }
 
 }  // namespace lifeboat::sim

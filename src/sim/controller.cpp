@@ -100,11 +100,14 @@ Task<> Controller::keep_leading(uint64_t number) {
 void Controller::begin_to_lead() {
   if (world_.kernel.tells() && !alone()) world_.tell(fmt::format("c{} leads", index_));
   Past past;
-  past.ever_written = world_.store.ever_written;
-  past.led = world_.store.led;
-  past.sync_sets = world_.store.sync;
-  for (Nanos at : world_.store.automatic) past.automatic_failovers.push_back(clock().read(at));
-  state_ = initial_state(world_.ownership_config(), world_.store.term, world_.store.holder, local(), std::move(past));
+  past.ever_written = world_.store.now.ever_written;
+  past.led = world_.store.now.led;
+  past.sync_sets = world_.store.now.sync;
+  past.above = world_.store.now.above;
+  past.restored = world_.store.now.restored;
+  for (Nanos at : world_.store.now.automatic) past.automatic_failovers.push_back(clock().read(at));
+  state_ = initial_state(world_.ownership_config(), world_.store.now.term, world_.store.now.holder, local(),
+                         std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
 }
 
@@ -236,9 +239,12 @@ void Controller::carry_out(const Command& command) {
     world_.transfer_ended(*finish, wanted, since);
   } else if (const auto* note = std::get_if<Note>(&command)) {
     bool took_writes = note->kind == "promoted" || note->kind == "holder-writable";
-    world_.store.ever_written = world_.store.ever_written || took_writes;
+    world_.store.now.ever_written = world_.store.now.ever_written || took_writes;
     // The store takes nothing from one that was deposed.
-    world_.store.led = world_.store.led || (took_writes && (alone() || world_.store.lead.number == lead_number_));
+    if (took_writes && (alone() || world_.store.lead.number == lead_number_)) {
+      world_.store.now.led = true;
+      world_.store.now.restored = false;
+    }
     world_.note(*note);
   }
 }
@@ -257,21 +263,22 @@ Task<> Controller::make_grant(MakeGrant grant) {
   bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
   // What is not known to be written must not be built upon; the next leader reads what is there.
   if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
-  if (store.term != grant.expected_term && !late) {
-    feed(GrantFailed{fmt::format("the recorded term is {}", store.term)});
+  if (store.now.term != grant.expected_term && !late) {
+    feed(GrantFailed{fmt::format("the recorded term is {}", store.now.term)});
     co_return;
   }
-  store.term = std::max(grant.expected_term, grant.floor) + 1;
-  store.led = store.led && store.holder == grant.holder;
-  store.holder = grant.holder;
-  store.sync = grant.sync;
+  store.now.term = std::max(grant.expected_term, grant.floor) + 1;
+  store.now.led = store.now.led && store.now.holder == grant.holder;
+  store.now.restored = false;
+  store.now.holder = grant.holder;
+  store.now.sync = grant.sync;
   if (grant.automatic) {
-    store.automatic.push_back(kernel.now());
+    store.now.automatic.push_back(kernel.now());
     world_.made_by_itself();
   }
-  world_.granted(store.term, store.holder);
+  world_.granted(store.now.term, store.now.holder);
   if (unsure) co_return step_aside("a write had no answer");
-  uint64_t term = store.term;
+  uint64_t term = store.now.term;
   world_.controller_effect(index_, "has recorded a grant");
   co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
   if (lead_number_ != lead) co_return;
@@ -289,11 +296,11 @@ Task<> Controller::record_sync(RecordSync record) {
     co_return step_aside("another one was elected");
   bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
   if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
-  if (store.term != record.expected_term) {
+  if (store.now.term != record.expected_term) {
     feed(SyncNotRecorded{});
     co_return;
   }
-  store.sync = record.sets;
+  store.now.sync = record.sets;
   if (unsure) co_return step_aside("a write had no answer");
   co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
   if (lead_number_ == lead) feed(SyncRecorded{record.expected_term, record.sets});

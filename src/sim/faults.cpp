@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/ownership/sync_sets.hpp"
 #include "sim/agent.hpp"
 #include "sim/controller.hpp"
 #include "sim/world.hpp"
@@ -41,6 +42,18 @@ void World::swizzle(Nanos length) {
       if (!calm_) isolate({place}, lasts);
     });
   }
+}
+
+// As `lifeboat store restore` does, with every controller stopped. What the journal forgot nobody counts any more.
+void World::restore_store(StoreModel::Contents copy) {
+  for (int controller = 0; controller < setup.controllers; ++controller) kill_controller(controller);
+  if (kernel.tells()) tell(fmt::format("the store is put back to term {} of {}", copy.term, copy.holder));
+  moved_unasked_ -= static_cast<int>(store.now.automatic.size() - copy.automatic.size());
+  copy.above = copy.term + 100;
+  copy.restored = true;
+  copy.sync = ownership::unknown_sets("");
+  store.now = std::move(copy);
+  store.lead = {-1, store.lead.number + 1, 0};
 }
 
 void World::inject(const Fault& fault) {
@@ -147,6 +160,13 @@ void World::inject(const Fault& fault) {
     case FaultKind::store_unsure:
       store.unsure = true;
       kernel.after(0, fault.length, [this] { store.unsure = false; });
+      return;
+    case FaultKind::restore_store:
+      kernel.after(0, fault.length, [this, copy = store.now, away = fault.n * 100_ms] {
+        restore_store(copy);
+        for (int controller = 0; controller < setup.controllers; ++controller)
+          kernel.after(0, away, [this, controller] { start_controller(controller); });
+      });
       return;
     case FaultKind::lie: host.lie = fault.n; return;
     case FaultKind::ask_switchover:

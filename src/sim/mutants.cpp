@@ -69,6 +69,9 @@ constexpr Mutant kMutants[] = {
     {"sync-sets-not-asked", "with synchronous commits, whoever has most of those that are there is promoted"},
     {"set-counts-at-once", "a new set of standbys counts alone before it is in force and has what there is"},
     {"full-disk-is-chosen", "a member whose own disk is full is promoted"},
+    {"terms-reused-after-a-restore",
+     "a store restored from an older copy grants again the terms granted since the copy"},
+    {"restored-store-believed", "whom a store restored from an older copy names as holder is taken for who wrote last"},
     {"deposed-controller-writes",
      "the grant of a controller that was deposed arrives late and is recorded, whatever was recorded since"},
 };

@@ -73,6 +73,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::crash_controller_at: return "controller dies at an effect";
     case FaultKind::store_away: return "store away";
     case FaultKind::store_unsure: return "store unsure";
+    case FaultKind::restore_store: return "restore the store from a copy made now";
     case FaultKind::ask_switchover: return "ask for a switchover";
     case FaultKind::ask_failover: return "ask for a failover";
     case FaultKind::ask_reprotect: return "ask for standbys";
@@ -159,6 +160,22 @@ void add_pair(Setup& setup, Random& random) {
   setup.faults.push_back(second);
 }
 
+// Controllers are out of reach for about as long as a lease, so that what was said to them before comes when it has ended.
+void hold_news_up(Setup& setup, Random& random) {
+  Nanos at = random.between(3'000, setup.storm / 1_ms) * 1_ms + random.between(0, 999'999);
+  for (int controller = 0; controller < setup.controllers; ++controller) {
+    Nanos length = Nanos{setup.lease.count()} * 1_ms * random.between(90, 180) / 100;
+    setup.faults.push_back({FaultKind::isolate_controller, at + controller + 1, length, 0, controller, 0});
+  }
+}
+
+// A copy of the store is put back after what was done since is forgotten; some of it goes wrong after that too.
+void add_restore(Setup& setup, Random& random) {
+  Nanos at = random.between(1'000, setup.storm / 1_ms) * 1_ms + random.between(0, 999'999);
+  Nanos length = random.between(500, 12'000) * 1_ms;
+  setup.faults.push_back({FaultKind::restore_store, at, length, 0, 0, static_cast<int>(random.between(1, 8))});
+}
+
 // Enough for a core: one member, and controllers that are a majority. Nothing in the plan forbids it to serve.
 void choose_core(Setup& setup, Random& random) {
   setup.automatic = AutomaticFailover::any;
@@ -236,6 +253,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
     brew_storm(setup, random);
     Random pairs(seed ^ 0x9A1B);
     if (pairs.chance(0.06)) add_pair(setup, pairs);
+    if (profile == Profile::safety && pairs.chance(0.04)) add_restore(setup, pairs);
+    if (profile == Profile::safety && pairs.chance(0.04)) hold_news_up(setup, pairs);
   }
   // Drawn apart, so that a seed's other choices stay what they are.
   Random plan(seed ^ 0xE8C1);

@@ -54,10 +54,10 @@ World::~World() {
 Outcome World::run() {
   outcome_.seed = setup.seed;
   if (!setup.fresh) {
-    store.term = 1;
-    store.holder = member_name(0);
-    store.ever_written = store.led = true;
-    store.granted[1] = store.holder;
+    store.now.term = 1;
+    store.now.holder = member_name(0);
+    store.now.ever_written = store.now.led = true;
+    store.granted[1] = store.now.holder;
     led_by_[1] = 0;
     for (auto& host : hosts) {
       host->disk.present = true;
@@ -128,6 +128,12 @@ ownership::Config World::ownership_config() const {
 void World::start_agent(int member) {
   auto at = static_cast<size_t>(member);
   if (agents[at] != nullptr || (calm_ && !setup.in_core(member))) return;
+  // On a host that is frozen nothing is started.
+  Host& host = *hosts[at];
+  if (kernel.paused(host.server_process) && kernel.now() < host.thawed) {
+    kernel.after(0, host.thawed - kernel.now(), [this, member] { start_agent(member); });
+    return;
+  }
   kernel.start(hosts[at]->agent_process);
   agents[at] = std::make_unique<Agent>(*this, member);
 }
@@ -415,7 +421,7 @@ bool World::all_is_well() const {
   int primary = writable_host(true);
   if (primary < 0) return false;
   const Host& leader = *hosts[static_cast<size_t>(primary)];
-  if (store.holder != member_name(primary) || leader.term != store.term) return false;
+  if (store.now.holder != member_name(primary) || leader.term != store.now.term) return false;
   return std::ranges::all_of(hosts, [&](const auto& host) {
     return host->index == primary || !setup.in_core(host->index) ||
            (host->phase == Phase::recovery && host->connected && host->upstream == primary && host->answers());

@@ -60,11 +60,17 @@ struct Link {
 // beside each.
 class StoreModel {
  public:
-  uint64_t term = 0;
-  std::string holder;
-  bool ever_written = false;
-  std::vector<SyncSet> sync;
-  bool led = false;  // the holder took writes since another one had the right
+  // What a copy of it has.
+  struct Contents {
+    uint64_t term = 0;
+    std::string holder;
+    bool ever_written = false;
+    std::vector<SyncSet> sync;
+    bool led = false;              // the holder took writes since another one had the right
+    std::vector<Nanos> automatic;  // grants that nobody asked for
+    uint64_t above = 0;            // terms that were left out when it was restored
+    bool restored = false;         // and nobody was known to take writes since
+  } now;
   bool away = false;
   bool unsure = false;
   struct Lead {
@@ -72,7 +78,6 @@ class StoreModel {
     uint64_t number = 0;  // of this election; a write is refused under any other
     Nanos until = 0;
   } lead;
-  std::vector<Nanos> automatic;             // grants that nobody asked for
   std::map<uint64_t, std::string> granted;  // every grant ever, for the checker
 };
 
@@ -149,6 +154,7 @@ class World {
   void reprotected(const Json& result, int primary);
   void note(const ownership::Note& note);
   void made_by_itself();
+  void goes_on_under(Host& host, uint64_t term);
   void violated(std::string rule, std::string text);
 
   bool stormy() const { return kernel.now() < storm_end_; }
@@ -183,6 +189,7 @@ class World {
   void cut_for(Place from, Place to, Nanos length);
   void isolate(const std::vector<Place>& inside, Nanos length);
   void swizzle(Nanos length);
+  void restore_store(StoreModel::Contents copy);
   void person_asks(const Fault& fault, const Host& host);
   void calm_down();
   void befall(Place place, uint64_t fate);

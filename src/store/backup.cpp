@@ -9,6 +9,7 @@ namespace lifeboat {
 namespace {
 
 constexpr int64_t kVersion = 1;
+constexpr uint64_t kTermsLeftOut = 100;
 
 std::unexpected<Error> damaged(size_t line, std::string_view how) {
   return fail(ErrorKind::invalid_input, fmt::format("line {} of the copy {}", line, how), "take another copy");
@@ -26,7 +27,27 @@ Result<StoredEvent> event_in(const Json& json, size_t line) {
                      text_or(json, "hash")};
 }
 
+void append_event(std::vector<StoredEvent>& events, NewEvent event, WallTime now) {
+  uint64_t seq = events.empty() ? 1 : events.back().seq + 1;
+  std::string before = events.empty() ? chain_root() : events.back().hash;
+  WallTime at = events.empty() ? now : std::max(now, events.back().at);
+  std::string hash = chain_hash(before, seq, at, event.stream, event.kind, to_canonical_text(event.body));
+  events.push_back({seq, at, std::move(event.stream), std::move(event.kind), std::move(event.body), std::move(hash)});
+}
+
 }  // namespace
+
+void leave_out_terms(StoreContents& contents, WallTime now) {
+  for (const auto& [service, owner] : contents.owners) {
+    uint64_t above = owner.term + kTermsLeftOut;
+    append_event(contents.events,
+                 {"database/" + service,
+                  "terms-left-out",
+                  {{"above", above},
+                   {"text", fmt::format("the journal was restored from a copy; the next term is above {}", above)}}},
+                 now);
+  }
+}
 
 ChainReport check_chain(const std::vector<StoredEvent>& events) {
   ChainReport report;

@@ -259,6 +259,20 @@ TEST_P(StoreContract, IsCopiedAndRestoredWhole) {
   std::filesystem::remove_all(first);
 }
 
+TEST(Backup, LeavesTermsOutForEachDatabaseAndStaysWhole) {
+  StoreContents contents;
+  contents.owners["main"] = {7, "east-1"};
+  contents.owners["sessions"] = {2, "west-1"};
+  leave_out_terms(contents, WallTime{});
+  leave_out_terms(contents, WallTime{});
+  ASSERT_EQ(contents.events.size(), 4u);
+  EXPECT_TRUE(check_chain(contents.events).whole);
+  EXPECT_EQ(contents.events[0].stream, "database/main");
+  EXPECT_EQ(int_or(contents.events[0].body, "above"), 107);
+  EXPECT_EQ(int_or(contents.events[1].body, "above"), 102);
+  EXPECT_EQ(contents.owners.at("main").term, 7u) << "its holder may still be writing";
+}
+
 TEST(Backup, ShowsWhateverWasChangedOrCutOff) {
   StoreContents contents;
   contents.counters["run"] = 3;

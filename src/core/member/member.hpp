@@ -155,8 +155,10 @@ class MemberLogic {
   bool standby_can_start() const;
   Task<> read_position();
   Task<> furnish_primary();
-  // `untouched` becomes false once the server was asked to take writes.
   Task<> wait_for_way();
+  // Why this order is not carried out; else `next` holds its term.
+  Result<> may_lead(const wire::Lead& order, Lease& next) const;
+  // `untouched` becomes false once the server was asked to take writes.
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline, bool& untouched);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const wire::Follow& order, Duration patience, Deadline most);

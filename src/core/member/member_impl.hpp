@@ -311,7 +311,7 @@ void MemberLogic<Rim>::linked() {
 template <class Rim>
 void MemberLogic<Rim>::look_again(uint64_t mark) {
   mark_heard_ = std::max(mark_heard_, mark);
-  if (server_.running()) return rim_.spawn("look " + service_, look_once());
+  if (server_.running()) rim_.spawn("look " + service_, look_once());
   hooks_.changed();
 }
 
@@ -367,8 +367,11 @@ MemberReport MemberLogic<Rim>::report() const {
   out.floor = lease_.floor;
   out.reason = reason_;
   out.busy = !doing_.empty();
+  out.heard = mark_heard_;
   out.mark = server_.running() ? mark_seen_ : mark_heard_;
   if (now() < promised_until_) out.promised_ms = to_duration(promised_until_ - now()).count();
+  if (promised_until_ != MonoTime{} && now() >= promised_until_)
+    out.promise_over_ms = to_duration(now() - promised_until_).count();
   if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - now()).count());
   if (seen_) {
     out.system_id = seen_->system_id;

@@ -19,26 +19,13 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   auto clearing = wait_for_way();
   co_await std::move(clearing);
   if (now() < began_ + member_times::kOthersAnswer) co_await rim_.sleep_until(began_ + member_times::kOthersAnswer);
-  // An order that came before under this term decides what becomes of it; a "no" would be taken for the end of the term.
-  if (order.term == lease_.term && lease_.term != 0)
-    co_return fail(LIFEBOAT_BUG("second-order-answered-no") ? ErrorKind::refused : ErrorKind::unknown_outcome,
-                   fmt::format("term {} is being led or was taken already", order.term));
-  if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
-  if (now() < promised_until_ && !LIFEBOAT_BUG("promise-not-kept"))
-    co_return fail(ErrorKind::refused, fmt::format("{} promised the primary not to take over", order.member),
-                   "the primary goes on without a controller; stop it first");
-  if (std::string other = who_holds_a_newer_term(order.after); !other.empty())
-    co_return fail(ErrorKind::refused, fmt::format("{}, and whoever ordered this knows only of {}", other, order.after),
-                   "other controllers are at work; see who was given the database");
   MonoTime begun = now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};
-  if (server_.spoiled())
-    co_return fail(ErrorKind::refused,
-                   fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
-  if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, begun)) {
-    co_return fail(ErrorKind::refused,
-                   fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
+  if (auto may = may_lead(order, next); !may) {
+    // A "no" would be taken for the end of a term that is still held here.
+    if (lease_.term != 0 && !LIFEBOAT_BUG("second-order-answered-no")) may.error().kind = ErrorKind::unknown_outcome;
+    co_return std::unexpected(std::move(may).error());
   }
   Busy busy(*this, "takes over", true);
   // Durable before anything is done under it.
@@ -86,6 +73,27 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   out["lsn"] = ScalarText<Lsn>::format(seen_ ? seen_->written : Lsn{});
   out["seconds"] = to_seconds(now() - begun);
   co_return Json(out);
+}
+
+template <class Rim>
+Result<> MemberLogic<Rim>::may_lead(const wire::Lead& order, Lease& next) const {
+  // An order that came before under this term decides what becomes of it.
+  if (order.term == lease_.term && lease_.term != 0)
+    return fail(ErrorKind::refused, fmt::format("term {} is being led or was taken already", order.term));
+  if (!doing_.empty()) return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
+  if (now() < promised_until_ && !LIFEBOAT_BUG("promise-not-kept"))
+    return fail(ErrorKind::refused, fmt::format("{} promised the primary not to take over", order.member),
+                "the primary goes on without a controller; stop it first");
+  if (std::string other = who_holds_a_newer_term(order.after); !other.empty())
+    return fail(ErrorKind::refused, fmt::format("{}, and whoever ordered this knows only of {}", other, order.after),
+                "other controllers are at work; see who was given the database");
+  if (server_.spoiled())
+    return fail(ErrorKind::refused,
+                fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
+  if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, now()))
+    return fail(ErrorKind::refused,
+                fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
+  return {};
 }
 
 template <class Rim>
@@ -368,11 +376,14 @@ auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Tas
   for (int round = 0; round < 2; ++round) {
     auto checkpointing = server_.checkpoint(deadline);
     CO_TRY_VOID(co_await std::move(checkpointing));
+    if (lease_.term != order.term) co_return fail(ErrorKind::refused, "its lease ended before it stopped");
   }
   MonoTime begun = now();
   stopping_ = true;
   auto stopping = server_.stop(at_most(deadline, Duration{20'000}));
   auto stopped = co_await std::move(stopping);
+  // It was killed at the end of its lease, and may have more than its standbys.
+  if (lease_.term != order.term) co_return fail(ErrorKind::refused, "its lease ended before it had stopped");
   reason_ = stopped ? "stepped down" : "was killed while it stepped down";
   // Nothing of it is left either way, so the term goes back at once; the answer follows with the position.
   release(reason_, false);

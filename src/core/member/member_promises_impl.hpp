@@ -48,7 +48,9 @@ void MemberLogic<Rim>::note_claim(const std::string& member, uint64_t term, int6
 template <class Rim>
 std::string MemberLogic<Rim>::who_holds_a_newer_term(uint64_t than) const {
   for (const auto& [name, claim] : claims_) {
-    if (claim.term > than && now() < claim.until) return fmt::format("{} holds term {}", name, claim.term);
+    // One below a newer term that was seen since is over.
+    bool counts = claim.term > than && claim.term >= lease_.floor;
+    if (counts && now() < claim.until) return fmt::format("{} holds term {}", name, claim.term);
   }
   return {};
 }

@@ -27,7 +27,7 @@ uint64_t lost_bytes(const State& state, const MemberReport& member) {
 }
 
 // How much earlier than its last sign of life the primary had passed this position.
-std::optional<Duration> age_of_loss(const State& state, const Member& candidate, MonoTime now) {
+std::optional<Duration> age_of_heard(const State& state, const Member& candidate, MonoTime now) {
   const MemberReport& member = candidate.report;
   // What it lacks was written after the last sample that it has, and before the next one. When there is none that it has, nobody
   // knows how long before the oldest.
@@ -42,6 +42,24 @@ std::optional<Duration> age_of_loss(const State& state, const Member& candidate,
   return Duration{member.current_ms} + to_duration(now - candidate.last_report);
 }
 
+// The primary went on unheard by the candidate's promise: how much of that time the candidate was not current, beyond the lease by
+// which the promise ends after the last write at the latest.
+std::optional<Duration> age_of_unheard(const State& state, const Member& candidate) {
+  const MemberReport& member = candidate.report;
+  if (member.promise_over_ms < 0 || state.positions.empty()) return Duration{0};
+  MonoTime promise_over = candidate.last_report - Duration{member.promise_over_ms};
+  if (promise_over <= state.positions.back().at + state.config.lease) return Duration{0};
+  if (member.current_ms < 0) return std::nullopt;
+  return std::max(Duration{member.current_ms - member.promise_over_ms} - state.config.lease, Duration{0});
+}
+
+std::optional<Duration> age_of_loss(const State& state, const Member& candidate, MonoTime now) {
+  auto heard = age_of_heard(state, candidate, now);
+  auto unheard = age_of_unheard(state, candidate);
+  if (!heard || !unheard) return std::nullopt;
+  return std::max(*heard, *unheard);
+}
+
 bool is_fresh(const Member& member, MonoTime now) {
   return member.connected && member.reported && now - member.last_report <= kFresh;
 }
@@ -53,6 +71,7 @@ std::string why_to_wait(const State& state, MonoTime now) {
   if (now < state.stood_still_until) return "this controller stood still and hears the others first";
   for (const Member& member : state.members) {
     if (member.config.name == state.holder || !is_fresh(member, now)) continue;
+    if (may_be_old_news(state, member)) return fmt::format("{} is asked how it is now", member.config.name);
     if (member.report.promised_ms > 0)
       return fmt::format("{} promised the primary, which hears no controller, not to take over for {}",
                          member.config.name, format_span(Duration{member.report.promised_ms}));

@@ -9,6 +9,7 @@
 #include "core/ownership/reflex.hpp"
 #include "core/ownership/standbys.hpp"
 #include "core/ownership/sync_sets.hpp"
+#include "core/ownership/transfer.hpp"
 
 namespace lifeboat::ownership {
 namespace {
@@ -21,6 +22,8 @@ constexpr Duration kRestartPause{5'000};
 // How long a switchover waits for its target to stream.
 constexpr Duration kAttachPatience{6'000};
 constexpr Duration kSecondChance{500};
+constexpr Duration kHeardOfLately{1'000};
+constexpr Duration kAsksAgain{500};
 // An order that its agent does not speak of after so long never came, or its answer was lost.
 constexpr Duration kOrderPatience{3'000};
 // After a network heals or a controller starts, agents dial in within seconds of each other.
@@ -28,14 +31,6 @@ constexpr Duration kAwayPatience{10'000};
 // No input for so long means that this controller did not run; then reports that wait for it are heard first.
 constexpr Duration kStoodStill{500};
 constexpr Duration kHearsEverybody{300};
-
-Error transfer_error(ErrorKind kind, std::string what, std::string hint = {}) {
-  Error error;
-  error.kind = kind;
-  error.what = std::move(what);
-  error.hint = std::move(hint);
-  return error;
-}
 
 // One call of step(): the state, the time and the commands that come of it.
 class Turn {
@@ -50,8 +45,7 @@ class Turn {
       member->connected = true;
       member->reported = false;
       member->command_running = false;
-      if (is_synchronous(state_.config) && state_.vacancy != Vacancy::none)
-        commands.push_back(AskLook{member->config.name, state_.mark});
+      if (looks_matter()) commands.push_back(AskLook{member->config.name, state_.mark});
     }
   }
 
@@ -80,8 +74,9 @@ class Turn {
       member->full_since.reset();
     else if (!member->full_since)
       member->full_since = now_;
-    if (member->command_running && !input.report.busy && now_ > member->command_since + kOrderPatience)
-      member->command_running = false;
+    // By the agent's clock: what waited on its way here is older than its order.
+    auto since_order = std::chrono::nanoseconds(input.agent_clock_ns - member->command_clock_ns);
+    if (member->command_running && !input.report.busy && since_order > kOrderPatience) member->command_running = false;
     notice_floor(*member);
     bool is_holder = member->config.name == state_.holder;
     // One that is stopping may still say so.
@@ -91,7 +86,7 @@ class Turn {
       remember_position(state_, input.report, now_);
       if (!state_.confirmed)
         note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
-      state_.confirmed = state_.ever_written = state_.led = true;
+      holder_writes();
       // The answer to its order was lost, and what was ordered is there all the same.
       if (leading_now() && state_.transfer->target == state_.holder && !member->command_running) leads_now();
     }
@@ -104,6 +99,8 @@ class Turn {
 
   void take(const RenewAsked& input) {
     if (may_be_adopted(state_, input.member, input.term)) return adopt(input.member);
+    // It knows more than the store, and is adopted as soon as enough others were heard.
+    if (input.term > state_.term) return;
     bool holds = input.member == state_.holder && input.term == state_.term && !state_.grant_in_flight;
     // One that went on by the other members' promises, and nobody was granted anything since.
     bool comes_back = state_.vacancy == Vacancy::lease_ended && !state_.released;
@@ -140,7 +137,7 @@ class Turn {
     uint64_t before = std::exchange(state_.term, input.term);
     state_.holder = input.holder;
     state_.vacancy = Vacancy::none;
-    state_.confirmed = false;
+    state_.confirmed = state_.restored = false;
     state_.lease_until = now_ + state_.config.lease;
     state_.automatic_refused.clear();
     // Whoever waits for the holder before is to follow this one.
@@ -156,7 +153,7 @@ class Turn {
     Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
     if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
     if (LIFEBOAT_BUG("told-done-at-the-grant") && state_.transfer && state_.transfer->kind != TransferKind::reflex)
-      finish_transfer(std::nullopt, result_of(*state_.transfer, "promoted"));
+      finish_transfer(std::nullopt, result_of_transfer(state_, "promoted", now_));
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
@@ -227,6 +224,7 @@ class Turn {
 
   // What time alone brings about; runs after each input.
   void look_around() {
+    if (state_.vacancy == Vacancy::lease_ended && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
     if (state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until &&
         !state_.grant_in_flight)
       become_vacant(Vacancy::lease_ended, fmt::format("{} has not renewed its lease for {}", state_.holder,
@@ -254,20 +252,31 @@ class Turn {
 
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
 
+  void holder_writes() {
+    state_.confirmed = state_.ever_written = state_.led = true;
+    state_.restored = false;
+  }
+
   void become_vacant(Vacancy cause, std::string reason) {
     state_.vacancy = cause;
     state_.released = false;
     state_.vacancy_reason = reason;
     state_.vacant_since = now_;
-    if (is_synchronous(state_.config)) ask_for_looks();
+    ++state_.mark;
+    if (looks_matter()) ask_for_looks();
     note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
   }
 
-  // Who has what was acknowledged is judged by what is said from now on.
+  bool looks_matter() const {
+    return state_.vacancy == Vacancy::lease_ended || (state_.vacancy != Vacancy::none && is_synchronous(state_.config));
+  }
+
+  // Who has what, and who promised what, is judged by what is said from now on.
   void ask_for_looks() {
-    ++state_.mark;
+    state_.asked_to_look = now_;
     for (const Member& member : state_.members) {
-      if (member.connected) commands.push_back(AskLook{member.config.name, state_.mark});
+      if (member.connected && member.report.heard != state_.mark)
+        commands.push_back(AskLook{member.config.name, state_.mark});
     }
   }
 
@@ -279,10 +288,12 @@ class Turn {
     if (LIFEBOAT_BUG("automatic-not-recorded")) automatic = false;
     state_.sync_granting = sync_sets_of_grant(state_, member, loss_is_accepted);
     commands.push_back(
-        MakeGrant{state_.term, member, std::move(reason), state_.floor, automatic, state_.sync_granting});
+        MakeGrant{state_.term, member, std::move(reason), terms_above(), automatic, state_.sync_granting});
   }
 
   // ---- a store that was restored from an older copy
+
+  uint64_t terms_above() const { return std::max(state_.floor, state_.above); }
 
   void notice_floor(const Member& member) {
     if (member.report.floor <= std::max(state_.term, state_.floor)) return;
@@ -293,12 +304,12 @@ class Turn {
 
   void adopt(const std::string& member) {
     state_.grant_in_flight = true;
-    state_.sync_sets.clear();
+    state_.sync_sets = unknown_sets(member);
     state_.sync_granting = sync_sets_of_grant(state_, member, false);
     commands.push_back(MakeGrant{
         state_.term, member,
         fmt::format("{} goes on: it holds term {}, which the restored store does not know", member, state_.floor),
-        state_.floor, false, state_.sync_granting});
+        terms_above(), false, state_.sync_granting});
   }
 
   void finish_transfer(std::optional<Error> error, Json result = nullptr) {
@@ -323,23 +334,23 @@ class Turn {
       }
       return;
     }
-    if (is_there(transfer)) return already_there();
     if (transfer.kind == TransferKind::switchover) begin_switchover();
   }
 
   bool is_there(const Transfer& transfer) const {
     const Member* holder = state_.find(state_.holder);
     return holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to) &&
-           is_writable(state_, now_);
+           is_writable(state_, now_) && now_ - holder->last_report <= kHeardOfLately;
   }
 
   void already_there() {
     state_.transfer->target = state_.holder;
-    finish_transfer(std::nullopt, result_of(*state_.transfer, "already there"));
+    finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
   }
 
   void begin_switchover() {
     Transfer& transfer = *state_.transfer;
+    if (is_there(transfer)) return already_there();
     if (!is_writable(state_, now_)) {
       return finish_transfer(transfer_error(ErrorKind::refused,
                                             fmt::format("{} has no primary that takes writes", state_.config.service),
@@ -444,20 +455,6 @@ class Turn {
     if (transfer.kind == TransferKind::reflex) state_.transfer.reset();
   }
 
-  Json result_of(const Transfer& transfer, std::string how) const {
-    const Member* target = state_.find(transfer.target);
-    JsonObject out;
-    out["member"] = transfer.target;
-    out["from"] = transfer.from;
-    out["term"] = state_.term;
-    out["timeline"] = target == nullptr ? 0 : target->report.timeline;
-    out["how"] = std::move(how);
-    out["seconds"] = to_seconds(now_ - transfer.asked);
-    if (transfer.kind == TransferKind::switchover && transfer.writes_stopped != MonoTime{})
-      out["write_outage_s"] = to_seconds(now_ - transfer.writes_stopped);
-    return out;
-  }
-
   // ---- answers of agents
 
   // The member that was granted the right takes writes: whatever was waited for is there.
@@ -469,14 +466,14 @@ class Turn {
     } else if (state_.transfer->kind == TransferKind::reflex) {
       state_.transfer.reset();
     } else {
-      finish_transfer(std::nullopt, result_of(*state_.transfer, "promoted"));
+      finish_transfer(std::nullopt, result_of_transfer(state_, "promoted", now_));
     }
   }
 
   void lead_done(Member& member, const CommandDone& input) {
     if (input.term != state_.term) return;
     if (input.ok) {
-      state_.confirmed = state_.ever_written = state_.led = true;
+      holder_writes();
       member.report.state = ServerState::primary;
       member.report.term = input.term;
       member.report.timeline =
@@ -541,9 +538,8 @@ class Turn {
     // One that was cut off while it made the cluster leaves nothing behind.
     if (!state_.ever_written) found_database();
     if (nothing_granted || state_.grant_in_flight) return;
-    if (store_is_behind(state_)) {
-      // Whom the store names as holder is long past; who has the newest data is for the choice, or for a person.
-      reflex_failover();
+    if (last_writer_is_unknown(state_)) {
+      reflex_failover();  // says why not
       return;
     }
     if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
@@ -567,9 +563,10 @@ class Turn {
     // What it said last may be long past: it may have been started, and go on by the promises of the others.
     if (state_.vacancy == Vacancy::lease_ended && now_ < state_.stood_still_until) return false;
     const Member* holder = state_.find(state_.holder);
-    bool ready =
-        holder != nullptr && holder->connected && holder->reported && holder->report.state == ServerState::stopped &&
-        (holder->report.primary_data || LIFEBOAT_BUG("holder-that-never-led-goes-on")) && !holder->command_running;
+    bool ready = holder != nullptr && !may_be_old_news(state_, *holder) && holder->connected && holder->reported &&
+                 holder->report.state == ServerState::stopped &&
+                 (holder->report.primary_data || LIFEBOAT_BUG("holder-that-never-led-goes-on")) &&
+                 !holder->command_running;
     if (!ready) return false;
     state_.last_regrant = now_;
     make_grant(state_.holder, "the holder goes on: " + state_.vacancy_reason);
@@ -631,7 +628,7 @@ class Turn {
 
   void begin_order(Member& member) const {
     member.command_running = true;
-    member.command_since = now_;
+    member.command_clock_ns = member.agent_clock_ns;
   }
 
   void attach_standbys() {

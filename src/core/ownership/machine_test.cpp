@@ -36,6 +36,8 @@ struct World {
       last.push_back(command);
       if (const auto* grant = std::get_if<MakeGrant>(&command))
         feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
+      // Agents that are there hear it at once.
+      if (const auto* look = std::get_if<AskLook>(&command)) state.find(look->member)->report.heard = look->mark;
     }
   }
   // Time passes in ticks, as for a controller that runs; one that hears nothing for long knows that it stood still.
@@ -59,6 +61,7 @@ struct World {
     report.streaming = !upstream.empty();
     report.current_ms = report.streaming ? 0 : -1;
     report.primary_data = server == ServerState::stopped;
+    report.heard = state.mark;
     feed(Reported{now.time_since_epoch().count(), report});
   }
   template <class T>
@@ -118,6 +121,8 @@ TEST(Ownership, WaitsForTheLeaseWhenTheHolderIsSilent) {
   EXPECT_EQ(world.find<SendLead>(), nullptr);
   world.report("east-2", ServerState::standby, 1000, 0, "east-1");
   world.pass(2);
+  EXPECT_EQ(world.find<SendLead>(), nullptr) << "what east-2 said before the end of the lease is old";
+  world.feed(Tick{});
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "east-2");
 }
@@ -404,6 +409,74 @@ TEST(Ownership, NeverReusesATermAndNeverTrustsTheHolderOfARestoredStore) {
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "east-2");
   EXPECT_EQ(world.find<SendLead>()->term, 10u);
+}
+
+// Restored by `lifeboat store restore`: terms up to 103 are left out, and nobody heard of knows more than the store.
+World store_with_terms_left_out() {
+  World world;
+  world.state = initial_state(three_members(AutomaticFailover::any), 3, "east-1", world.now,
+                              Past{.led = true, .above = 103, .restored = true});
+  for (const char* member : {"east-1", "east-2", "west-1"}) world.feed(AgentConnected{member});
+  return world;
+}
+
+TEST(Ownership, AskedByNobodyGrantsNothingWhileWhoWroteLastIsUnknown) {
+  World world = store_with_terms_left_out();
+  for (int second = 0; second < 30; ++second) {
+    world.report("east-1", ServerState::stopped, 500, 0, {}, 3);
+    world.report("east-2", ServerState::standby, 500, 0, "east-1", 3);
+    world.pass(1'000);
+  }
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr) << "west-1, which is away, may have led since the copy";
+  world.report("east-1", ServerState::stopped, 500, 0, {}, 3);
+  world.report("east-2", ServerState::standby, 500, 0, "east-1", 3);
+  Transfer wanted;
+  wanted.id = 1;
+  wanted.kind = TransferKind::failover;
+  wanted.accept_loss = true;
+  world.feed(TransferAsked{wanted});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->term, 104u) << "terms granted since the copy are not used again";
+}
+
+TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
+  World world = store_with_terms_left_out();
+  world.report("east-1", ServerState::primary, 500, 3, {}, 3);
+  world.feed(RenewAsked{"east-1", 3, 0});
+  ASSERT_NE(world.find<AnswerRenew>(), nullptr);
+  EXPECT_TRUE(world.find<AnswerRenew>()->granted);
+  EXPECT_FALSE(last_writer_is_unknown(world.state));
+  world.feed(Released{"east-1", 3, "the server died", true});
+  world.report("east-1", ServerState::stopped, 500, 0, {}, 3);
+  world.pass(10'000);
+  ASSERT_NE(world.find<SendLead>(), nullptr) << "who wrote last is known now";
+  EXPECT_EQ(world.find<SendLead>()->term, 104u);
+}
+
+// east-1 was heard at 1,000, then went on for long by the promises of the others, of whom west-1 soon received nothing more.
+TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
+  Config config = three_members(AutomaticFailover::any);
+  config.loss_without_approval = Duration{5'000};
+  auto promote_west = [&](int64_t current_ms) {
+    World world(config, 1, "east-1");
+    world.feed(AgentConnected{"east-1"});
+    world.report("east-1", ServerState::primary, 1000, 1);
+    world.feed(AgentLost{"east-1"});
+    world.pass(60'000);
+    world.feed(AgentConnected{"west-1"});
+    MemberReport report;
+    report.member = "west-1";
+    report.state = ServerState::standby;
+    report.timeline = report.floor = 1;
+    report.written = Lsn{2000};
+    report.current_ms = current_ms;
+    report.promise_over_ms = 1'000;
+    report.heard = world.state.mark;
+    world.feed(Reported{world.now.time_since_epoch().count(), report});
+    return world.find<MakeGrant>() != nullptr;
+  };
+  EXPECT_TRUE(promote_west(2'000)) << "it had everything until the end";
+  EXPECT_FALSE(promote_west(50'000)) << "it lacks what was written in about 47 s";
 }
 
 TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {

@@ -25,14 +25,13 @@ Reflex judge_reflex(State& state, MonoTime now) {
   bool just_started = now - state.started < 2 * state.config.lease;
   if (now < state.stood_still_until) return {};
   if (state.vacancy == Vacancy::lease_ended && just_started) return {};
-  bool behind = store_is_behind(state);
-  if (behind && state.config.automatic != AutomaticFailover::any)
-    return {{}, "the store was restored from an older copy and does not know the last holder"};
+  if (last_writer_is_unknown(state))
+    return {{}, "the store was restored from an older copy and does not know who wrote last"};
   bool anywhere =
       state.config.automatic == AutomaticFailover::any || holder == nullptr || LIFEBOAT_BUG("leaves-its-region");
   // The holder's own server has just failed; one that was never promoted is a candidate like the others.
   std::vector<std::string> except;
-  if (!behind && (holder == nullptr || holder->report.state != ServerState::standby)) except.push_back(state.holder);
+  if (holder == nullptr || holder->report.state != ServerState::standby) except.push_back(state.holder);
   Choice choice = choose(state, anywhere ? std::string() : holder->config.region, except, now);
   if (choice.member.empty()) return {{}, choice.reason};
   if (!choice.may_lose.empty())
@@ -53,7 +52,7 @@ std::string successor_of_full_disk(State& state, MonoTime now) {
   if (holder == nullptr || !holder->full_since || now < *holder->full_since + state.config.lease) return {};
   if (state.config.automatic == AutomaticFailover::none || !is_writable(state, now)) return {};
   bool tried = state.left_full_disk != MonoTime{} && now < state.left_full_disk + kTriesAgain;
-  if (tried || store_is_behind(state) || !holder->connected || limit_is_reached(state, now)) return {};
+  if (tried || last_writer_is_unknown(state) || !holder->connected || limit_is_reached(state, now)) return {};
   bool anywhere = state.config.automatic == AutomaticFailover::any;
   Choice choice = choose(state, anywhere ? std::string() : holder->config.region, {state.holder}, now, true);
   const Member* target = state.find(choice.member);

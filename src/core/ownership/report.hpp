@@ -64,20 +64,22 @@ struct MemberReport {
   bool streaming = false;  // standby: receiver connected and heard from within 5 s
   std::string upstream;    // standby: member it follows
   bool replay_paused = false;
-  int64_t lag_ms = -1;        // standby: age of what it has not replayed; -1 unknown
-  int64_t current_ms = -1;    // standby: how long ago it last had all that its upstream had; -1 unknown
-  bool busy = false;          // carries out an order
-  bool disk_full = false;     // no room is left for its server's files
-  int64_t promised_ms = 0;    // for how long it has promised a primary not to take over
+  int64_t lag_ms = -1;           // standby: age of what it has not replayed; -1 unknown
+  int64_t current_ms = -1;       // standby: how long ago it last had all that its upstream had; -1 unknown
+  bool busy = false;             // carries out an order
+  bool disk_full = false;        // no room is left for its server's files
+  int64_t promised_ms = 0;       // for how long it has promised a primary not to take over
+  int64_t promise_over_ms = -1;  // how long ago the last such promise ended; -1: none did
   bool primary_data = false;  // stopped: it can take writes again without a promotion, and then has all it ever wrote
   std::string sync;           // primary: whom its commits wait for, as the server says
-  uint64_t mark = 0;          // the newest question to look again that this is an answer to
+  uint64_t heard = 0;         // the newest question to look again that came before this was said
+  uint64_t mark = 0;          // the newest one that the server was looked at after
   OrderedMap<Lsn> standbys;   // primary: flushed position of each connected standby, by member
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
                        streaming, upstream, replay_paused, lag_ms, current_ms, busy, disk_full, promised_ms,
-                       primary_data, sync, mark, standbys))
+                       promise_over_ms, primary_data, sync, heard, mark, standbys))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -97,8 +99,10 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"busy", Need::optional, "whether it carries out an order"},
                                   {"disk_full", Need::optional, "no room is left for its server's files"},
                                   {"promised_ms", Need::optional, "how long it has promised not to take over"},
+                                  {"promise_over_ms", Need::optional, "how long ago its last promise ended"},
                                   {"primary_data", Need::optional, "stopped: it can take writes without a promotion"},
                                   {"sync", Need::optional, "whom commits wait for"},
+                                  {"heard", Need::optional, "the newest question that was heard"},
                                   {"mark", Need::optional, "the question that this answers"},
                                   {"standbys", Need::optional, "positions of its standbys"}});
 }

@@ -27,12 +27,18 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
   if (!LIFEBOAT_BUG("limit-forgotten")) state.automatic_failovers = std::move(past.automatic_failovers);
   state.ever_written = term != 0 && past.ever_written;
   state.led = past.led;
+  if (!LIFEBOAT_BUG("terms-reused-after-a-restore")) state.above = past.above;
+  state.restored = past.restored;
   if (config.sync_copies > 0) state.sync_sets = std::move(past.sync_sets);
   state.config = std::move(config);
   return state;
 }
 
 bool store_is_behind(const State& state) { return state.floor > state.term; }
+
+bool last_writer_is_unknown(const State& state) {
+  return (state.restored || store_is_behind(state)) && !LIFEBOAT_BUG("restored-store-believed");
+}
 
 bool may_be_adopted(const State& state, const std::string& name, uint64_t term) {
   const Member* member = state.find(name);
@@ -46,6 +52,10 @@ bool is_writable(const State& state, MonoTime now) {
   const Member* holder = state.find(state.holder);
   return holder != nullptr && state.vacancy == Vacancy::none && now < state.lease_until && state.confirmed &&
          holder->report.state == ServerState::primary && holder->report.term == state.term;
+}
+
+bool may_be_old_news(const State& state, const Member& member) {
+  return state.vacancy == Vacancy::lease_ended && member.report.heard != state.mark;
 }
 
 bool is_vacant(const State& state, MonoTime now) {

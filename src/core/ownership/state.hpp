@@ -59,7 +59,7 @@ struct Member {
   std::optional<MonoTime> full_since;  // its disk, as it has said ever since
   MemberReport report;
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
-  MonoTime command_since{};
+  int64_t command_clock_ns = 0;  // of the agent's newest report when that was sent
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
@@ -108,6 +108,10 @@ struct State {
   // The highest term that any agent has seen. Above `term` only when the store was restored from an older copy; then the
   // recorded holder means nothing, and the next term is above this.
   uint64_t floor = 0;
+  // Left out when the store was restored: terms up to here may have been granted since the copy was made, and nobody heard so far
+  // needs to know. The next term is above this too.
+  uint64_t above = 0;
+  bool restored = false;  // and since then neither has the holder been heard to take writes nor was anything granted
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
   MonoTime vacant_since{};
@@ -133,6 +137,7 @@ struct State {
   std::optional<PositionAt> sync_from;  // all that comes after this waits for it
   MonoTime sync_told{};
   uint64_t mark = 0;          // the newest question to look again
+  MonoTime asked_to_look{};   // when it was last put
   MonoTime last_regrant{};    // when the holder was last started again
   MonoTime left_full_disk{};  // when it was last tried to move away from one
 
@@ -146,6 +151,8 @@ struct Past {
   bool ever_written = true;                  // somebody took writes once
   std::vector<SyncSet> sync_sets;            // the last that were recorded
   bool led = true;                           // the holder did, and nobody else was granted anything since
+  uint64_t above = 0;                        // terms that a restored store leaves out; 0: it was not restored
+  bool restored = false;                     // and nobody was known to take writes since
 };
 
 // The state of a controller that has just started: what is durable, and the caution that the holder may have renewed
@@ -154,11 +161,17 @@ State initial_state(Config config, uint64_t term, std::string holder, MonoTime n
 
 // True when agents have seen newer terms than the store holds.
 bool store_is_behind(const State& state);
+// True when somebody else than the recorded holder may have written last: the store was restored from an older copy. Then only
+// who still takes writes goes on by itself.
+bool last_writer_is_unknown(const State& state);
 // Whether this member, asking to renew this term, goes on under a newer one: it holds the newest term that anybody has seen, and
 // its right needs nobody else's end. A majority has been heard, so that a newer term would be known.
 bool may_be_adopted(const State& state, const std::string& name, uint64_t term);
 // True while the holder said that it takes writes and its right has not ended.
 bool is_writable(const State& state, MonoTime now);
+// Whether what this member said last may be older than the end of the holder's lease: messages that a cut held up arrive late. Until
+// it has said something since, it may have begun to promise, or to take writes.
+bool may_be_old_news(const State& state, const Member& member);
 // True when nobody has the right to write any more and it may be granted.
 bool is_vacant(const State& state, MonoTime now);
 // True for a standby that receives from the holder on the holder's timeline. One whose history has parted is connected for

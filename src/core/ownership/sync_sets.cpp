@@ -75,6 +75,7 @@ std::string why_it_may_lose_of(const State& state, const SyncSet& set, const Mem
     return fmt::format("{} has more than {}", set.holder, candidate.config.name);
   auto needed = static_cast<int64_t>(set.members.size()) - set.copies + 1;
   if (seen >= needed || holder_is_standby) return {};
+  if (set.holder.empty()) return "the store was restored, and nobody knows who has what was acknowledged";
   if (set.members.empty()) return fmt::format("nobody knows who has what {} acknowledged", set.holder);
   return fmt::format("what {} acknowledged is on {} of {}, and {} of these can be asked, not {}", set.holder,
                      set.copies, fmt::join(set.members, ", "), seen, needed);
@@ -125,6 +126,8 @@ bool is_synchronous(const Config& config) { return config.sync_copies > 0; }
 SyncSet first_sync_set(const Config& config, const std::string& holder) {
   return set_of(config, holder, those_that_may_count(config, holder));
 }
+
+std::vector<SyncSet> unknown_sets(const std::string& holder) { return {open_set(holder)}; }
 
 std::vector<SyncSet> sync_sets_of_grant(const State& state, const std::string& holder, bool loss_is_accepted) {
   if (!is_synchronous(state.config)) return {};

@@ -17,6 +17,10 @@ bool is_synchronous(const Config& config);
 // settings from its start on, so that nothing else is in force in the moment of its promotion.
 SyncSet first_sync_set(const Config& config, const std::string& holder);
 
+// What counts where the recorded sets mean nothing, as in a store that was restored from an older copy: nobody but `holder` is
+// known to have everything. Empty: nobody at all.
+std::vector<SyncSet> unknown_sets(const std::string& holder);
+
 // What is durable with a grant: the sets that counted before count on; with a loss that a person accepted they do not.
 std::vector<SyncSet> sync_sets_of_grant(const State& state, const std::string& holder, bool loss_is_accepted);
 

@@ -1,0 +1,28 @@
+#include "core/ownership/transfer.hpp"
+
+namespace lifeboat::ownership {
+
+Error transfer_error(ErrorKind kind, std::string what, std::string hint) {
+  Error error;
+  error.kind = kind;
+  error.what = std::move(what);
+  error.hint = std::move(hint);
+  return error;
+}
+
+Json result_of_transfer(const State& state, std::string how, MonoTime now) {
+  const Transfer& transfer = *state.transfer;
+  const Member* target = state.find(transfer.target);
+  JsonObject out;
+  out["member"] = transfer.target;
+  out["from"] = transfer.from;
+  out["term"] = state.term;
+  out["timeline"] = target == nullptr ? 0 : target->report.timeline;
+  out["how"] = std::move(how);
+  out["seconds"] = to_seconds(now - transfer.asked);
+  if (transfer.kind == TransferKind::switchover && transfer.writes_stopped != MonoTime{})
+    out["write_outage_s"] = to_seconds(now - transfer.writes_stopped);
+  return out;
+}
+
+}  // namespace lifeboat::ownership

@@ -1,0 +1,13 @@
+// What whoever asked for a transfer is told in the end.
+#pragma once
+
+#include "core/ownership/state.hpp"
+
+namespace lifeboat::ownership {
+
+Error transfer_error(ErrorKind kind, std::string what, std::string hint = {});
+
+// {member, from, term, timeline, how, seconds[, write_outage_s]} of the transfer under way; the last only for a switchover.
+Json result_of_transfer(const State& state, std::string how, MonoTime now);
+
+}  // namespace lifeboat::ownership
