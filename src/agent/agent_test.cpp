@@ -76,9 +76,13 @@ Task<bool> server_dies(Pair& p) {
   figure("promotion", ms_since(asked));
   REQUIRE(co_await p.takes_writes("b"));
   EXPECT_EQ(int_or(*led, "timeline"), 2);
-  // What the old primary wrote and nobody received parts the histories.
+  // What the old primary wrote and nobody received parts the histories. Nothing of it goes unless somebody gave it up.
+  auto unasked = p.follow("a", "b");
+  auto refused = co_await std::move(unasked);
+  REQUIRE(!refused.has_value());
+  EXPECT_NE(refused.error().text().find("it was a primary"), std::string::npos) << refused.error().text();
   asked = boot_now();
-  auto following = p.follow("a", "b");
+  auto following = p.reprotect("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   REQUIRE(followed.has_value());
@@ -355,7 +359,7 @@ Task<bool> promoted_by_a_stranger(Pair& p) {
   REQUIRE(co_await std::move(said));
   EXPECT_NE(p.controller.member("b")->reason.find("without a lease"), std::string::npos);
   // It is not started again by itself: its history has parted.
-  auto following = p.follow("b", "a");
+  auto following = p.reprotect("b", "a");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   co_return true;
@@ -417,7 +421,7 @@ Task<bool> rewind_was_cut_off(Pair& p) {
   EXPECT_FALSE(refused.has_value());
   EXPECT_TRUE(p.server_is_gone("a"));
   --p.term;  // nobody holds that one
-  auto following = p.follow("a", "b");
+  auto following = p.reprotect("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   REQUIRE(followed.has_value());
@@ -451,6 +455,12 @@ Task<bool> hears_of_a_newer_term(Pair& p) {
   auto refused = co_await std::move(unaware);
   REQUIRE(!refused.has_value());
   EXPECT_NE(refused.error().what.find("db-a holds term 1"), std::string::npos) << refused.error().text();
+  --p.term;
+  auto repeated = p.lead_after("b", 1);
+  refused = co_await std::move(repeated);
+  REQUIRE(!refused.has_value());
+  EXPECT_NE(refused.error().what.find("answered no to term 6"), std::string::npos)
+      << "whoever heard the no gave the term to another";
   auto aware = p.lead_after("b", 1);
   REQUIRE((co_await std::move(aware)).has_value());
   auto stopped = p.until([&] { return p.server_is_gone("a"); });

@@ -156,7 +156,7 @@ Task<bool> given_back(Pair& p) {
   std::string ledger = co_await std::move(wanted_ledger);
   REQUIRE(co_await fail_over_to_b(p));
   MonoTime asked = boot_now();
-  auto following = p.follow("a", "b");
+  auto following = p.reprotect("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   REQUIRE(followed.has_value());
@@ -232,7 +232,7 @@ Task<bool> not_before_noted(Pair& p) {
   p.controller.notes_orphans = false;
   bool ended = false;
   auto follow = [](Pair& pair, bool& done) -> Task<> {
-    auto following = pair.follow("a", "b");
+    auto following = pair.reprotect("a", "b");
     auto followed = co_await std::move(following);
     EXPECT_TRUE(followed) << followed.error().text();
     done = true;
@@ -250,7 +250,7 @@ Task<bool> not_before_noted(Pair& p) {
   p.controller.notes_orphans = true;
   std::string id = p.controller.orphans.front().id;
   p.controller.orphans.clear();
-  auto following = p.follow("a", "b");
+  auto following = p.reprotect("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   REQUIRE(!p.controller.orphans.empty());
@@ -273,7 +273,7 @@ Task<bool> cannot_be_decoded(Pair& p) {
                          "'logical'"});
   REQUIRE(co_await std::move(writing));
   REQUIRE(co_await fail_over_to_b(p));
-  auto following = p.follow("a", "b");
+  auto following = p.reprotect("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   REQUIRE(followed.has_value());
@@ -314,7 +314,7 @@ Task<bool> saved_by_another(Pair& p) {
   REQUIRE(co_await std::move(writing));
   REQUIRE(co_await fail_over_to_b(p));
   p.controller.same_as = "database.db-c.1.3000000";
-  auto following = p.follow("a", "b");
+  auto following = p.reprotect("a", "b");
   auto followed = co_await std::move(following);
   EXPECT_TRUE(followed) << followed.error().text();
   REQUIRE(followed.has_value());

@@ -308,8 +308,12 @@ class Pair {
     auto asking = controller.ask(host, order);
     co_return co_await std::move(asking);
   }
-  Task<Result<Json>> follow(std::string host, std::string upstream) {
+  Task<Result<Json>> reprotect(std::string host, std::string upstream) {
+    return follow(std::move(host), std::move(upstream), true);
+  }
+  Task<Result<Json>> follow(std::string host, std::string upstream, bool given_up = false) {
     wire::Follow order{kService, "db-" + host, "db-" + upstream, term};
+    order.given_up = given_up;
     auto asking = controller.ask(host, order);
     co_return co_await std::move(asking);
   }

@@ -194,10 +194,10 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
     wire::LookAgain question{service, look->member, look->mark};
     hub_.send(database.host_of[look->member], typed(encode(question), wire::LookAgain::kType));
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
-    wire::Follow params{service, follow->member, follow->upstream, follow->term, follow->keep_data, follow->timeline};
-    scope_.spawn("follow " + follow->member,
-                 ask_agent(service, What::follow, follow->member, follow->term, std::string(wire::Follow::kMethod),
-                           encode(params), kFollowPatience));
+    const wire::Follow& order = follow->order;
+    scope_.spawn("follow " + order.member,
+                 ask_agent(service, What::follow, order.member, order.term, std::string(wire::Follow::kMethod),
+                           encode(order), kFollowPatience));
   } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
     wire::StepDown params{service, down->member, down->term};
     scope_.spawn("step-down " + down->member,

@@ -189,7 +189,13 @@ void World::writable_began(Host& host, bool promoted) {
   auto granted_to = store.granted.find(host.term);
   if (granted_to == store.granted.end() || granted_to->second != member_name(host.index))
     return violated("S2", fmt::format("m{} takes writes under term {}, which is not its own", host.index, host.term));
-  if (now <= host.thawed) return;  // frozen while it started: its guard has the first word
+  // Frozen while it started: its guard has the first word.
+  if (now <= host.thawed) {
+    kernel.after(0, host.thawed - now + 1, [this, &host, term = host.term] {
+      if (host.takes_writes() && host.term == term) writable_began(host, false);
+    });
+    return;
+  }
   for (const auto& other : hosts) {
     bool writes_too = other->index != host.index && other->takes_writes();
     // A server that is frozen writes nothing; when it thaws, its guard has the first word.

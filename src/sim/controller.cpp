@@ -225,8 +225,7 @@ void Controller::carry_out(const Command& command) {
     auto link = links_.find(world_.member_index(look->member));
     if (link != links_.end()) world_.send(link->second, false, wire::LookAgain{kService, look->member, look->mark});
   } else if (const auto* follow = std::get_if<SendFollow>(&command)) {
-    call({.what = What::follow, .member = follow->member, .term = follow->term},
-         wire::Follow{kService, follow->member, follow->upstream, follow->term, follow->keep_data, follow->timeline},
+    call({.what = What::follow, .member = follow->order.member, .term = follow->order.term}, follow->order,
          kFollowPatience);
   } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
     call({.what = What::step_down, .member = down->member, .term = down->term},

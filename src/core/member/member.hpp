@@ -98,6 +98,7 @@ class MemberLogic {
   bool ended_ = false;           // this member is shut down
   bool newer_waits_ = false;     // a newer order came while a standby waits for its upstream
   uint64_t following_term_ = 0;  // of the order to follow that is under way
+  uint64_t refused_term_ = 0;    // the newest that was answered with a definite no since this agent began
   std::optional<ServerLook> seen_;
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
@@ -158,12 +159,16 @@ class MemberLogic {
   Task<> wait_for_way();
   // Why this order is not carried out; else `next` holds its term.
   Result<> may_lead(const wire::Lead& order, Lease& next) const;
+  // The answer to an order to lead under which nothing was done. A definite one closes its term here for good.
+  std::unexpected<Error> no_to(const wire::Lead& order, Error error);
   // `untouched` becomes false once the server was asked to take writes.
   Task<Result<>> become_writable(const wire::Lead& order, Deadline deadline, bool& untouched);
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const wire::Follow& order, Duration patience, Deadline most);
   Task<Result<>> start_and_stream(const wire::Follow& order, Duration patience, Deadline most);
   Task<Result<std::string>> replace_history(const wire::Follow& order, Deadline deadline, Progress progress);
+  // Whether what it has may be replaced by the upstream's history.
+  Task<Result<>> may_replace(const wire::Follow& order, Deadline deadline);
   Task<> newer_wanted();
   Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);
 };

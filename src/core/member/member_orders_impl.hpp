@@ -22,18 +22,14 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   MonoTime begun = now();
   Lease next = lease_;
   next.length = Duration{server_.config().lease_ms};
-  if (auto may = may_lead(order, next); !may) {
-    // A "no" would be taken for the end of a term that is still held here.
-    if (lease_.term != 0 && !LIFEBOAT_BUG("second-order-answered-no")) may.error().kind = ErrorKind::unknown_outcome;
-    co_return std::unexpected(std::move(may).error());
-  }
+  if (auto may = may_lead(order, next); !may) co_return no_to(order, std::move(may).error());
   Busy busy(*this, "takes over", true);
   // Durable before anything is done under it.
   uint64_t floor_before = lease_.floor;
   lease_.floor = next.floor;
   if (auto kept = remember(order.term); !kept) {
     lease_.floor = floor_before;
-    co_return std::unexpected(std::move(kept).error().with("the term could not be kept"));
+    co_return no_to(order, std::move(kept).error().with("the term could not be kept"));
   }
   lease_ = next;
   renewed_at_ = begun;
@@ -90,10 +86,25 @@ Result<> MemberLogic<Rim>::may_lead(const wire::Lead& order, Lease& next) const 
   if (server_.spoiled())
     return fail(ErrorKind::refused,
                 fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
+  if (order.term <= refused_term_)
+    return fail(ErrorKind::refused, fmt::format("{} answered no to term {}", order.member, refused_term_));
   if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, now()))
     return fail(ErrorKind::refused,
                 fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
   return {};
+}
+
+template <class Rim>
+std::unexpected<Error> MemberLogic<Rim>::no_to(const wire::Lead& order, Error error) {
+  // A "no" would be taken for the end of a term that is still held here.
+  if (lease_.term != 0 && !LIFEBOAT_BUG("second-order-answered-no")) {
+    error.kind = ErrorKind::unknown_outcome;
+  } else {
+    // Whoever hears it gives the right to somebody else: no copy of the order that comes later is followed. Nothing came of
+    // this term, so it does not count as one that was seen.
+    refused_term_ = std::max(refused_term_, order.term);
+  }
+  return std::unexpected(std::move(error));
 }
 
 template <class Rim>
@@ -247,12 +258,36 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
     // A server that hangs says nothing about its history.
     if (server_.running() && member_times::is_silence(streams.error())) co_return std::unexpected(streams.error());
   }
-  if (order.keep_data && server_.has_data() && !LIFEBOAT_BUG("rewinds-data-to-be-kept"))
-    co_return fail(ErrorKind::refused,
-                   fmt::format("it does not stream from {}, and its data may hold what nobody else has", upstream),
-                   "a reprotect gives them up");
+  auto asking = may_replace(order, deadline);
+  CO_TRY_VOID(co_await std::move(asking));
   auto replacing = replace_history(order, deadline, std::move(progress));
   co_return co_await std::move(replacing);
+}
+
+// Unasked, only data are given up that end before the upstream's timeline begins. Whoever ordered this may not have heard yet
+// what was written here since.
+template <class Rim>
+auto MemberLogic<Rim>::may_replace(const wire::Follow& order, Deadline deadline) -> Task<Result<>> {
+  if (!server_.has_data() || order.given_up) co_return Result<>{};
+  const char* give_up = "a reprotect gives them up";
+  if (order.keep_data && !LIFEBOAT_BUG("rewinds-data-to-be-kept"))
+    co_return fail(
+        ErrorKind::refused,
+        fmt::format("it does not stream from {}, and its data may hold what nobody else has", order.upstream), give_up);
+  if (!server_.marked_standby() && reason_ != "stepped down")
+    co_return fail(ErrorKind::refused,
+                   fmt::format("it was a primary, and its data may hold what {} has not", order.upstream), give_up);
+  if (!server_.running()) co_return Result<>{};
+  auto looking = server_.look(at_most(deadline, member_times::kLookWithin));
+  auto seen = co_await std::move(looking);
+  if (!seen) co_return Result<>{};
+  bool same = seen->timeline == order.timeline;
+  bool behind = seen->timeline == order.parted_from && seen->written <= order.parted_at;
+  if (same || behind || LIFEBOAT_BUG("rewinds-data-to-be-kept")) co_return Result<>{};
+  co_return fail(ErrorKind::refused,
+                 fmt::format("it has {} of timeline {}, which {} may lack", ScalarText<Lsn>::format(seen->written),
+                             seen->timeline, order.upstream),
+                 give_up);
 }
 
 template <class Rim>

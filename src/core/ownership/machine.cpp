@@ -132,7 +132,7 @@ class Turn {
     state_.grant_in_flight = false;
     // Its own history goes on only if it led under the last grant: before that, another one may have written.
     bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
-    bool goes_on = state_.holder == input.holder && led;
+    bool goes_on = state_.holder == input.holder && led && !last_writer_is_unknown(state_);
     state_.led = goes_on;
     uint64_t before = std::exchange(state_.term, input.term);
     state_.holder = input.holder;
@@ -637,9 +637,7 @@ class Turn {
     for (Member& member : state_.members) {
       if (!wants_follow(state_, member, now_)) continue;
       begin_order(member);
-      uint64_t timeline = state_.find(state_.holder)->report.timeline;
-      commands.push_back(
-          SendFollow{member.config.name, state_.holder, state_.term, keeps_data(state_, member), timeline});
+      commands.push_back(SendFollow{order_to_follow(state_, member)});
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;
     }

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "core/ownership/candidates.hpp"
+#include "core/ownership/messages.hpp"
 #include "core/ownership/state.hpp"
 
 namespace lifeboat::ownership {
@@ -105,11 +106,7 @@ struct SendLead {
   uint64_t after = 0;  // the term before
 };
 struct SendFollow {
-  std::string member;
-  std::string upstream;
-  uint64_t term = 0;
-  bool keep_data = false;
-  uint64_t timeline = 0;
+  wire::Follow order;
 };
 struct SendStepDown {
   std::string member;

@@ -272,7 +272,7 @@ TEST(Ownership, NeverRewindsAFormerPrimaryUnlessAsked) {
   world.feed(RenewAsked{"east-2", 2, 0});
   world.feed(TransferAsked{transfer});
   ASSERT_NE(world.find<SendFollow>(), nullptr);
-  EXPECT_EQ(world.find<SendFollow>()->member, "east-1");
+  EXPECT_EQ(world.find<SendFollow>()->order.member, "east-1");
 }
 
 // A failover to the other site while the whole first one is away.
@@ -348,7 +348,7 @@ TEST(Ownership, AMemberThatWasAwayDuringTheReprotectionIsReprotectedWhenItComes)
   world.report("east-1", ServerState::stopped, 1000);
   world.pass(100);
   ASSERT_NE(world.find<SendFollow>(), nullptr);
-  EXPECT_EQ(world.find<SendFollow>()->member, "east-1");
+  EXPECT_EQ(world.find<SendFollow>()->order.member, "east-1");
   attach(world, "east-1");
   world.last.clear();
   world.report("east-1", ServerState::stopped, 1000);
@@ -433,10 +433,12 @@ TEST(Ownership, AskedByNobodyGrantsNothingWhileWhoWroteLastIsUnknown) {
   Transfer wanted;
   wanted.id = 1;
   wanted.kind = TransferKind::failover;
+  wanted.to = "east-1";
   wanted.accept_loss = true;
   world.feed(TransferAsked{wanted});
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->term, 104u) << "terms granted since the copy are not used again";
+  EXPECT_FALSE(world.find<SendLead>()->goes_on) << "another one may have written since, and its history parted there";
 }
 
 TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
@@ -451,6 +453,7 @@ TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
   world.pass(10'000);
   ASSERT_NE(world.find<SendLead>(), nullptr) << "who wrote last is known now";
   EXPECT_EQ(world.find<SendLead>()->term, 104u);
+  EXPECT_TRUE(world.find<SendLead>()->goes_on);
 }
 
 // east-1 was heard at 1,000, then went on for long by the promises of the others, of whom west-1 soon received nothing more.
@@ -551,9 +554,9 @@ TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
           }
         }
         if (const auto* follow = std::get_if<SendFollow>(&command)) {
-          nodes[follow->member].term = 0;
-          world.feed(
-              CommandDone{CommandDone::What::follow, follow->member, follow->term, true, false, {}, JsonObject{}});
+          nodes[follow->order.member].term = 0;
+          world.feed(CommandDone{
+              CommandDone::What::follow, follow->order.member, follow->order.term, true, false, {}, JsonObject{}});
         }
       }
       int writers = 0;

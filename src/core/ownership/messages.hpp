@@ -226,15 +226,23 @@ struct Follow {
   bool keep_data = false;  // what it has may be the only copy of something: nothing of it is given up
   uint64_t timeline =
       0;  // the upstream's; who has not come to it and receives nothing more has parted from it; 0: not known
+  bool given_up = false;  // somebody asked for its reprotection: nothing of what it has need be kept
+  // At or before which the upstream's timeline parted from this one; 0: not known.
+  uint64_t parted_from = 0;
+  Lsn parted_at;
 };
-BOOST_DESCRIBE_STRUCT(Follow, (), (service, member, upstream, term, keep_data, timeline))
+BOOST_DESCRIBE_STRUCT(Follow, (),
+                      (service, member, upstream, term, keep_data, timeline, given_up, parted_from, parted_at))
 constexpr auto field_docs(const Follow*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
                                   {"upstream", Need::required, "member to follow"},
                                   {"term", Need::required, "term of the upstream"},
                                   {"keep_data", Need::optional, "neither rewind nor replace"},
-                                  {"timeline", Need::optional, "timeline of the upstream"}});
+                                  {"timeline", Need::optional, "timeline of the upstream"},
+                                  {"given_up", Need::optional, "its data were given up by a reprotect"},
+                                  {"parted_from", Need::optional, "timeline that the upstream's parted from"},
+                                  {"parted_at", Need::optional, "position at or before which it did"}});
 }
 
 // postgres.step-down: for a planned switchover. A checkpoint first, then a clean (fast) stop, so that connected standbys get
