@@ -19,7 +19,6 @@ bool holder_is_here(const State& state) {
 bool keeps_data(const State& state, const Member& member) {
   const MemberReport& report = member.report;
   const Member* holder = state.find(state.holder);
-  if (LIFEBOAT_BUG("standbys-made-by-force")) return false;
   if (report.state == ServerState::absent || reprotecting(state, member)) return false;
   bool same_timeline = holder != nullptr && holder->report.timeline == report.timeline;
   bool behind = state.begun.written.value != 0 && report.timeline == state.begun.timeline &&
@@ -53,7 +52,7 @@ bool wants_follow(const State& state, const Member& member, MonoTime now) {
 wire::Follow order_to_follow(const State& state, const Member& member) {
   wire::Follow order{state.config.service, member.config.name, state.holder, state.term};
   order.keep_data = keeps_data(state, member);
-  order.given_up = reprotecting(state, member);
+  order.given_up = reprotecting(state, member) || LIFEBOAT_BUG("standbys-made-by-force");
   order.timeline = state.find(state.holder)->report.timeline;
   order.parted_from = state.begun.timeline;
   order.parted_at = state.begun.written;

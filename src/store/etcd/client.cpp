@@ -172,7 +172,9 @@ Task<Result<Json>> Client::call(std::string path, Json body, Deadline deadline) 
     // A token belongs to the member that gave it.
     token_.clear();
     unsure = unsure || answer.error().kind == ErrorKind::unknown_outcome;
-    last = std::move(answer).error();
+    // A try that the deadline cut short says less than the one before it.
+    bool cut_short = answer.error().kind == ErrorKind::timed_out && deadline.passed();
+    if (!last || !cut_short) last = std::move(answer).error();
     bool round_is_over = turn % options_.endpoints.size() + 1 == options_.endpoints.size();
     if (round_is_over && !deadline.passed()) co_await sleep_for(deadline.at_most(kPause).left());
   }
