@@ -488,8 +488,12 @@ Task<bool> belongs_to_another_cluster(Pair& p) {
   auto second = p.lead("a");
   auto led = co_await std::move(second);
   EXPECT_TRUE(led) << led.error().text();
-  auto following = p.follow("b", "a");
-  auto followed = co_await std::move(following);
+  auto unasked = p.follow("b", "a");
+  auto followed = co_await std::move(unasked);
+  REQUIRE(!followed.has_value());
+  EXPECT_NE(followed.error().what.find("which db-a may lack"), std::string::npos) << followed.error().text();
+  auto given_up = p.follow("b", "a", true);
+  followed = co_await std::move(given_up);
   REQUIRE(!followed.has_value());
   EXPECT_NE(followed.error().what.find("another cluster"), std::string::npos) << followed.error().text();
   co_return true;
