@@ -109,6 +109,8 @@ class Turn {
     bool granted = holds && (state_.vacancy == Vacancy::none || comes_back);
     if (granted && comes_back) {
       state_.vacancy = Vacancy::none;
+      state_.renewed_mark = ++state_.mark;
+      ask_for_looks();
       note("renewed-again", fmt::format("{} went on under term {} without a controller", input.member, input.term));
     }
     Duration length = LIFEBOAT_BUG("margin-counted-twice") ? state_.config.lease * 3 / 4 : state_.config.lease;
@@ -137,6 +139,7 @@ class Turn {
     uint64_t before = std::exchange(state_.term, input.term);
     state_.holder = input.holder;
     state_.vacancy = Vacancy::none;
+    state_.renewed_mark = 0;
     state_.confirmed = state_.restored = false;
     state_.lease_until = now_ + state_.config.lease;
     state_.automatic_refused.clear();
@@ -224,7 +227,7 @@ class Turn {
 
   // What time alone brings about; runs after each input.
   void look_around() {
-    if (state_.vacancy == Vacancy::lease_ended && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
+    if (asks_for_news() && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
     if (state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until &&
         !state_.grant_in_flight)
       become_vacant(Vacancy::lease_ended, fmt::format("{} has not renewed its lease for {}", state_.holder,
@@ -267,8 +270,13 @@ class Turn {
     note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
   }
 
+  bool asks_for_news() const {
+    const Member* holder = state_.find(state_.holder);
+    return state_.vacancy == Vacancy::lease_ended || (holder != nullptr && may_be_old_news(state_, *holder));
+  }
+
   bool looks_matter() const {
-    return state_.vacancy == Vacancy::lease_ended || (state_.vacancy != Vacancy::none && is_synchronous(state_.config));
+    return asks_for_news() || (state_.vacancy != Vacancy::none && is_synchronous(state_.config));
   }
 
   // Who has what, and who promised what, is judged by what is said from now on.
@@ -340,7 +348,8 @@ class Turn {
   bool is_there(const Transfer& transfer) const {
     const Member* holder = state_.find(state_.holder);
     return holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to) &&
-           is_writable(state_, now_) && now_ - holder->last_report <= kHeardOfLately;
+           is_writable(state_, now_) && now_ - holder->last_report <= kHeardOfLately &&
+           !may_be_old_news(state_, *holder);
   }
 
   void already_there() {

@@ -26,6 +26,7 @@ struct World {
   State state;
   MonoTime now = at(10'000);
   std::vector<Command> last;
+  bool agents_hear = true;
 
   explicit World(Config config = three_members(), uint64_t term = 0, std::string holder = {})
       : state(initial_state(std::move(config), term, std::move(holder), at(10'000))) {}
@@ -37,7 +38,8 @@ struct World {
       if (const auto* grant = std::get_if<MakeGrant>(&command))
         feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
       // Agents that are there hear it at once.
-      if (const auto* look = std::get_if<AskLook>(&command)) state.find(look->member)->report.heard = look->mark;
+      const auto* look = std::get_if<AskLook>(&command);
+      if (look != nullptr && agents_hear) state.find(look->member)->report.heard = look->mark;
     }
   }
   // Time passes in ticks, as for a controller that runs; one that hears nothing for long knows that it stood still.
@@ -48,7 +50,8 @@ struct World {
     }
   }
   void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
-              std::string upstream = {}, uint64_t floor = 0, bool disk_full = false) {
+              std::string upstream = {}, uint64_t floor = 0, bool disk_full = false,
+              std::optional<uint64_t> heard = std::nullopt) {
     MemberReport report;
     report.disk_full = disk_full;
     report.member = member;
@@ -61,7 +64,7 @@ struct World {
     report.streaming = !upstream.empty();
     report.current_ms = report.streaming ? 0 : -1;
     report.primary_data = server == ServerState::stopped;
-    report.heard = state.mark;
+    report.heard = heard.value_or(state.mark);
     feed(Reported{now.time_since_epoch().count(), report});
   }
   template <class T>
@@ -105,6 +108,31 @@ TEST(Ownership, PromotesTheReplicaAtOnceWhenTheServerDied) {
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "east-2");
   EXPECT_EQ(world.state.term, 2u);
+}
+
+// A cut ends, and what the holder said long ago arrives: a renewal, and then that it has fenced itself.
+TEST(Ownership, ARenewalThatArrivesLateProvesNobodyWritable) {
+  World world;
+  world.settle();
+  world.feed(AgentLost{"east-1"});
+  world.pass(10'000);
+  ASSERT_EQ(world.state.vacancy, Vacancy::lease_ended);
+  Transfer failover;
+  failover.id = 7;
+  failover.kind = TransferKind::failover;
+  failover.to = "east-1";
+  world.feed(TransferAsked{failover});
+  world.last.clear();
+  world.agents_hear = false;
+  world.feed(AgentConnected{"east-1"});
+  world.report("east-1", ServerState::primary, 1100, world.state.term, {}, 0, false, 0);
+  world.feed(RenewAsked{"east-1", world.state.term, 0});
+  ASSERT_EQ(world.state.vacancy, Vacancy::none);
+  EXPECT_NE(world.find<AskLook>(), nullptr);
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "it may have fenced itself since";
+  world.report("east-1", ServerState::primary, 1200, world.state.term);
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_FALSE(world.find<FinishTransfer>()->error.has_value());
 }
 
 TEST(Ownership, WaitsForTheLeaseWhenTheHolderIsSilent) {

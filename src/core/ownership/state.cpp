@@ -55,6 +55,8 @@ bool is_writable(const State& state, MonoTime now) {
 }
 
 bool may_be_old_news(const State& state, const Member& member) {
+  if (state.vacancy == Vacancy::none)
+    return member.config.name == state.holder && member.report.heard < state.renewed_mark;
   return state.vacancy == Vacancy::lease_ended && member.report.heard != state.mark;
 }
 

@@ -138,6 +138,7 @@ struct State {
   MonoTime sync_told{};
   uint64_t mark = 0;          // the newest question to look again
   MonoTime asked_to_look{};   // when it was last put
+  uint64_t renewed_mark = 0;  // put when a lease that had ended was renewed again
   MonoTime last_regrant{};    // when the holder was last started again
   MonoTime left_full_disk{};  // when it was last tried to move away from one
 
@@ -170,7 +171,8 @@ bool may_be_adopted(const State& state, const std::string& name, uint64_t term);
 // True while the holder said that it takes writes and its right has not ended.
 bool is_writable(const State& state, MonoTime now);
 // Whether what this member said last may be older than the end of the holder's lease: messages that a cut held up arrive late. Until
-// it has said something since, it may have begun to promise, or to take writes.
+// it has said something since, it may have begun to promise, or to take writes; and so may a renewal that ended the vacancy, whose
+// holder may have fenced itself since.
 bool may_be_old_news(const State& state, const Member& member);
 // True when nobody has the right to write any more and it may be granted.
 bool is_vacant(const State& state, MonoTime now);
