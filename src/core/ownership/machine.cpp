@@ -225,13 +225,18 @@ class Turn {
     state_.automatic_refused.clear();
   }
 
-  // What time alone brings about; runs after each input.
-  void look_around() {
-    if (asks_for_news() && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
-    if (state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until &&
-        !state_.grant_in_flight)
+  // Runs before each input, too: a renewal that waited here meanwhile does not prolong what has ended.
+  void end_lease() {
+    bool has_ended = state_.vacancy == Vacancy::none && !state_.holder.empty() && now_ >= state_.lease_until;
+    if (has_ended && !state_.grant_in_flight)
       become_vacant(Vacancy::lease_ended, fmt::format("{} has not renewed its lease for {}", state_.holder,
                                                       format_span(state_.config.lease)));
+  }
+
+  // What time alone brings about; runs after each input.
+  void look_around() {
+    if (news_are_wanted(state_) && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
+    end_lease();
     if (state_.transfer) push_transfer();
     if (!state_.transfer) fill_vacancy();
     if (!state_.transfer) leave_full_disk();
@@ -270,13 +275,8 @@ class Turn {
     note("vacant", std::move(reason), {{"term", state_.term}, {"holder", state_.holder}});
   }
 
-  bool asks_for_news() const {
-    const Member* holder = state_.find(state_.holder);
-    return state_.vacancy == Vacancy::lease_ended || (holder != nullptr && may_be_old_news(state_, *holder));
-  }
-
   bool looks_matter() const {
-    return asks_for_news() || (state_.vacancy != Vacancy::none && is_synchronous(state_.config));
+    return news_are_wanted(state_) || (state_.vacancy != Vacancy::none && is_synchronous(state_.config));
   }
 
   // Who has what, and who promised what, is judged by what is said from now on.
@@ -689,6 +689,7 @@ std::vector<Command> step(State& state, const Input& input, MonoTime now) {
     state.stood_still_until = now + kHearsEverybody;
   state.last_input = now;
   Turn turn(state, now);
+  turn.end_lease();
   std::visit([&](const auto& event) { turn.take(event); }, input);
   turn.look_around();
   return std::move(turn.commands);

@@ -60,6 +60,11 @@ bool may_be_old_news(const State& state, const Member& member) {
   return state.vacancy == Vacancy::lease_ended && member.report.heard != state.mark;
 }
 
+bool news_are_wanted(const State& state) {
+  const Member* holder = state.find(state.holder);
+  return state.vacancy == Vacancy::lease_ended || (holder != nullptr && may_be_old_news(state, *holder));
+}
+
 bool is_vacant(const State& state, MonoTime now) {
   Duration early = LIFEBOAT_BUG("lease-ends-early-here") ? state.config.lease / 2 : Duration{0};
   bool ended = state.vacancy != Vacancy::none || now >= state.lease_until - early;

@@ -174,6 +174,8 @@ bool is_writable(const State& state, MonoTime now);
 // it has said something since, it may have begun to promise, or to take writes; and so may a renewal that ended the vacancy, whose
 // holder may have fenced itself since.
 bool may_be_old_news(const State& state, const Member& member);
+// Whether members are to be asked how they are now.
+bool news_are_wanted(const State& state);
 // True when nobody has the right to write any more and it may be granted.
 bool is_vacant(const State& state, MonoTime now);
 // True for a standby that receives from the holder on the holder's timeline. One whose history has parted is connected for
