@@ -180,7 +180,8 @@ std::string event_line(const Json& event) {
   if (kind == "approval-asked" || kind == "manual-asked") return line("ASK", with("question"));
   if (kind == "approval-given" || kind == "manual-confirmed") return line("approve", with("by"));
   if (kind == "approval-declined" || kind == "approval-expired") return line("decline", with("by"));
-  if (kind == "run-paused" || kind == "run-halted") return line("PAUSE", text_or(body, "reason"));
+  if (kind == "run-paused" || kind == "run-halted" || kind == "run-restored")
+    return line("PAUSE", text_or(body, "reason"));
   if (kind == "run-resumed") return line("resume", text_or(body, "by"));
   if (kind == "abort-asked") return line("abort", text_or(body, "reason"));
   if (kind == "run-finished") return line("end", text_or(body, "state") + "  " + text_or(body, "reason"));

@@ -175,7 +175,7 @@ int run_store_restore(const StoreOptions& options) {
   auto store = open_store(context.get_executor(), opened->store, opened->loaded.plan, secrets, {});
   if (!store) return complain(store.error());
   size_t events = backup->contents.events.size();
-  leave_out_terms(backup->contents, wall_now());
+  if (auto ready = ready_for_restore(backup->contents, wall_now()); !ready) return complain(ready.error());
   auto restored = wait(context, (*store)->restore(std::move(backup->contents)));
   if (!restored) return complain(restored.error());
   fmt::print(

@@ -79,7 +79,7 @@ Result<uint64_t> make_journal(const TakeOverOptions& options, StoreContents cont
     return fail(ErrorKind::conflict, fmt::format("the journal is not whole at event {}", chain.broken_at),
                 "take an older copy: --from FILE");
   std::vector<NewEvent> events;
-  leave_out_terms(contents, wall_now());
+  TRY_VOID(ready_for_restore(contents, wall_now()));
   events.push_back(
       {"controllers",
        "taken-over",

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/run/events.hpp"
 #include "io/crypto.hpp"
 #include "store/chain.hpp"
 
@@ -35,8 +36,6 @@ void append_event(std::vector<StoredEvent>& events, NewEvent event, WallTime now
   events.push_back({seq, at, std::move(event.stream), std::move(event.kind), std::move(event.body), std::move(hash)});
 }
 
-}  // namespace
-
 void leave_out_terms(StoreContents& contents, WallTime now) {
   for (const auto& [service, owner] : contents.owners) {
     uint64_t above = owner.term + kTermsLeftOut;
@@ -47,6 +46,38 @@ void leave_out_terms(StoreContents& contents, WallTime now) {
                    {"text", fmt::format("the journal was restored from a copy; the next term is above {}", above)}}},
                  now);
   }
+}
+
+// What each run that has not ended is told.
+Result<std::vector<NewEvent>> news_for_runs(const StoreContents& contents) {
+  constexpr std::string_view kRuns = "run/";
+  std::map<std::string, std::vector<run::Event>> runs;
+  for (const StoredEvent& stored : contents.events) {
+    if (!stored.stream.starts_with(kRuns)) continue;
+    auto event = run::decode_event(stored.kind, stored.body);
+    if (!event) {
+      return std::unexpected(
+          std::move(event).error().with(fmt::format("event {} of the copy, of {}", stored.seq, stored.stream)));
+    }
+    runs[stored.stream].push_back(std::move(*event));
+  }
+  std::vector<NewEvent> out;
+  for (const auto& [stream, events] : runs) {
+    if (std::holds_alternative<run::RunFinished>(events.back().body)) continue;
+    run::Event told{run::RunRestored{"the journal was restored from a copy, and what was done since is not known"},
+                    events.back().at, events.back().wall};
+    out.push_back({stream, std::string(run::kind_of(told)), run::encode_event(told)});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<> ready_for_restore(StoreContents& contents, WallTime now) {
+  TRY(std::vector<NewEvent> news, news_for_runs(contents));
+  leave_out_terms(contents, now);
+  for (NewEvent& event : news) append_event(contents.events, std::move(event), now);
+  return {};
 }
 
 ChainReport check_chain(const std::vector<StoredEvent>& events) {

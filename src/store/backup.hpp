@@ -25,10 +25,12 @@ std::string backup_text(const Backup& backup);
 // invalid_input, with what is wrong, for one that is cut off, changed, or of a newer version.
 Result<Backup> read_backup(std::string_view text);
 
-// Readies a copy for being restored: since it was made, up to a hundred terms may have been granted that it does not have. For
-// each database an event "terms-left-out" {above} says that the next term is above those, and that who wrote last is not known. The
-// recorded holder keeps its term, so one that nothing happened to goes on.
-void leave_out_terms(StoreContents& contents, WallTime now);
+// Readies a copy for being restored, since nobody knows what was done after it was made.
+//   - Up to a hundred terms may have been granted. For each database an event "terms-left-out" {above} says that the next term is
+//     above those, and that who wrote last is not known. The recorded holder keeps its term, so one that nothing happened to goes on.
+//   - A run that has not ended in it may have gone on. "run-restored" pauses it until a person resumes it.
+// Fails, and changes nothing, when a run in the copy cannot be read.
+Result<> ready_for_restore(StoreContents& contents, WallTime now);
 
 // Whether the chain of these events holds, from the first on.
 ChainReport check_chain(const std::vector<StoredEvent>& events);

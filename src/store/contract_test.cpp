@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "core/run/events.hpp"
 #include "store/backup.hpp"
 #include "store/chain.hpp"
 #include "store/etcd/test_etcd.hpp"
@@ -263,14 +264,44 @@ TEST(Backup, LeavesTermsOutForEachDatabaseAndStaysWhole) {
   StoreContents contents;
   contents.owners["main"] = {7, "east-1"};
   contents.owners["sessions"] = {2, "west-1"};
-  leave_out_terms(contents, WallTime{});
-  leave_out_terms(contents, WallTime{});
+  ASSERT_TRUE(ready_for_restore(contents, WallTime{}));
+  ASSERT_TRUE(ready_for_restore(contents, WallTime{}));
   ASSERT_EQ(contents.events.size(), 4u);
   EXPECT_TRUE(check_chain(contents.events).whole);
   EXPECT_EQ(contents.events[0].stream, "database/main");
   EXPECT_EQ(int_or(contents.events[0].body, "above"), 107);
   EXPECT_EQ(int_or(contents.events[1].body, "above"), 102);
   EXPECT_EQ(contents.owners.at("main").term, 7u) << "its holder may still be writing";
+}
+
+TEST(Backup, PausesTheRunsThatHadNotEnded) {
+  StoreContents contents;
+  auto add = [&](const char* stream, run::EventBody body) {
+    run::Event event{std::move(body), {}, {}};
+    StoredEvent stored;
+    stored.seq = contents.events.size() + 1;
+    stored.stream = stream;
+    stored.kind = run::kind_of(event);
+    stored.body = run::encode_event(event);
+    contents.events.push_back(std::move(stored));
+  };
+  add("run/R-1", run::RunPaused{"ann", "lunch"});
+  add("run/R-2", run::RunPaused{"ann", "lunch"});
+  add("run/R-1", run::RunFinished{});
+  ASSERT_TRUE(ready_for_restore(contents, WallTime{}));
+  ASSERT_EQ(contents.events.size(), 4u);
+  EXPECT_EQ(contents.events.back().stream, "run/R-2");
+  EXPECT_EQ(contents.events.back().kind, "run-restored");
+}
+
+TEST(Backup, IsNotRestoredWithARunThatCannotBeRead) {
+  StoreContents contents;
+  contents.owners["main"] = {7, "east-1"};
+  contents.events.push_back({1, {}, "run/R-1", "step-of-a-newer-version", JsonObject{}, ""});
+  auto ready = ready_for_restore(contents, WallTime{});
+  ASSERT_FALSE(ready);
+  EXPECT_THAT(ready.error().text(), ::testing::HasSubstr("run/R-1"));
+  EXPECT_EQ(contents.events.size(), 1u);
 }
 
 TEST(Backup, ShowsWhateverWasChangedOrCutOff) {

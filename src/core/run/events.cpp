@@ -124,6 +124,7 @@ std::string in_words(const Event& event) {
           },
           [](const RunPaused& e) { return with_reason("paused by " + e.by, e.reason); },
           [](const RunResumed& e) { return "resumed by " + e.by; },
+          [](const RunRestored& e) { return with_reason("restored", e.reason); },
           [](const RunHalted& e) { return with_reason("halted after " + e.step, e.reason); },
           [](const AbortAsked& e) {
             return with_reason(fmt::format("aborted by {}{}", e.by, e.rollback ? " with rollback" : ""), e.reason);

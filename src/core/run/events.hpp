@@ -298,6 +298,18 @@ constexpr auto field_docs(const RunPaused*) {
   return std::to_array<FieldDoc>({{"by", Need::required, "who"}, {"reason", Need::optional, "why"}});
 }
 
+// The journal was put back from a copy: what was done since the copy was made is not known. What was at work has failed with an
+// unknown outcome, what was to be taken back is left as it is, and nothing goes on until a person resumes the run. Whatever starts
+// then looks first whether it is done already.
+struct RunRestored {
+  static constexpr std::string_view kKind = "run-restored";
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(RunRestored, (), (reason))
+constexpr auto field_docs(const RunRestored*) {
+  return std::to_array<FieldDoc>({{"reason", Need::required, "what was restored from when"}});
+}
+
 // A pause or halt is over.
 struct RunResumed {
   static constexpr std::string_view kKind = "run-resumed";
@@ -390,7 +402,7 @@ using EventBody =
     std::variant<RunOpened, RunRecovered, StepStarted, StepObserved, StepFinished, StepFailed, StepUnknown,
                  StepRetryScheduled, StepRetryAsked, StepSkipped, ApprovalAsked, ApprovalGiven, ApprovalDeclined,
                  ApprovalExpired, ManualAsked, ManualConfirmed, StepCancelAsked, RunPaused, RunResumed, RunHalted,
-                 AbortAsked, RollbackStarted, UndoStarted, StepUndone, StepUndoFailed, RunFinished>;
+                 RunRestored, AbortAsked, RollbackStarted, UndoStarted, StepUndone, StepUndoFailed, RunFinished>;
 
 // One event with its time. `at` is the monotonic clock of the boot named by the last run-opened or run-recovered.
 struct Event {

@@ -38,6 +38,7 @@ std::vector<Event> one_of_each() {
           at_noon(RunPaused{"ann", "lunch"}),
           at_noon(RunResumed{"ann"}),
           at_noon(RunHalted{"a", "1 == 1"}),
+          at_noon(RunRestored{"from a copy of noon"}),
           at_noon(AbortAsked{"ann", "wrong scenario", true}),
           at_noon(RollbackStarted{"asked"}),
           at_noon(UndoStarted{"a"}),

@@ -29,6 +29,9 @@ BOOST_DEFINE_ENUM_CLASS(StepKind,
                         manual,    // a person does it and confirms
                         wait)      // nothing but time
 
+// The rim carries it out by an action (people and time do the others).
+constexpr bool is_carried_out(StepKind kind) { return kind == StepKind::doing || kind == StepKind::message; }
+
 // What the machine has to know of the action a step uses.
 struct ActionTraits {
   StepKind kind = StepKind::doing;

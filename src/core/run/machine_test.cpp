@@ -343,6 +343,65 @@ TEST(RunMachine, StartsAgainWhatARestartCutOffAndObservesItFirst) {
   EXPECT_EQ(run.status("a"), StepStatus::failed);
 }
 
+void restore(Bench& run) {
+  ASSERT_TRUE(apply(run.state, {RunRestored{"from a copy"}, run.now().mono, run.now().wall}));
+  run.give(input::Recovered{"boot-2"});
+  EXPECT_THAT(run.started(), IsEmpty());
+  EXPECT_EQ(run.commanded<command::UndoStep>(), nullptr);
+}
+
+// The copy is older than what was done: nothing goes on unasked, and what starts looks whether it is done already.
+TEST(RunMachine, WhatWasRestoredFromACopyWaitsForAPersonAndLooksFirst) {
+  Bench run({asked(a_step("a")), a_step("b", {"a"}), a_step("c", {"b"})});
+  restore(run);
+  run.give(input::Approve{"a", "ann"});
+  run.give(input::Approve{"a", "bob"});
+  EXPECT_THAT(run.started(), IsEmpty());
+  run.after(Duration{3'600'000});
+  EXPECT_THAT(run.started(), IsEmpty());
+  EXPECT_EQ(status_of(run.state), RunStatus::paused);
+  EXPECT_EQ(run.state.paused_why, "from a copy");
+  run.give(input::Resume{"ann"});
+  for (const char* each : {"a", "b", "c"}) {
+    ASSERT_THAT(run.started(), ElementsAre(each));
+    EXPECT_EQ(run.commanded<command::StartStep>()->observe, command::Observe::must)
+        << "it may have been done after the copy";
+    run.succeed(each);
+  }
+  EXPECT_EQ(status_of(run.state), RunStatus::done);
+}
+
+TEST(RunMachine, WhatWasAtWorkInACopyIsStartedAgainOnlyByAPerson) {
+  auto retried = a_step("retried");
+  retried.retries.attempts = 3;
+  Bench run({a_step("running"), retried, a_step("after", {"running", "retried"})});
+  run.fail_with("retried", ErrorKind::unreachable);
+  ASSERT_EQ(run.status("retried"), StepStatus::retrying);
+  restore(run);
+  run.after(Duration{3'600'000});
+  EXPECT_THAT(run.started(), IsEmpty());
+  EXPECT_EQ(run.status("running"), StepStatus::failed);
+  EXPECT_EQ(run.status("retried"), StepStatus::failed);
+  run.give(input::Resume{"ann"});
+  EXPECT_THAT(run.started(), IsEmpty()) << "what failed waits for a decision of its own";
+  run.give(input::Skip{"retried", "ann", "is done"});
+  run.give(input::Retry{"running", "ann"});
+  ASSERT_THAT(run.started(), ElementsAre("running"));
+  EXPECT_EQ(run.commanded<command::StartStep>()->observe, command::Observe::must);
+}
+
+TEST(RunMachine, ACopyOfARollbackTakesNothingMoreBack) {
+  auto undoable = a_step("a");
+  undoable.can_undo = true;
+  Bench run({undoable, a_step("b", {"a"})});
+  run.succeed("a");
+  run.give(input::Abort{"ann", "wrong scenario", true});
+  restore(run);
+  EXPECT_EQ(status_of(run.state), RunStatus::failed);
+  EXPECT_THAT(run.state.end_reason, HasSubstr("could not be taken back: a"));
+  EXPECT_THAT(run.state.end_reason, HasSubstr("may be half done: b"));
+}
+
 TEST(RunMachine, IgnoresTheResultOfAnAttemptItNoLongerAwaits) {
   Bench run({a_step("a")});
   run.give(input::Recovered{"boot-1"});

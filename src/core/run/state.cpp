@@ -94,6 +94,25 @@ class Folder {
     step().ended_at = event_.at;
   }
 
+  void end_badly(std::string_view kind, std::string error) {
+    step().error_kind = kind;
+    step().error = std::move(error);
+    end_step(StepStatus::failed);
+    state_.active.erase(index_);
+    state_.startable.erase(index_);
+    if (failure_stops(state_, index_)) {
+      state_.blocking.insert(index_);
+    } else {
+      settle(state_, index_, event_.at);
+    }
+  }
+
+  void leave_as_it_is(std::string error) {
+    step().status = StepStatus::undo_failed;
+    step().error = std::move(error);
+    state_.active.erase(index_);
+  }
+
   std::string_view take(const RunOpened&) { return "a run is opened once"; }
 
   std::string_view take(const RunRecovered& e) {
@@ -148,22 +167,15 @@ class Folder {
     bool live = is(StepStatus::running) || is(StepStatus::asking) || is(StepStatus::retrying) ||
                 state_.startable.contains(index_);
     if (!live) return "the step was not under way";
-    step().error_kind = e.kind;
-    step().error = e.error;
     if (e.attempt > 0) step().touched = true;
-    if (!e.final_) {
-      step().status = StepStatus::retrying;
-      step().retry_at = event_.at;
+    if (e.final_) {
+      end_badly(e.kind, e.error);
       return {};
     }
-    end_step(StepStatus::failed);
-    state_.active.erase(index_);
-    state_.startable.erase(index_);
-    if (failure_stops(state_, index_)) {
-      state_.blocking.insert(index_);
-    } else {
-      settle(state_, index_, event_.at);
-    }
+    step().error_kind = e.kind;
+    step().error = e.error;
+    step().status = StepStatus::retrying;
+    step().retry_at = event_.at;
     return {};
   }
 
@@ -256,6 +268,24 @@ class Folder {
     if (state_.counted_left == 0) state_.settled_at = event_.at;
     return {};
   }
+  std::string_view take(const RunRestored& e) {
+    state_.paused = true;
+    state_.paused_why = e.reason;
+    bool takes_back = state_.rolling_back || state_.rollback_wanted;
+    state_.rolling_back = takes_back;
+    for (index_ = 0; index_ < state_.steps.size(); ++index_) {
+      bool is_done = is(StepStatus::done) && state_.opened->steps[index_].can_undo && !step().held_before;
+      bool at_work = is(StepStatus::running) && is_carried_out(state_.graph->steps[index_].kind);
+      if (is(StepStatus::undoing) || (takes_back && is_done)) {
+        leave_as_it_is(e.reason);
+      } else if (at_work || is(StepStatus::retrying)) {
+        step().touched = true;
+        end_badly(to_string(ErrorKind::unknown_outcome), "whether it was done is not known: " + e.reason);
+      }
+      step().unknown = true;
+    }
+    return {};
+  }
   std::string_view take(const RunHalted& e) {
     state_.paused = true;
     state_.paused_why = e.reason;
@@ -290,9 +320,7 @@ class Folder {
   }
   std::string_view take(const StepUndoFailed& e) {
     if (!is(StepStatus::undoing)) return "the step was not being taken back";
-    step().status = StepStatus::undo_failed;
-    step().error = e.error;
-    state_.active.erase(index_);
+    leave_as_it_is(e.error);
     return {};
   }
   std::string_view take(const RunFinished& e) {

@@ -16,8 +16,6 @@ bool is_final(ErrorKind kind) {
          kind == ErrorKind::cancelled;
 }
 
-bool is_carried_out(StepKind kind) { return kind == StepKind::doing || kind == StepKind::message; }
-
 bool is_ending(const RunState& state) { return state.aborting || state.rolling_back; }
 
 bool may_start(const RunState& state, size_t index) {

@@ -7,8 +7,6 @@ namespace lifeboat::run {
 
 // Repeating cannot help.
 bool is_final(ErrorKind kind);
-// The rim carries it out by an action (people and time do the others).
-bool is_carried_out(StepKind kind);
 // Being aborted or rolled back: nothing new starts.
 bool is_ending(const RunState& state);
 bool may_start(const RunState& state, size_t index);
