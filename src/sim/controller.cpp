@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/transfer.hpp"
 
 namespace lifeboat::sim {
 
@@ -25,7 +26,8 @@ constexpr Nanos kPersonsPatience = 40_s;
 
 }  // namespace
 
-Controller::Controller(World& world, int index) : world_(world), index_(index), scope_(world.kernel, process()) {
+Controller::Controller(World& world, int index)
+    : world_(world), index_(index), scope_(world.kernel, process()), executor_(world, *this, scope_) {
   scope_.spawn(live());
 }
 
@@ -44,6 +46,7 @@ Task<> Controller::live() {
       drop_silent_links();
       say_here();
       feed(Tick{});
+      executor_.look_at_the_time();
     }
     step_aside("its lease in the store has ended");
   }
@@ -109,6 +112,7 @@ void Controller::begin_to_lead() {
   state_ = initial_state(world_.ownership_config(), world_.store.now.term, world_.store.now.holder, local(),
                          std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
+  executor_.take_up();
 }
 
 // What it knows is worth nothing from here on.
@@ -120,6 +124,7 @@ void Controller::step_aside(std::string_view why) {
   for (auto& [id, call] : calls_) world_.kernel.cancel(call.deadline);
   calls_.clear();
   asked_.clear();
+  executor_.step_aside();
   for (auto& [member, link] : std::exchange(links_, {})) world_.let_go(link, false);
 }
 
@@ -178,14 +183,25 @@ void Controller::take(const std::shared_ptr<Link>& link, Message message) {
   }
 }
 
-void Controller::ask(Transfer wanted) {
+void Controller::person_asks(Transfer wanted) {
   if (!state_ || state_->transfer) return;
+  uint64_t id = ask(std::move(wanted), nullptr);
+  world_.kernel.after(process(), kPersonsPatience, [this, id] { give_up(id); });
+}
+
+uint64_t Controller::ask(Transfer wanted, Told told) {
   wanted.id = next_transfer_++;
-  asked_[wanted.id] = {wanted, world_.kernel.now()};
-  world_.kernel.after(process(), kPersonsPatience, [this, id = wanted.id] {
-    if (asked_.erase(id) != 0) feed(TransferGivenUp{id});
-  });
+  asked_[wanted.id] = {wanted, world_.kernel.now(), std::move(told)};
   feed(TransferAsked{wanted});
+  return wanted.id;
+}
+
+bool Controller::is_written_in(const std::string& to) const {
+  return state_ && ownership::is_there(*state_, Transfer{.to = to}, local());
+}
+
+void Controller::give_up(uint64_t transfer) {
+  if (asked_.erase(transfer) != 0) feed(TransferGivenUp{transfer});
 }
 
 void Controller::feed(const Input& input) {
@@ -233,9 +249,10 @@ void Controller::carry_out(const Command& command) {
   } else if (const auto* finish = std::get_if<FinishTransfer>(&command)) {
     auto asked = asked_.find(finish->id);
     if (asked == asked_.end()) return;
-    auto [wanted, since] = asked->second;
+    Asked ended = std::move(asked->second);
     asked_.erase(asked);
-    world_.transfer_ended(*finish, wanted, since);
+    world_.transfer_ended(*finish, ended.wanted, ended.when);
+    if (ended.told) ended.told(*finish);
   } else if (const auto* note = std::get_if<Note>(&command)) {
     bool took_writes = note->kind == "promoted" || note->kind == "holder-writable";
     world_.store.now.ever_written = world_.store.now.ever_written || took_writes;
@@ -248,59 +265,67 @@ void Controller::carry_out(const Command& command) {
   }
 }
 
-Task<> Controller::make_grant(MakeGrant grant) {
+Task<Controller::Written> Controller::write_to_store(uint64_t lead, std::function<bool(bool late)> change) {
   Kernel& kernel = world_.kernel;
   StoreModel& store = world_.store;
-  uint64_t lead = lead_number_;
   do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
   while (((leads() && lead_number_ == lead) || LIFEBOAT_BUG("deposed-controller-writes")) &&
          !world_.reaches_store(index_));
   bool late = LIFEBOAT_BUG("deposed-controller-writes") && lead_number_ != lead;
-  if ((!leads() || lead_number_ != lead) && !late) co_return;
+  if ((!leads() || lead_number_ != lead) && !late) co_return Written::not_led;
   bool deposed = !alone() && (store.lead.number != lead || kernel.now() >= store.lead.until);
-  if (deposed && !late) co_return step_aside("another one was elected");
+  if (deposed && !late) {
+    step_aside("another one was elected");
+    co_return Written::not_led;
+  }
   bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
   // What is not known to be written must not be built upon; the next leader reads what is there.
-  if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
-  if (store.now.term != grant.expected_term && !late) {
-    feed(GrantFailed{fmt::format("the recorded term is {}", store.now.term)});
-    co_return;
-  }
-  store.now.term = std::max(grant.expected_term, grant.floor) + 1;
-  store.now.led = store.now.led && store.now.holder == grant.holder;
-  store.now.restored = false;
-  store.now.holder = grant.holder;
-  store.now.sync = grant.sync;
-  if (grant.automatic) {
-    store.now.automatic.push_back(kernel.now());
-    world_.made_by_itself();
-  }
-  world_.granted(store.now.term, store.now.holder);
-  if (unsure) co_return step_aside("a write had no answer");
-  uint64_t term = store.now.term;
+  bool lost = unsure && world_.random.chance(0.5);
+  if (!lost && !change(late)) co_return Written::refused;
+  if (!unsure) co_return Written::done;
+  step_aside("a write had no answer");
+  co_return Written::not_led;
+}
+
+Task<> Controller::make_grant(MakeGrant grant) {
+  Kernel& kernel = world_.kernel;
+  StoreModel& store = world_.store;
+  uint64_t lead = lead_number_;
+  uint64_t term = std::max(grant.expected_term, grant.floor) + 1;
+  auto writing = write_to_store(lead, [&](bool late) {
+    if (store.now.term != grant.expected_term && !late) return false;
+    store.now.term = term;
+    store.now.led = store.now.led && store.now.holder == grant.holder;
+    store.now.restored = false;
+    store.now.holder = grant.holder;
+    store.now.sync = grant.sync;
+    if (grant.automatic) {
+      store.now.automatic.push_back(kernel.now());
+      world_.made_by_itself();
+    }
+    world_.granted(store.now.term, store.now.holder);
+    return true;
+  });
+  Written written = co_await std::move(writing);
+  if (written == Written::refused) feed(GrantFailed{fmt::format("the recorded term is {}", store.now.term)});
+  if (written != Written::done) co_return;
   world_.controller_effect(index_, "has recorded a grant");
   co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
-  if (lead_number_ != lead) co_return;
-  feed(GrantMade{term, grant.holder});
+  if (lead_number_ == lead) feed(GrantMade{term, grant.holder});
 }
 
 Task<> Controller::record_sync(RecordSync record) {
   Kernel& kernel = world_.kernel;
   StoreModel& store = world_.store;
   uint64_t lead = lead_number_;
-  do co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
-  while (leads() && lead_number_ == lead && !world_.reaches_store(index_));
-  if (!leads() || lead_number_ != lead) co_return;
-  if (!alone() && (store.lead.number != lead || kernel.now() >= store.lead.until))
-    co_return step_aside("another one was elected");
-  bool unsure = !alone() && store.unsure && world_.random.chance(0.6);
-  if (unsure && world_.random.chance(0.5)) co_return step_aside("a write had no answer");
-  if (store.now.term != record.expected_term) {
-    feed(SyncNotRecorded{});
-    co_return;
-  }
-  store.now.sync = record.sets;
-  if (unsure) co_return step_aside("a write had no answer");
+  auto writing = write_to_store(lead, [&](bool) {
+    if (store.now.term != record.expected_term) return false;
+    store.now.sync = record.sets;
+    return true;
+  });
+  Written written = co_await std::move(writing);
+  if (written == Written::refused) feed(SyncNotRecorded{});
+  if (written != Written::done) co_return;
   co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 10) * 1_ms);
   if (lead_number_ == lead) feed(SyncRecorded{record.expected_term, record.sets});
 }

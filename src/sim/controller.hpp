@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "sim/executor.hpp"
 #include "sim/world.hpp"
 
 namespace lifeboat::sim {
@@ -20,14 +21,35 @@ class Controller {
   void linked(const std::shared_ptr<Link>& link);
   void link_ended(const std::shared_ptr<Link>& link);
   void take(const std::shared_ptr<Link>& link, Message message);
-  // A person's wish; given up after a while.
-  void ask(ownership::Transfer wanted);
+  // A person's wish; given up after a while. Dropped while another one is being granted.
+  void person_asks(ownership::Transfer wanted);
+  // Its number. `told` hears how it ended, unless the controller steps aside before.
+  using Told = std::function<void(const ownership::FinishTransfer&)>;
+  uint64_t ask(ownership::Transfer wanted, Told told);
+  void give_up(uint64_t transfer);
+  Executor& executor() { return executor_; }
   MonoTime local() const { return clock().read(world_.kernel.now()); }
+  ProcessId process() const { return world_.controller_processes[static_cast<size_t>(index_)]; }
+
+  Nanos truth_of(MonoTime at) const { return clock().truth_of(at); }
+
+  // ---- for what it does while it leads
+  // Whether the database is known to take writes on that member or in that region.
+  bool is_written_in(const std::string& to) const;
+  uint64_t lead_number() const { return lead_number_; }
+  // Whether it is not known to have been deposed since that election.
+  bool leads_since(uint64_t lead) const { return lead_number_ == lead && lead != 0; }
+  enum class Written { done, refused, not_led };
+  // One transaction of the leader; `change` is true when it took place. Whoever is not the leader, or does not know whether it was
+  // written, has stepped aside.
+  Task<Written> write_to_store(uint64_t lead, std::function<bool(bool late)> change);
+  void effect(std::string_view what) { world_.controller_effect(index_, what); }
 
  private:
   World& world_;
   int index_;
   Scope scope_;
+  Executor executor_;
   std::optional<ownership::State> state_;
   uint64_t lead_number_ = 0;  // of its election; 0: none
   MonoTime lead_until_{};
@@ -40,12 +62,16 @@ class Controller {
     Kernel::Timer deadline;
   };
   std::map<uint64_t, Call> calls_;
-  std::map<uint64_t, std::pair<ownership::Transfer, Nanos>> asked_;  // and when
+  struct Asked {
+    ownership::Transfer wanted;
+    Nanos when = 0;
+    Told told;
+  };
+  std::map<uint64_t, Asked> asked_;
   uint64_t next_call_ = 1;
   uint64_t next_transfer_ = 1;
 
   const Clock& clock() const { return world_.controller_clocks[static_cast<size_t>(index_)]; }
-  ProcessId process() const { return world_.controller_processes[static_cast<size_t>(index_)]; }
   bool alone() const { return world_.setup.controllers == 1; }
   bool leads() const { return lead_number_ != 0 && (alone() || local() < lead_until_); }
   Task<> live();

@@ -52,6 +52,12 @@ void World::restore_store(StoreModel::Contents copy) {
   copy.above = copy.term + 100;
   copy.restored = true;
   copy.sync = ownership::unknown_sets("");
+  // What each run that has not ended is told.
+  if (!copy.journal.empty() && !std::holds_alternative<run::RunFinished>(copy.journal.back().body)) {
+    const run::Event& last = copy.journal.back();
+    copy.journal.push_back({run::RunRestored{"the journal was put back"}, last.at, last.wall});
+  }
+  run_watch.restored(copy.journal);
   store.now = std::move(copy);
   store.lead = {-1, store.lead.number + 1, 0};
 }
@@ -172,7 +178,20 @@ void World::inject(const Fault& fault) {
     case FaultKind::ask_switchover:
     case FaultKind::ask_failover:
     case FaultKind::ask_reprotect: return person_asks(fault, host);
+    case FaultKind::open_run: return open_run(fault, host);
+    case FaultKind::meddle: return meddle(fault);
   }
+}
+
+void World::asked_for(const ownership::Transfer& wanted) {
+  if (wanted.kind == ownership::TransferKind::reprotect) {
+    for (int member = 0; member < setup.members; ++member) {
+      if (wanted.to.empty() || member == member_index(wanted.to)) may_replace_[static_cast<size_t>(member)] = true;
+    }
+    return;
+  }
+  move_asked_ = true;
+  if (wanted.kind == ownership::TransferKind::failover && wanted.accept_loss) accepted_loss_ = kernel.now();
 }
 
 void World::person_asks(const Fault& fault, const Host& host) {
@@ -180,21 +199,77 @@ void World::person_asks(const Fault& fault, const Host& host) {
   if (controller == nullptr) return;
   ownership::Transfer wanted;
   wanted.to = member_name(host.index);
-  move_asked_ = move_asked_ || fault.kind != FaultKind::ask_reprotect;
   if (fault.kind == FaultKind::ask_switchover) {
     wanted.kind = ownership::TransferKind::switchover;
   } else if (fault.kind == FaultKind::ask_failover) {
     wanted.kind = ownership::TransferKind::failover;
     wanted.accept_loss = fault.n % 2 == 0;
-    if (wanted.accept_loss) accepted_loss_ = kernel.now();
   } else {
     wanted.kind = ownership::TransferKind::reprotect;
     if (fault.n % 2 == 0) wanted.to.clear();
-    for (int member = 0; member < setup.members; ++member) {
-      if (wanted.to.empty() || member == host.index) may_replace_[static_cast<size_t>(member)] = true;
+  }
+  asked_for(wanted);
+  controller->person_asks(wanted);
+}
+
+// ---- the run of a plan
+
+void World::open_run(const Fault& fault, const Host& host) {
+  Controller* controller = some_controller();
+  if (controller == nullptr) return;
+  PlanOfRun plan;
+  plan.to = fault.n % 2 == 0 ? member_name(host.index) : fmt::format("r{}", setup.region_of(host.index));
+  plan.failover = fault.n / 2 % 2 == 0;
+  plan.accept_loss = plan.failover && fault.n / 4 == 0;
+  controller->executor().open(plan_to_run(plan));
+  kernel.after(0, 2_s, [this] { look_after_run(); });
+}
+
+void World::person_says(run::Input input) {
+  if (Controller* controller = some_controller()) controller->executor().hear(std::move(input));
+}
+
+void World::ask_people(const run::ApprovalAsked& question) {
+  for (const char* person : kPeople) {
+    if (random.chance(0.3)) continue;
+    int times = random.chance(0.2) ? 2 : 1;
+    for (int time = 0; time < times; ++time) {
+      kernel.after(0, random.between(200, 6'000) * 1_ms, [this, step = question.step, person] {
+        if (random.chance(0.04)) return person_says(run::input::Decline{step, person, "not now"});
+        person_says(run::input::Approve{step, person});
+      });
     }
   }
-  controller->ask(wanted);
+}
+
+void World::meddle(const Fault& fault) {
+  if (run_watch.open() == nullptr) return;
+  switch (fault.n) {
+    case 0: return person_says(run::input::Abort{"ann", "not needed", false});
+    case 1: return person_says(run::input::Abort{"ann", "not needed", true});
+    case 2: return person_says(run::input::CancelStep{"move", "bob", "it takes too long"});
+    case 3: return person_says(run::input::CancelStep{"point-users", "bob", "it takes too long"});
+    default: return person_says(run::input::Pause{"cid", "let me look"});
+  }
+}
+
+// A person who helps a run on that waits for people. A store that is put back may open one again that had ended.
+void World::look_after_run() {
+  kernel.after(0, random.between(1'500, 4'000) * 1_ms, [this] { look_after_run(); });
+  const run::RunState* state = run_watch.open();
+  if (state == nullptr) return;
+  if (state->paused) return person_says(run::input::Resume{"ann"});
+  if (!state->blocking.empty()) {
+    const std::string& step = state->opened->steps[*state->blocking.begin()].id;
+    if (random.chance(0.7)) return person_says(run::input::Retry{step, "ann"});
+    return person_says(run::input::Skip{step, "ann", "it can wait"});
+  }
+  // Nobody has answered, or whoever was asked was not heard.
+  bool long_ago = kernel.now() - Nanos{state->last_wall.time_since_epoch().count()} * 1_ms > 8_s;
+  for (size_t active : state->active) {
+    const run::StepState& step = state->steps[active];
+    if (long_ago && step.status == run::StepStatus::asking) ask_people(*step.question);
+  }
 }
 
 }  // namespace lifeboat::sim

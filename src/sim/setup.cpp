@@ -77,6 +77,8 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::ask_switchover: return "ask for a switchover";
     case FaultKind::ask_failover: return "ask for a failover";
     case FaultKind::ask_reprotect: return "ask for standbys";
+    case FaultKind::open_run: return "open a run";
+    case FaultKind::meddle: return "meddle with the run";
     case FaultKind::lie: return "lie";
   }
   return "?";
@@ -176,6 +178,21 @@ void add_restore(Setup& setup, Random& random) {
   setup.faults.push_back({FaultKind::restore_store, at, length, 0, 0, static_cast<int>(random.between(1, 8))});
 }
 
+// A run of a plan, with controllers that die in the middle of it and people who change their minds.
+void add_run(Setup& setup, Random& random) {
+  Nanos at = random.between(3'000, setup.storm / 1_ms) * 1_ms + random.between(0, 999'999);
+  auto some = [&] { return static_cast<int>(random.below(static_cast<uint64_t>(setup.places()))); };
+  setup.faults.push_back({FaultKind::open_run, at, 0, static_cast<int>(random.between(0, setup.members - 1)), 0,
+                          static_cast<int>(random.between(0, 7))});
+  auto soon = [&] { return at + random.between(1, 12'000) * 1_ms + random.between(0, 999'999); };
+  for (int64_t deaths = random.between(0, 3); deaths > 0; --deaths)
+    setup.faults.push_back(
+        {FaultKind::crash_controller_at, soon(), 0, 0, some(), static_cast<int>(random.between(1, 8))});
+  if (random.chance(0.3))
+    setup.faults.push_back({FaultKind::meddle, soon(), 0, 0, 0, static_cast<int>(random.between(0, 5))});
+  for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);
+}
+
 // Enough for a core: one member, and controllers that are a majority. Nothing in the plan forbids it to serve.
 void choose_core(Setup& setup, Random& random) {
   setup.automatic = AutomaticFailover::any;
@@ -255,6 +272,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
     if (pairs.chance(0.06)) add_pair(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) add_restore(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) hold_news_up(setup, pairs);
+    Random runs(seed ^ 0x7B3D);
+    if (runs.chance(0.12)) add_run(setup, runs);
   }
   // Drawn apart, so that a seed's other choices stay what they are.
   Random plan(seed ^ 0xE8C1);

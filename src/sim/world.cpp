@@ -430,7 +430,8 @@ bool World::all_is_well() const {
 
 // A person who looks at it and asks for what is missing.
 void World::watch_recovery() {
-  if (all_is_well()) return kernel.stop();
+  bool run_is_open = run_watch.open() != nullptr;
+  if (all_is_well() && !run_is_open) return kernel.stop();
   Nanos now = kernel.now();
   // Somebody had asked for the last data to be replaced, and what they were to be replaced by is gone for good.
   bool given_up = std::ranges::all_of(hosts, [this](const auto& host) {
@@ -444,7 +445,10 @@ void World::watch_recovery() {
                            static_cast<int>(host->phase), wal.timeline(host->disk.where), host->disk.where.lsn,
                            host->upstream, host->connected, host->disk.spoiled ? " spoiled" : "");
     }
-    violated(writable_host(true) < 0 ? "L1" : "L4",
+    if (all_is_well()) where = " the run has not ended: " + run::fingerprint(*run_watch.open());
+    violated(all_is_well()             ? "L2"
+             : writable_host(true) < 0 ? "L1"
+                                       : "L4",
              fmt::format("{} s after the last fault not all is well:{}", kCalm / 1_s, where));
     return kernel.stop();
   }
@@ -453,15 +457,11 @@ void World::watch_recovery() {
   if (controller == nullptr || now - last_ask_ < 7_s) return;
   last_ask_ = now;
   ownership::Transfer wanted;
-  if (writable_host(true) < 0) {
-    wanted.kind = ownership::TransferKind::failover;
-    wanted.accept_loss = move_asked_ = true;
-    accepted_loss_ = now;
-  } else {
-    wanted.kind = ownership::TransferKind::reprotect;
-    std::fill(may_replace_.begin(), may_replace_.end(), true);
-  }
-  controller->ask(wanted);
+  bool nobody_writes = writable_host(true) < 0;
+  wanted.kind = nobody_writes ? ownership::TransferKind::failover : ownership::TransferKind::reprotect;
+  wanted.accept_loss = nobody_writes;
+  asked_for(wanted);
+  controller->person_asks(wanted);
 }
 
 }  // namespace lifeboat::sim

@@ -10,6 +10,7 @@
 #include "core/ownership/machine.hpp"
 #include "sim/host.hpp"
 #include "sim/network.hpp"
+#include "sim/run_watch.hpp"
 #include "sim/setup.hpp"
 
 namespace lifeboat::sim {
@@ -66,10 +67,11 @@ class StoreModel {
     std::string holder;
     bool ever_written = false;
     std::vector<SyncSet> sync;
-    bool led = false;              // the holder took writes since another one had the right
-    std::vector<Nanos> automatic;  // grants that nobody asked for
-    uint64_t above = 0;            // terms that were left out when it was restored
-    bool restored = false;         // and nobody was known to take writes since
+    bool led = false;                 // the holder took writes since another one had the right
+    std::vector<Nanos> automatic;     // grants that nobody asked for
+    uint64_t above = 0;               // terms that were left out when it was restored
+    bool restored = false;            // and nobody was known to take writes since
+    std::vector<run::Event> journal;  // of the run of a plan
   } now;
   bool away = false;
   bool unsure = false;
@@ -102,6 +104,7 @@ class World {
   WalTree wal;
   Network network;
   StoreModel store;
+  RunWatch run_watch;
   std::vector<std::unique_ptr<Host>> hosts;
   std::vector<std::unique_ptr<Agent>> agents;            // null while dead
   std::vector<std::unique_ptr<Controller>> controllers;  // the same
@@ -157,6 +160,11 @@ class World {
   void goes_on_under(Host& host, uint64_t term);
   void violated(std::string rule, std::string text);
 
+  // A person, or a run that people agreed to, asks for it: what follows is not unasked.
+  void asked_for(const ownership::Transfer& wanted);
+  // Some of them answer after a while.
+  void ask_people(const run::ApprovalAsked& question);
+
   bool stormy() const { return kernel.now() < storm_end_; }
   int writable_host(bool in_core = false) const;
   void tell(std::string line) { kernel.tell(std::move(line)); }
@@ -191,6 +199,10 @@ class World {
   void swizzle(Nanos length);
   void restore_store(StoreModel::Contents copy);
   void person_asks(const Fault& fault, const Host& host);
+  void open_run(const Fault& fault, const Host& host);
+  void person_says(run::Input input);
+  void meddle(const Fault& fault);
+  void look_after_run();
   void calm_down();
   void befall(Place place, uint64_t fate);
   void watch_recovery();

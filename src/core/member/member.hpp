@@ -103,6 +103,7 @@ class MemberLogic {
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
   std::optional<MonoTime> silent_since_;
+  uint64_t links_ = 0;            // to controllers, so far
   uint64_t mark_heard_ = 0;       // over this link
   uint64_t mark_seen_ = 0;        // of the last look that ended
   MonoTime renewed_at_{};         // when a controller last granted a renewal

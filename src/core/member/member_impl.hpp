@@ -304,6 +304,7 @@ void MemberLogic<Rim>::judge() {
 // There is a link to a controller again: what is left of a lease may be little, and what another one asked is nothing to this one.
 template <class Rim>
 void MemberLogic<Rim>::linked() {
+  ++links_;
   mark_heard_ = mark_seen_ = 0;
   ask_renewal();
 }
@@ -329,7 +330,7 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   MonoTime begun = now();
   // Two looks that hear nothing, one after the other, take less than a lease; so a server that hangs is known to within it.
   Duration patience = std::clamp(lease_.length / 5, member_times::kLookWithinLeast, member_times::kLookWithin);
-  uint64_t mark = mark_heard_;
+  uint64_t mark = mark_heard_, link = links_;
   auto looking = server_.look(after(patience));
   auto seen = co_await std::move(looking);
   auto pinging = server_.ping(after(patience));
@@ -347,6 +348,8 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
     silent_since_ = begun;
   }
   if (!seen || !server_.running()) co_return;
+  // Over another link, marks are counted anew.
+  if (link != links_) mark = 0;
   bool news = mark > mark_seen_ || !seen_ || seen_->sync != seen->sync || seen_->in_recovery != seen->in_recovery ||
               seen_->streaming != seen->streaming || seen_->disk_full != seen->disk_full ||
               seen_->timeline != seen->timeline;

@@ -10,10 +10,6 @@
 namespace lifeboat::ownership {
 namespace {
 
-// A report older than this says nothing about now. Agents report ten times a second, and a lease is longer: whoever was cut
-// off together with the holder has not reported by the time the lease ends.
-constexpr Duration kFresh{1'000};
-
 // Whether the primary, when it was seen there, had written something that a member which stands there lacks. A position on
 // an older timeline is an older history: that its number is larger does not mean that it has more.
 bool is_ahead(const PositionAt& primary, const MemberReport& member) {
@@ -58,10 +54,6 @@ std::optional<Duration> age_of_loss(const State& state, const Member& candidate,
   auto unheard = age_of_unheard(state, candidate);
   if (!heard || !unheard) return std::nullopt;
   return std::max(*heard, *unheard);
-}
-
-bool is_fresh(const Member& member, MonoTime now) {
-  return member.connected && member.reported && now - member.last_report <= kFresh;
 }
 
 // A primary that hears no controller goes on while the others promise not to take over, and may be the better for it. It asks

@@ -22,7 +22,6 @@ constexpr Duration kRestartPause{5'000};
 // How long a switchover waits for its target to stream.
 constexpr Duration kAttachPatience{6'000};
 constexpr Duration kSecondChance{500};
-constexpr Duration kHeardOfLately{1'000};
 constexpr Duration kAsksAgain{500};
 // An order that its agent does not speak of after so long never came, or its answer was lost.
 constexpr Duration kOrderPatience{3'000};
@@ -345,13 +344,6 @@ class Turn {
     if (transfer.kind == TransferKind::switchover) begin_switchover();
   }
 
-  bool is_there(const Transfer& transfer) const {
-    const Member* holder = state_.find(state_.holder);
-    return holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to) &&
-           is_writable(state_, now_) && now_ - holder->last_report <= kHeardOfLately &&
-           !may_be_old_news(state_, *holder);
-  }
-
   void already_there() {
     state_.transfer->target = state_.holder;
     finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
@@ -359,7 +351,7 @@ class Turn {
 
   void begin_switchover() {
     Transfer& transfer = *state_.transfer;
-    if (is_there(transfer)) return already_there();
+    if (is_there(state_, transfer, now_)) return already_there();
     if (!is_writable(state_, now_)) {
       return finish_transfer(transfer_error(ErrorKind::refused,
                                             fmt::format("{} has no primary that takes writes", state_.config.service),
@@ -403,6 +395,7 @@ class Turn {
     bool waits = transfer.stage == Transfer::Stage::waiting_for_vacancy;
     if (waits && transfer.kind == TransferKind::failover) return push_failover();
     if (waits && transfer.kind == TransferKind::switchover) return begin_switchover();
+    if (transfer.stage == Transfer::Stage::succeeding) return succeed();
     // A leader that was granted and then lost its lease before it was known to take writes: the next candidate gets a try. After
     // a switchover it may have taken some, so whoever has most goes on, as in any vacancy.
     if (transfer.stage == Transfer::Stage::leading && is_vacant(state_, now_) && !state_.grant_in_flight) {
@@ -416,7 +409,7 @@ class Turn {
 
   void push_failover() {
     Transfer& transfer = *state_.transfer;
-    if (is_there(transfer)) return already_there();
+    if (is_there(state_, transfer, now_)) return already_there();
     bool vacant = is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy");
     if (!vacant || state_.grant_in_flight || awaits_looks(state_, now_)) return;
     Choice choice = choose(state_, transfer.to, transfer.failed, now_);
@@ -518,6 +511,17 @@ class Turn {
       become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
     auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"));
     if (lsn && !LIFEBOAT_BUG("shutdown-position-forgotten")) transfer.at_least = *lsn;
+    transfer.stage = Transfer::Stage::succeeding;
+    succeed();
+  }
+
+  // Whoever was chosen may be gone by now; then the old primary goes on at once, and nobody waits for an answer that never comes.
+  void succeed() {
+    if (now_ < state_.stood_still_until) return;
+    Transfer& transfer = *state_.transfer;
+    const Member* target = state_.find(transfer.target);
+    if (target == nullptr || !is_fresh(*target, now_))
+      return retry_elsewhere(fmt::format("{} was not heard of for a second", transfer.target));
     transfer.stage = Transfer::Stage::granting;
     make_grant(transfer.target, fmt::format("switchover from {}", transfer.from), transfer.unasked);
   }

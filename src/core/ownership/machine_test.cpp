@@ -213,6 +213,23 @@ TEST(Ownership, SwitchoverStopsTheOldPrimaryBeforeItGrantsTheNew) {
   EXPECT_EQ(world.find<SendLead>()->at_least.value, 0x500u);
 }
 
+// What happened: a switchover granted the right to a target whose host had gone while the old primary stopped, and waited half a minute for
+// its answer, while nobody wrote. True now: who has not been heard of for a second is passed over, and the old primary goes on.
+TEST(Ownership, ASwitchoverWhoseTargetIsGoneWhenTheOldPrimaryHasStoppedGoesBackAtOnce) {
+  World world;
+  world.settle();
+  Transfer transfer;
+  transfer.id = 8;
+  transfer.kind = TransferKind::switchover;
+  transfer.to = "west";
+  world.feed(TransferAsked{transfer});
+  world.feed(AgentLost{"west-1"});
+  world.last.clear();
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/500"}}});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
+}
+
 // east-1's disk is full, and perhaps east-2's; both go on saying so.
 void let_disks_be_full(World& world, bool also_the_standbys, int64_t ms) {
   for (; ms > 0; ms -= 100) {

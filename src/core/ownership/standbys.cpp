@@ -36,9 +36,10 @@ bool wants_follow(const State& state, const Member& member, MonoTime now) {
   if (now < member.follow_not_before) return false;
   const MemberReport& report = member.report;
   switch (report.state) {
-    // One that follows the holder and receives nothing is asked again only while the holder is there to be followed: a dead
-    // primary's standby is a candidate and must not be kept busy.
-    case ServerState::standby: return report.upstream != state.holder || (!report.streaming && holder_is_here(state));
+    // One that follows the holder and receives nothing, or nothing of the holder's timeline, is asked again only while the holder is
+    // there to be followed: a dead primary's standby is a candidate and must not be kept busy.
+    case ServerState::standby:
+      return report.upstream != state.holder || (!is_attached(state, member) && holder_is_here(state));
     // One whose upstream went away before it had all that it needs to answer.
     case ServerState::starting: return !report.upstream.empty() && report.upstream != state.holder;
     case ServerState::absent: return true;

@@ -60,6 +60,11 @@ bool may_be_old_news(const State& state, const Member& member) {
   return state.vacancy == Vacancy::lease_ended && member.report.heard != state.mark;
 }
 
+bool is_fresh(const Member& member, MonoTime now) {
+  constexpr Duration kFresh{1'000};
+  return member.connected && member.reported && now - member.last_report <= kFresh;
+}
+
 bool news_are_wanted(const State& state) {
   const Member* holder = state.find(state.holder);
   return state.vacancy == Vacancy::lease_ended || (holder != nullptr && may_be_old_news(state, *holder));

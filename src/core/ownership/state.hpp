@@ -88,6 +88,7 @@ struct Transfer {
   enum class Stage {
     waiting_for_vacancy,
     stepping_down,
+    succeeding,  // the old primary has stopped
     granting,
     leading,
     attaching
@@ -174,6 +175,9 @@ bool is_writable(const State& state, MonoTime now);
 // it has said something since, it may have begun to promise, or to take writes; and so may a renewal that ended the vacancy, whose
 // holder may have fenced itself since.
 bool may_be_old_news(const State& state, const Member& member);
+// A report older than a second says nothing about now. Agents report ten times a second, and a lease is longer: whoever was cut off
+// together with the holder has not reported by the time the lease ends.
+bool is_fresh(const Member& member, MonoTime now);
 // Whether members are to be asked how they are now.
 bool news_are_wanted(const State& state);
 // True when nobody has the right to write any more and it may be granted.

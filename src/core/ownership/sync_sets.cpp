@@ -10,8 +10,6 @@
 namespace lifeboat::ownership {
 namespace {
 
-// Longer than a report is under way.
-constexpr Duration kFresh{1'000};
 // Members that are asked to look again answer within milliseconds.
 constexpr Duration kLooksWithin{500};
 // A server's processes take a new setting one by one.
@@ -43,8 +41,7 @@ SyncSet set_of(const Config& config, const std::string& holder, std::vector<std:
 SyncSet open_set(const std::string& holder) { return {holder, {}, 0}; }
 
 bool was_looked_at(const State& state, const Member& member, MonoTime now) {
-  bool fresh = member.connected && member.reported && now - member.last_report <= kFresh;
-  return fresh && member.report.mark == state.mark;
+  return is_fresh(member, now) && member.report.mark == state.mark;
 }
 
 bool rests_as_primary(const Member& member) {
@@ -152,8 +149,7 @@ std::string why_it_may_lose(const State& state, const Member& candidate, MonoTim
 bool awaits_looks(const State& state, MonoTime now) {
   if (!is_synchronous(state.config) || now - state.vacant_since > kLooksWithin) return false;
   return std::ranges::any_of(state.members, [&](const Member& member) {
-    bool alive = member.connected && member.reported && now - member.last_report <= kFresh;
-    return alive && member.config.name != state.holder && member.report.mark != state.mark;
+    return is_fresh(member, now) && member.config.name != state.holder && member.report.mark != state.mark;
   });
 }
 

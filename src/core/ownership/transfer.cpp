@@ -10,6 +10,12 @@ Error transfer_error(ErrorKind kind, std::string what, std::string hint) {
   return error;
 }
 
+bool is_there(const State& state, const Transfer& transfer, MonoTime now) {
+  const Member* holder = state.find(state.holder);
+  return holder != nullptr && (holder->config.name == transfer.to || holder->config.region == transfer.to) &&
+         is_writable(state, now) && is_fresh(*holder, now) && !may_be_old_news(state, *holder);
+}
+
 Json result_of_transfer(const State& state, std::string how, MonoTime now) {
   const Transfer& transfer = *state.transfer;
   const Member* target = state.find(transfer.target);

@@ -7,6 +7,10 @@ namespace lifeboat::ownership {
 
 Error transfer_error(ErrorKind kind, std::string what, std::string hint = {});
 
+// Whether what the transfer is for is so already: the holder is whom it names, or is in the region it names, and is known to take
+// writes now.
+bool is_there(const State& state, const Transfer& transfer, MonoTime now);
+
 // {member, from, term, timeline, how, seconds[, write_outage_s]} of the transfer under way; the last only for a switchover.
 Json result_of_transfer(const State& state, std::string how, MonoTime now);
 

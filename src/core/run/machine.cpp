@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/base/mutants.hpp"
 #include "core/run/conditions.hpp"
 #include "core/run/timing.hpp"
 
@@ -106,6 +107,7 @@ class Machine {
     if (!index) return;
     const Retries& retries = what(*index).retries;
     bool unknown = given.error.kind == ErrorKind::unknown_outcome;
+    if (unknown && LIFEBOAT_BUG("no-answer-is-a-yes")) return take(input::Succeeded{given.step, given.attempt, {}, {}});
     if (unknown) emit(StepUnknown{given.step, given.attempt, given.error.text()});
     int used = given.attempt - step(*index).budget_from - step(*index).cut_offs;
     int allowed = retries.attempts + (step(*index).had_unknown ? 1 : 0);
@@ -339,7 +341,7 @@ class Machine {
     // Steps that end at once (skipped, approved) make others startable, which may stand before them in the plan.
     for (bool again = true; again;) {
       again = false;
-      if (state_.paused || is_ending(state_)) return;
+      if ((state_.paused && !LIFEBOAT_BUG("pause-stops-nothing")) || is_ending(state_)) return;
       for (size_t index : copy(state_.startable)) {
         if (!state_.startable.contains(index) || !may_start(state_, index)) continue;
         begin_step(index);
@@ -392,7 +394,9 @@ class Machine {
   void start(size_t index, bool cut_off) {
     int attempt = step(index).attempt + 1;
     auto observe = command::Observe::no;
-    if (step(index).unknown || cut_off) {
+    bool may_be_done = (step(index).unknown && !LIFEBOAT_BUG("no-answer-is-forgotten")) ||
+                       (cut_off && !LIFEBOAT_BUG("cut-off-step-is-repeated"));
+    if (may_be_done) {
       observe = command::Observe::must;
     } else if (!is_message(index) && (attempt > 1 || what(index).can_undo)) {
       // A rollback must not take back what had been so before.

@@ -4,7 +4,8 @@
 // Rules
 //   - A step starts when all it needs is settled, its `if` holds and enough people agreed; its start is an event first.
 //   - An attempt that fails is repeated with backoff and jitter until its attempts are used up. invalid_input, refused and
-//     unsupported are final at once. After an unknown outcome one more attempt always follows, which must observe first.
+//     unsupported are final at once. After an unknown outcome one more attempt always follows. All attempts after it must observe
+//     first, since what it asked for may come late.
 //   - A final failure in mode `stop` keeps everything but messages from starting and waits for a person; `go_on` settles the
 //     step; `rollback` takes back what was applied. A message's failure never stops anything.
 //   - Pause keeps every step from starting; running ones end. halt_if pauses. Abort stops running steps, then ends.

@@ -418,6 +418,21 @@ TEST(RunMachine, GivesUpAnAttemptThatDoesNotEndWhenItsTimeIsUp) {
   run.after(Duration{1});
   EXPECT_EQ(run.status("a"), StepStatus::failed);
   EXPECT_THAT(run.state.step("a")->error, HasSubstr("may still be at work"));
+  run.give(input::Retry{"a", "ann"});
+  ASSERT_THAT(run.started(), ElementsAre("a"));
+  EXPECT_EQ(run.commanded<command::StartStep>()->observe, command::Observe::must);
+}
+
+TEST(RunMachine, WhatHadNoAnswerMayComeLateSoEveryAttemptAfterItLooksFirst) {
+  auto step = a_step("a");
+  step.retries.attempts = 9;
+  Bench run({step});
+  run.fail_with("a", ErrorKind::unknown_outcome);
+  run.after(Duration{1'000});
+  run.fail_with("a", ErrorKind::unreachable);
+  run.after(Duration{60'000});
+  ASSERT_THAT(run.started(), ElementsAre("a"));
+  EXPECT_EQ(run.commanded<command::StartStep>()->observe, command::Observe::must);
 }
 
 TEST(RunMachine, APersonCanStopARunningStep) {
@@ -429,6 +444,8 @@ TEST(RunMachine, APersonCanStopARunningStep) {
   ASSERT_TRUE(run.commanded<command::CancelStep>());
   run.fail_with("a", ErrorKind::cancelled);
   EXPECT_EQ(run.status("a"), StepStatus::failed);
+  run.give(input::Retry{"a", "ann"});
+  EXPECT_EQ(run.commanded<command::StartStep>()->observe, command::Observe::must);
 }
 
 TEST(RunMachine, RefusesWhatMakesNoSenseAndChangesNothing) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/base/mutants.hpp"
+
 namespace lifeboat::run {
 namespace {
 
@@ -16,7 +18,8 @@ void release(RunState& state, size_t index) {
   const GraphStep& node = state.graph->steps[index];
   bool barrier = node.after_phase && state.phase_left[*node.after_phase] > 0;
   const StepState& step = state.steps[index];
-  if (step.unsettled_needs == 0 && !barrier && step.status == StepStatus::waiting) state.startable.insert(index);
+  bool met = step.unsettled_needs == 0 || LIFEBOAT_BUG("one-need-is-enough");
+  if (met && !barrier && step.status == StepStatus::waiting) state.startable.insert(index);
 }
 
 // A step that nothing waits for any more: those that did may go on.
@@ -95,6 +98,10 @@ class Folder {
   }
 
   void end_badly(std::string_view kind, std::string error) {
+    // It may have had its effect by then, or have it yet: who tries it again must look first.
+    ErrorKind how = error_kind_of(kind);
+    bool told_nothing = how == ErrorKind::unknown_outcome || how == ErrorKind::cancelled;
+    if (told_nothing && is(StepStatus::running)) step().unknown = true;
     step().error_kind = kind;
     step().error = std::move(error);
     end_step(StepStatus::failed);
@@ -135,7 +142,6 @@ class Folder {
     step().status = StepStatus::running;
     step().attempt = e.attempt;
     step().attempt_started = event_.at;
-    step().unknown = false;
     state_.startable.erase(index_);
     state_.active.insert(index_);
     return {};
@@ -238,7 +244,8 @@ class Folder {
   std::string_view take(const ApprovalGiven& e) {
     if (!is(StepStatus::asking) || !step().question) return "nothing was asked";
     if (!step().approvals.insert(e.by).second) return "the same person approved twice";
-    if (std::cmp_less(step().approvals.size(), step().question->need)) return {};
+    int need = LIFEBOAT_BUG("one-approval-is-enough") ? 1 : step().question->need;
+    if (std::cmp_less(step().approvals.size(), need)) return {};
     step().approved = true;
     step().status = StepStatus::waiting;
     state_.active.erase(index_);
@@ -269,7 +276,7 @@ class Folder {
     return {};
   }
   std::string_view take(const RunRestored& e) {
-    state_.paused = true;
+    state_.paused = !LIFEBOAT_BUG("restored-run-goes-on");
     state_.paused_why = e.reason;
     bool takes_back = state_.rolling_back || state_.rollback_wanted;
     state_.rolling_back = takes_back;

@@ -36,10 +36,10 @@ BOOST_DEFINE_ENUM_CLASS(RunStatus, running,
 
 struct StepState {
   StepStatus status = StepStatus::waiting;
-  int attempt = 0;           // the newest that started
-  int budget_from = 0;       // attempts before this one do not count: a person asked for a fresh start
-  int cut_offs = 0;          // attempts since then that do not count: a restart cut them off
-  bool unknown = false;      // the newest attempt ended without an answer
+  int attempt = 0;       // the newest that started
+  int budget_from = 0;   // attempts before this one do not count: a person asked for a fresh start
+  int cut_offs = 0;      // attempts since then that do not count: a restart cut them off
+  bool unknown = false;  // some attempt ended without an answer, or was told to stop: what it asked for may come yet
   bool had_unknown = false;  // one did since then: one attempt more than the plan says
   bool touched = false;      // some attempt may have had an effect
   bool held_before = false;  // the goal held before anything was applied: nothing to undo

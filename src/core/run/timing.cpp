@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/mutants.hpp"
+
 namespace lifeboat::run {
 namespace {
 
@@ -19,7 +21,8 @@ bool is_final(ErrorKind kind) {
 bool is_ending(const RunState& state) { return state.aborting || state.rolling_back; }
 
 bool may_start(const RunState& state, size_t index) {
-  if (state.finished() || state.paused || is_ending(state)) return false;
+  bool paused = state.paused && !LIFEBOAT_BUG("pause-stops-nothing");
+  if (state.finished() || paused || is_ending(state)) return false;
   return state.blocking.empty() || state.graph->steps[index].kind == StepKind::message;
 }
 
