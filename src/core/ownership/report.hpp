@@ -75,11 +75,12 @@ struct MemberReport {
   uint64_t heard = 0;         // the newest question to look again that came before this was said
   uint64_t mark = 0;          // the newest one that the server was looked at after
   OrderedMap<Lsn> standbys;   // primary: flushed position of each connected standby, by member
+  std::vector<std::string> handicaps;  // what would hinder a rewind or a failover on the day, in words
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
                        streaming, upstream, replay_paused, lag_ms, current_ms, busy, disk_full, promised_ms,
-                       promise_over_ms, primary_data, sync, heard, mark, standbys))
+                       promise_over_ms, primary_data, sync, heard, mark, standbys, handicaps))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -104,7 +105,8 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"sync", Need::optional, "whom commits wait for"},
                                   {"heard", Need::optional, "the newest question that was heard"},
                                   {"mark", Need::optional, "the question that this answers"},
-                                  {"standbys", Need::optional, "positions of its standbys"}});
+                                  {"standbys", Need::optional, "positions of its standbys"},
+                                  {"handicaps", Need::optional, "what would hinder a rewind or a failover"}});
 }
 
 }  // namespace lifeboat
