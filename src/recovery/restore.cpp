@@ -371,7 +371,10 @@ Task<Result<>> Run::check(ReplayServer& server) {
   server.reload();
   out_.reached.lsn = seen->replayed;
   out_.reached.timeline = timeline_at(seen->replayed);
-  auto syncing = blocking([path = folder_.path] { return sync_all(path); });
+  auto syncing = blocking([data = folder_.data(), more = folder_.tablespaces()] {
+    auto synced = sync_all(data);
+    return synced ? sync_all(more) : synced;
+  });
   // The record that follows may be the first of another timeline's file.
   auto finding = find_point(log_place(), seen->replayed, timeline_at(Lsn{seen->replayed.value + 1}),
                             catalogue_.segment_bytes, choice_.log.front().number, deadline_);
