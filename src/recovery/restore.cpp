@@ -19,10 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Duration kLook{15};        // between two looks at the server
-constexpr Duration kTell{200};       // between two words about progress
-constexpr Duration kAnswer{10'000};  // for one question
-constexpr Duration kStuck{400};      // a server that waits so long for log that is there will wait for ever
+constexpr Duration kLook{15};          // between two looks at the server
+constexpr Duration kTell{200};         // between two words about progress
+constexpr Duration kAnswer{10'000};    // for one question
+constexpr Duration kStuck{100};        // a server that waits so long for log may have come to its end
+constexpr Duration kPatience{60'000};  // and one that waits so long for log that is there will wait for ever
 constexpr Duration kFeedEnds{20'000};
 constexpr uint64_t kSpareBytes = uint64_t{128} << 20;
 constexpr uint64_t kMostLogBytes = uint64_t{6} << 30;
