@@ -9,6 +9,7 @@
 #include "core/data/describe.hpp"
 #include "core/data/ordered_map.hpp"
 #include "core/data/scalars.hpp"
+#include "core/model/backups.hpp"
 
 namespace lifeboat {
 
@@ -28,26 +29,6 @@ constexpr auto field_docs(const PostgresMember*) {
       {"port", Need::optional, "its port (5432)"},
       {"data_dir", Need::optional, "its data directory; the agent's own default when left out"},
       {"candidate", Need::optional, "false: never promoted"},
-  });
-}
-
-struct Backups {
-  std::string tool = "pgbackrest";
-  std::string stanza;
-  std::optional<Identifier> repository_host;
-  std::string repository_path;
-  std::vector<std::string> schedule;
-  std::string retention;
-};
-BOOST_DESCRIBE_STRUCT(Backups, (), (tool, stanza, repository_host, repository_path, schedule, retention))
-constexpr auto field_docs(const Backups*) {
-  return std::to_array<FieldDoc>({
-      {"tool", Need::optional, "pgbackrest (default) or pg_dump"},
-      {"stanza", Need::optional, "name of the stanza"},
-      {"repository_host", Need::optional, "where the repository stands; not in the region that may burn"},
-      {"repository_path", Need::optional, "its folder or bucket address"},
-      {"schedule", Need::optional, "what is taken when, such as 'full weekly', 'diff daily', 'wal continuous'"},
-      {"retention", Need::optional, "how long backups are kept"},
   });
 }
 
