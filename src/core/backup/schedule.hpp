@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "core/base/time.hpp"
-#include "core/data/describe.hpp"
+#include "core/recovery/catalogue.hpp"
 
 namespace lifeboat::backup {
 
-BOOST_DEFINE_ENUM_CLASS(Type, full, diff, incr)
+using Type = recovery::BackupType;
 
 struct Entry {
   Type type = Type::full;
