@@ -12,6 +12,7 @@
 #include "agent/postgres_files.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
+#include "io/crypto.hpp"
 #include "io/file.hpp"
 
 namespace lifeboat {
@@ -125,6 +126,11 @@ void BackupHost::configure(const wire::Configure& configuration) {
   if (!std::exchange(begun_, true)) scope_.spawn("backups", look_after());
 }
 
+// A folder without '/' in front stands below the agent's own.
+void BackupHost::place(std::string& path, const std::optional<ObjectStore>& store) const {
+  if (!store && !path.starts_with('/')) path = paths_.folder + ".repository/" + path;
+}
+
 Result<> BackupHost::arrange(const wire::Configure& configuration) {
   TRY_VOID(make_folders());
   BackupServer server;
@@ -137,7 +143,10 @@ Result<> BackupHost::arrange(const wire::Configure& configuration) {
     sections += member_section(paths_, archive, member.report.data, member.report.socket, member.config.port);
   }
   std::map<std::string, std::string> repository_sections;
-  for (const auto& [service, config] : configuration.repositories) {
+  OrderedMap<wire::RepositoryConfig> kept = configuration.repositories;
+  for (auto& [service, config] : kept) {
+    place(config.backups.repository_path, config.backups.store);
+    if (config.backups.second) place(config.backups.second->path, config.backups.second->store);
     server.listen = config.listen;
     server.port = config.backups.port;
     for (const auto& [name, member] : config.members) server.allowed[member.host].push_back(config.stanza);
@@ -157,12 +166,13 @@ Result<> BackupHost::arrange(const wire::Configure& configuration) {
   TRY_VOID(write_certificates());
   std::string global = backup_global(paths_, server);
   TRY_VOID(write_owned(paths_.config(), global + sections, false));
-  for (const auto& [service, config] : configuration.repositories)
+  for (const auto& [service, config] : kept)
     TRY_VOID(repositories_[service]->configure(config, global + repository_sections[service]));
   ProcessSpec spec;
   spec.argv = {find_program("pgbackrest"), "server"};
   // Whoever asks names no file of this host; the server's own is what counts.
-  spec.environment = {{"PGBACKREST_CONFIG", paths_.config()}};
+  // With other content it is started anew.
+  spec.environment = {{"PGBACKREST_CONFIG", paths_.config()}, {"LIFEBOAT_CONFIG", sha256_hex(global + sections)}};
   spec.user = run_as_;
   spec.directory = "/";
   spec.output_file = paths_.folder + "/log/server.out";

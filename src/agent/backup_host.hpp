@@ -62,6 +62,7 @@ class BackupHost {
   Result<> make_folders() const;
   Result<> write_owned(const std::string& path, const std::string& text, bool users_own) const;
   Result<> write_certificates();
+  void place(std::string& path, const std::optional<ObjectStore>& store) const;
   Result<> arrange(const wire::Configure& configuration);
   Task<> look_after();
   Task<> look_at(std::string service);

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "agent/postgres_files.hpp"
+#include "agent/postgres_server.hpp"
 #include "io/file.hpp"
 
 namespace lifeboat {

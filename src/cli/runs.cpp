@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "cli/backups.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/run_view.hpp"
 #include "io/crypto.hpp"
@@ -133,6 +134,8 @@ int show_status(Client& client, const Output& output) {
                  bool_or(one, "streaming") ? "streams" : "", text_or(one, "written"));
     }
   }
+  for (const auto& [name, database] : databases.is_object() ? databases.get_object() : JsonObject{})
+    print_backup_status(std::string(name), member(database, "backups"));
   for (const Json& signal : list_of(*status, "signals"))
     fmt::print("SIGNAL           {} {}: {}\n", text_or(signal, "signal"), text_or(signal, "subject"),
                text_or(signal, "text"));

@@ -73,7 +73,7 @@ constexpr auto field_docs(const Backups*) {
       {"repository_host", Need::optional,
        "where the repository stands, or from where it is reached; not in the region that may burn. With pgbackrest an agent "
        "runs there, and it alone has the keys"},
-      {"repository_path", Need::optional, "its folder or bucket address"},
+      {"repository_path", Need::optional, "its folder (below the agent's own unless it begins with '/') or bucket address"},
       {"cipher_pass", Need::optional,
        "secret that encrypts the repository (AES-256). Without it all backups are worth nothing, and it cannot be changed "
        "later: keep a copy elsewhere"},

@@ -71,6 +71,16 @@ constexpr auto field_docs(const PostgresService*) {
   });
 }
 
+// Backups that agents take and keep: by pgBackRest, in a repository whose host is known. Null for all others.
+inline const Backups* kept_backups(const PostgresService& service) {
+  bool kept = service.backups && service.backups->tool == "pgbackrest" && service.backups->repository_host &&
+              !service.backups->repository_path.empty();
+  return kept ? &*service.backups : nullptr;
+}
+inline std::string stanza_of(const std::string& service, const Backups& backups) {
+  return backups.stanza.empty() ? service : backups.stanza;
+}
+
 struct Endpoint {
   Identifier host;
   int port = 0;
