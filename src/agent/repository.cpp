@@ -68,13 +68,16 @@ Repository::Repository(Scope& scope, std::string service, BackupPaths paths, std
       stream_(scope, paths_.folder + "/stream-" + service_, run_as_, log_) {}
 
 Result<> Repository::configure(wire::RepositoryConfig config, std::string text) {
+  bool same = text == text_ && encode(config) == encode(config_) && report_.problem.empty();
+  // Each controller that is linked to says it again.
+  if (same) return {};
   config_ = std::move(config);
   text_ = std::move(text);
   report_.problem.clear();
   report_.guarded = "what an object store prevents by itself; nothing is guarded here";
   guard_.reset();
   if (!config_.backups.store) {
-    guard_ = std::make_unique<RepositoryGuard>(config_.backups.repository_path, config_.stanza,
+    guard_ = std::make_shared<RepositoryGuard>(config_.backups.repository_path, config_.stanza,
                                                paths_.folder + ".keep/" + service_, run_as_);
     TRY_VOID(guard_->prepare());
     report_.guarded = guard_->in_words();
@@ -191,7 +194,7 @@ Task<Result<Json>> Repository::take(wire::BackupTake order, Deadline deadline, P
     CO_TRY_VOID(*std::move(ended.value));
   }
   if (guard_) {
-    auto guarding = blocking([guard = guard_.get()] { return guard->protect(); });
+    auto guarding = blocking([guard = guard_] { return guard->protect(); });
     CO_TRY_VOID(co_await std::move(guarding));
   }
   auto looking = look(deadline);
@@ -292,6 +295,8 @@ Task<Result<Json>> Repository::verify(Deadline deadline, Progress progress) {
   CO_TRY_VOID(co_await std::move(looking));
   JsonArray problems;
   for (const std::string& line : found.findings) problems.push_back(Json(line));
+  // Whoever has it verified has looked.
+  if (!found.damaged) report_.noticed.clear();
   // A segment that is missing in the middle is nothing that pgBackRest's own check sees.
   if (!report_.gap.empty()) problems.push_back(Json(report_.gap));
   co_return Json(JsonObject{{"whole", !found.damaged && report_.gap.empty()},
@@ -350,7 +355,7 @@ Task<> Repository::look_after() {
       if (!filled && filled.error().what != said_) log_(said_ = filled.error().what);
     }
     if (guard_) {
-      auto guarding = blocking([guard = guard_.get()] { return guard->protect(); });
+      auto guarding = blocking([guard = guard_] { return guard->protect(); });
       auto guarded = co_await std::move(guarding);
       if (!guarded && guarded.error().what != said_) log_(said_ = guarded.error().what);
     }

@@ -45,7 +45,7 @@ class Repository {
   Log log_;
   wire::RepositoryConfig config_;
   std::string text_;
-  std::unique_ptr<RepositoryGuard> guard_;  // of a repository in a folder
+  std::shared_ptr<RepositoryGuard> guard_;  // of a repository in a folder
   WalStream stream_;
   wire::RepositoryReport report_;
   std::optional<recovery::Catalogue> catalogue_;  // as it was read last

@@ -68,6 +68,7 @@ Result<> RepositoryGuard::prepare() {
   chmod(keep_.c_str(), 0700);
   if (!root_) return {};
   // One that is the user's own already becomes a guarded one.
+  std::lock_guard hold(mutex_);
   int count = 0;
   if (chown(repository_.c_str(), 0, gid_) != 0 || chmod(repository_.c_str(), kFolderMode) != 0)
     return std::unexpected(failed("guard", repository_));
@@ -75,6 +76,7 @@ Result<> RepositoryGuard::prepare() {
 }
 
 Result<int> RepositoryGuard::protect() {
+  std::lock_guard hold(mutex_);
   int count = 0;
   if (root_) TRY_VOID(protect_folder(repository_, count));
   return count;

@@ -9,12 +9,13 @@
 // The four index files (archive.info, backup.info and their copies) must stay writable. They change only by the agent's own orders, so
 // copies are kept where only root reads, and what somebody else took out of them is put back.
 //
-// All of it blocks on the disk: call through `blocking`, one call at a time.
+// All of it blocks on the disk: call through `blocking`. protect() may be called by several threads.
 #pragma once
 
 #include <sys/types.h>
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -59,6 +60,7 @@ class RepositoryGuard {
   bool root_ = false;
   uid_t uid_ = 0;
   gid_t gid_ = 0;
+  std::mutex mutex_;
   std::map<std::string, Folder> seen_;  // folders in which everything is guarded
 
   std::vector<std::string> index_files() const;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 
 #include "io/file.hpp"
 
@@ -42,7 +43,9 @@ class RepositoryGuarded : public testing::Test {
         EXPECT_EQ(lchown(at.c_str(), user->pw_uid, user->pw_gid), 0);
     }
   }
-  RepositoryGuard guard() const { return {folder + "/repo", "main", folder + "/keep", "nobody"}; }
+  std::unique_ptr<RepositoryGuard> guard() const {
+    return std::make_unique<RepositoryGuard>(folder + "/repo", "main", folder + "/keep", "nobody");
+  }
 
   // What the repository's user could do; true when it did.
   bool as_user(const std::function<bool()>& what) const {
@@ -63,8 +66,8 @@ class RepositoryGuarded : public testing::Test {
 TEST_F(RepositoryGuarded, WhatIsFinishedCannotBeRemovedChangedOrMovedByItsUser) {
   put("backup/main/1F/backup.manifest", "m");
   put("archive/main/15-1/0000000100000000/000000010000000000000001-aa.gz", "wal");
-  RepositoryGuard keeper = guard();
-  ASSERT_TRUE(keeper.prepare());
+  auto keeper = guard();
+  ASSERT_TRUE(keeper->prepare());
   std::string wal = repo("archive/main/15-1/0000000100000000/000000010000000000000001-aa.gz");
   EXPECT_FALSE(as_user([&] { return unlink(wal.c_str()) == 0; }));
   EXPECT_FALSE(as_user([&] { return truncate(wal.c_str(), 0) == 0; }));
@@ -75,23 +78,23 @@ TEST_F(RepositoryGuarded, WhatIsFinishedCannotBeRemovedChangedOrMovedByItsUser) 
 }
 
 TEST_F(RepositoryGuarded, MoreCanBeAddedAndIsGuardedAtTheNextLook) {
-  RepositoryGuard keeper = guard();
+  auto keeper = guard();
   put("archive/main/15-1/0000000100000000/a.gz", "1");
-  ASSERT_TRUE(keeper.prepare());
+  ASSERT_TRUE(keeper->prepare());
   std::string later = repo("archive/main/15-1/0000000100000000/b.gz");
   EXPECT_TRUE(as_user([&] { return std::ofstream(later).good(); }));
   EXPECT_TRUE(as_user([&] { return mkdir(repo("archive/main/15-1/0000000200000000").c_str(), 0750) == 0; }));
-  EXPECT_EQ(*keeper.protect(), 1);
-  EXPECT_EQ(*keeper.protect(), 0);
+  EXPECT_EQ(*keeper->protect(), 1);
+  EXPECT_EQ(*keeper->protect(), 0);
   EXPECT_FALSE(as_user([&] { return unlink(later.c_str()) == 0; }));
 }
 
 TEST_F(RepositoryGuarded, ABackupThatIsNotWholeIsLeftToWhoMakesIt) {
   put("backup/main/2F/pg_data/a.zst", "1");
-  RepositoryGuard keeper = guard();
-  ASSERT_TRUE(keeper.prepare());
+  auto keeper = guard();
+  ASSERT_TRUE(keeper->prepare());
   EXPECT_TRUE(as_user([&] { return unlink(repo("backup/main/2F/pg_data/a.zst").c_str()) == 0; }));
-  EXPECT_TRUE(keeper.whole_backups().empty());
+  EXPECT_TRUE(keeper->whole_backups().empty());
 }
 
 TEST_F(RepositoryGuarded, NothingOutsideIsTouchedThroughALink) {
@@ -102,7 +105,7 @@ TEST_F(RepositoryGuarded, NothingOutsideIsTouchedThroughALink) {
   put("archive/main/15-1/x/a.gz", "1");
   fs::create_symlink(outside, repo("archive/main/15-1/x/link.gz"));
   fs::create_hard_link(outside, repo("archive/main/15-1/x/second-name.gz"));
-  ASSERT_TRUE(guard().prepare());
+  ASSERT_TRUE(guard()->prepare());
   struct stat about{};
   ASSERT_EQ(stat(outside.c_str(), &about), 0);
   EXPECT_EQ(about.st_uid, user->pw_uid);
@@ -111,15 +114,15 @@ TEST_F(RepositoryGuarded, NothingOutsideIsTouchedThroughALink) {
 
 TEST_F(RepositoryGuarded, IndexFilesThatWereTakenAwayOrChangedArePutBack) {
   for (const char* file : {"backup/main/backup.info", "backup/main/backup.info.copy"}) put(file, "index");
-  RepositoryGuard keeper = guard();
-  ASSERT_TRUE(keeper.prepare());
-  ASSERT_TRUE(keeper.remember());
+  auto keeper = guard();
+  ASSERT_TRUE(keeper->prepare());
+  ASSERT_TRUE(keeper->remember());
   EXPECT_TRUE(as_user([&] { return unlink(repo("backup/main/backup.info").c_str()) == 0; }));
-  EXPECT_EQ(*keeper.put_back(false), (std::vector<std::string>{"backup.info"}));
+  EXPECT_EQ(*keeper->put_back(false), (std::vector<std::string>{"backup.info"}));
   EXPECT_EQ(*read_file(repo("backup/main/backup.info")), "index");
   put("backup/main/backup.info.copy", "other");
-  EXPECT_TRUE(keeper.put_back(false)->empty());
-  EXPECT_EQ(*keeper.put_back(true), (std::vector<std::string>{"backup.info.copy"}));
+  EXPECT_TRUE(keeper->put_back(false)->empty());
+  EXPECT_EQ(*keeper->put_back(true), (std::vector<std::string>{"backup.info.copy"}));
   EXPECT_TRUE(as_user([&] { return std::ofstream(repo("backup/main/backup.info"), std::ios::app).good(); }));
 }
 

@@ -66,7 +66,7 @@ std::expected<Schedule, std::string> parse_schedule(const std::vector<std::strin
     if (!type || !every) return std::unexpected(fmt::format("'{}' is no entry of a schedule", text));
     out.entries.push_back({*type, *every});
   }
-  std::ranges::stable_sort(out.entries, {}, &Entry::type);
+  std::ranges::sort(out.entries, {}, &Entry::type);
   return out;
 }
 
