@@ -272,7 +272,6 @@ Task<> BackupKeeper::read_list(std::string service) {
 
 Task<Result<Json>> BackupKeeper::list(std::string service) {
   CO_TRY(Kept * kept, find(service));
-  std::string newest = kept->situation.report.newest;
   wire::BackupInfo order{service};
   auto asking = hub_.call(kept->backups->repository_host->text, std::string(wire::BackupInfo::kMethod), encode(order),
                           Deadline::after(kListWithin), [](std::string) {});

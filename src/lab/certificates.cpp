@@ -84,7 +84,7 @@ Authority::~Authority() = default;
 
 Result<Authority> Authority::create() {
   auto state = std::make_unique<State>();
-  state->key.reset(EVP_EC_gen("P-256"));
+  state->key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   if (!state->key) return std::unexpected(trouble("a key"));
   state->certificate = begin(state->key.get(), "Lifeboat lab");
   X509* made = state->certificate.get();
@@ -100,7 +100,7 @@ Result<Authority> Authority::create() {
 std::string Authority::certificate() const { return pem(state_->certificate.get()); }
 
 Result<Certificate> Authority::issue(const std::string& name, const std::vector<std::string>& addresses) const {
-  Key key(EVP_EC_gen("P-256"));
+  Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   if (!key) return std::unexpected(trouble("a key"));
   Cert made = begin(key.get(), name);
   if (!made) return std::unexpected(trouble("a certificate"));
