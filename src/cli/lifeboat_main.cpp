@@ -12,6 +12,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
 #include "cli/orphans.hpp"
+#include "cli/restore.hpp"
 #include "cli/runs.hpp"
 #include "cli/schema.hpp"
 #include "core/base/similar.hpp"
@@ -250,6 +251,34 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
   }
 }
 
+void add_restore(CLI::App& app, Common& common, int& exit_code) {
+  auto* command =
+      app.add_subcommand("restore", "bring a database back to an exact point, cut off from everything, on this host")
+          ->group("Incidents");
+  auto wanted = std::make_shared<RestoreOptions>();
+  command->add_option("service", wanted->service, "what it is called");
+  command->add_option("--repository", wanted->repository, "pgBackRest's configuration file")->required();
+  command->add_option("--stanza", wanted->stanza, "stanza of the repository")->required();
+  command->add_option("--repository-number", wanted->repository_number, "which of several repositories");
+  command->add_option("--to", wanted->target.to, "a moment with its zone: \"2024-01-01 14:30:00+00\"");
+  command->add_option("--to-lsn", wanted->target.to_lsn, "a position of the log");
+  command->add_option("--to-xid", wanted->target.to_xid, "before:N or after:N, a transaction's commit");
+  command->add_option("--to-name", wanted->target.to_name, "a restore point");
+  command->add_flag("--latest", wanted->target.latest, "the end of the archive");
+  command->add_option("--into", wanted->into, "an empty folder, or that of an earlier restore")->required();
+  command->add_option("--set", wanted->set, "label of a backup; chosen by the target when left out");
+  command->add_option("--timeline", wanted->timeline, "history to follow; the newest when left out");
+  command->add_flag("--promote", wanted->promote, "let it take writes; it is left paused and read-only otherwise");
+  command->add_flag("--accept-gap", wanted->accept_gap, "with --latest: stop where log is missing or damaged");
+  command->add_flag("--again", wanted->again, "give up a finished restore in the folder");
+  command->add_option("--processes", wanted->processes, "that copy")->check(CLI::Range(1, 64));
+  command->add_option("--run-as", wanted->user, "user that reads the repository and runs the server");
+  command->add_option("--superuser", wanted->superuser, "of the database");
+  command->add_option("--within", wanted->within, "give up after so long");
+  command->add_option("--format", common.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  command->callback([wanted, &common, &exit_code] { exit_code = run_restore(*wanted, detect_output(common.format)); });
+}
+
 void add_completion(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("completion", "a completion script for bash, zsh or fish")->group("Setup");
   auto shell = std::make_shared<std::string>();
@@ -285,6 +314,7 @@ int run(int argc, char** argv) {
   int exit_code = kOk;
   add_plan_commands(app, common, exit_code);
   add_run_commands(app, common, exit_code);
+  add_restore(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
   add_backup_commands(app, common, exit_code);
