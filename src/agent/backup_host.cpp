@@ -115,9 +115,14 @@ void BackupHost::configure(const wire::Configure& configuration) {
     member->second.report.socket = at.socket;
   }
   if (members_.empty() && configuration.repositories.empty()) return;
+  // Each controller that is linked to says it again, also in the middle of a failover.
+  std::string wanted = to_text(encode(configuration.repositories));
+  for (const auto& [service, member] : members_)
+    wanted += to_text(encode(member.config.archive)) + member.report.data + member.config.listen;
+  if (std::exchange(arranged_, wanted) == wanted) return;
   std::string problem;
-  if (auto arranged = arrange(configuration); !arranged) problem = arranged.error().text();
-  if (!problem.empty()) hooks_.log("backups: " + problem);
+  if (auto arranged = arrange(configuration); !arranged) problem = arranged.error().text(), arranged_.clear();
+  if (!problem.empty()) hooks_.log(secrets_.redact("backups: " + problem));
   for (auto& [service, member] : members_) member.report.problem = problem;
   for (auto& [service, repository] : repositories_) {
     if (!problem.empty()) repository->broken(problem);

@@ -57,6 +57,7 @@ class BackupHost {
   KeptProgram server_;
   std::map<std::string, Member> members_;
   std::map<std::string, std::unique_ptr<Repository>> repositories_;
+  std::string arranged_;  // what the files were written for
   bool begun_ = false;
 
   Result<> make_folders() const;

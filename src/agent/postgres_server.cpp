@@ -223,9 +223,11 @@ Result<> PostgresServer::write_archive_settings(bool on) const {
   if (config_.archive.stanza.empty()) return {};
   std::string agent_folder = fs::path(paths_.folder).parent_path().string();
   std::string program = find_program("pgbackrest");
-  return write_owned(paths_.archive_settings,
-                     archive_settings(config_.archive, program.empty() ? "pgbackrest" : program,
-                                      BackupPaths{agent_folder + "/" + std::string(kBackupFolder)}, on));
+  std::string text = archive_settings(config_.archive, program.empty() ? "pgbackrest" : program,
+                                      BackupPaths{agent_folder + "/" + std::string(kBackupFolder)}, on);
+  // A promotion does not wait for a disk that has nothing to learn.
+  if (auto there = read_file(paths_.archive_settings); there && *there == text) return {};
+  return write_owned(paths_.archive_settings, text);
 }
 
 // A server that stops waits for its archiver, and the archiver for a repository that may not answer.
