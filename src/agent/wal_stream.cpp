@@ -30,7 +30,7 @@ std::vector<std::string> names_in(const std::string& folder) {
 }
 
 // A value of libpq's connection info.
-std::string quoted(std::string_view text) {
+std::string info_value(std::string_view text) {
   std::string out = "'";
   for (char c : text) {
     if (c == '\'' || c == '\\') out += '\\';
@@ -77,7 +77,7 @@ Result<> WalStream::receive(const wire::RepositoryConfig& config) {
   std::string connection = fmt::format(
       "host={} port={} user={} passfile={} application_name={} target_session_attrs=read-write connect_timeout=2 "
       "gssencmode=disable keepalives_idle=3 keepalives_interval=1 keepalives_count=3 tcp_user_timeout=6000",
-      quoted(hosts), quoted(ports), quoted(config.replication_user), quoted(passfile), kStreamName);
+      info_value(hosts), info_value(ports), info_value(config.replication_user), info_value(passfile), kStreamName);
   ProcessSpec spec;
   spec.argv = {program,          "--directory=" + folder_, "--dbname=" + connection, "--slot=" + config.slot,
                "--no-loop",      "--status-interval=1",    "--no-password"};

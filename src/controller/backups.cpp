@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/protocol.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
 
