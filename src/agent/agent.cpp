@@ -17,6 +17,7 @@
 #include <deque>
 #include <filesystem>
 
+#include "agent/backup_host.hpp"
 #include "agent/database_member.hpp"
 #include "agent/member_line.hpp"
 #include "agent/unit_group.hpp"
@@ -47,7 +48,12 @@ class Agent {
         scope_(context.get_executor(),
                [this](std::string_view task, std::string_view what) { say(fmt::format("{} failed: {}", task, what)); }),
         outgoing_(context.get_executor()),
-        report_due_(context.get_executor()) {}
+        report_due_(context.get_executor()),
+        backups_(scope_, secrets_, options.host, options.data_dir, options.run_as,
+                 {[this](const std::string& line) { say(line); },
+                  [this](std::string service, std::string sql, Deadline deadline) {
+                    return ask_server(std::move(service), std::move(sql), deadline);
+                  }}) {}
 
   Task<> run(asio::signal_set& signals) {
     std::error_code ignored;
@@ -63,6 +69,7 @@ class Agent {
     Deadline all = Deadline::after(kShutdown);
     for (auto& [service, member] : members_) co_await member->shut_down(all);
     for (auto& [service, group] : units_) co_await group->shut_down(all.at_most(Duration{1'000}));
+    co_await backups_.stop(all.at_most(Duration{1'000}));
     // The last releases go out before the link is closed.
     for (int wait = 0; wait < 20 && socket_ != nullptr && !queue_.empty(); ++wait) co_await sleep_for(Duration{10});
     co_await scope_.stop(Duration{1'000});
@@ -95,6 +102,7 @@ class Agent {
   std::map<std::string, std::unique_ptr<DatabaseMember>> members_;
   std::map<std::string, std::unique_ptr<MemberLine>> lines_;  // by service: to the other members
   std::map<std::string, std::unique_ptr<UnitGroup>> units_;
+  BackupHost backups_;
 
   void say(const std::string& text) { spdlog::info("{}", secrets_.redact(text)); }
   std::string configuration_file() const { return options_.data_dir + "/configuration.json"; }
@@ -166,6 +174,7 @@ class Agent {
       report.boot_ns = boot_now().time_since_epoch().count();
       for (const auto& [service, member] : members_) report.members.add(service, member->report());
       for (const auto& [service, group] : units_) report.units.add(service, group->up());
+      backups_.add_to(report);
       Json body = encode(report);
       body.as_object()["type"] = wire::Report::kType;
       send(std::move(body));
@@ -340,6 +349,7 @@ class Agent {
 
   Task<> configure(wire::Configure next) {
     configuration_ = std::move(next);
+    backups_.configure(configuration_);
     for (const auto& [service, config] : configuration_.servers) {
       if (auto found = members_.find(service); found != members_.end()) {
         found->second->reconfigure(config);
@@ -447,6 +457,11 @@ class Agent {
     return std::move(*params);
   }
 
+  Task<Result<PgRows>> ask_server(std::string service, std::string sql, Deadline deadline) {
+    CO_TRY(DatabaseMember * member, member_of(service));
+    co_return co_await member->ask(std::move(sql), deadline);
+  }
+
   Result<DatabaseMember*> member_of(const std::string& service) {
     auto found = members_.find(service);
     if (found == members_.end())
@@ -495,6 +510,8 @@ class Agent {
         co_return fail(ErrorKind::not_found, fmt::format("{} runs no instances of '{}'", options_.host, order.service));
       co_return co_await group->second->scale(order.count, deadline, progress);
     }
+    if (BackupHost::knows(request.method))
+      co_return co_await backups_.carry_out(request.method, request.params, deadline, progress);
     co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", request.method),
                    "it may be older than the controller");
   }

@@ -31,6 +31,12 @@ Result<> MemberRim::keep(const MemberRecord& record) const {
   return write_file_atomic(state_file, to_text(state), 0600);
 }
 
+Task<Result<PgRows>> DatabaseMember::ask(std::string sql, lifeboat::Deadline deadline) {
+  if (!server.running()) co_return fail(ErrorKind::unreachable, "the server does not run");
+  auto asking = server.ask(std::move(sql), deadline);
+  co_return co_await std::move(asking);
+}
+
 DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service,
                                wire::ServerConfig config, std::string folder, std::string run_as, Hooks hooks)
     : MemberParts{MemberRim{executor, scope, folder + "/member.json"},

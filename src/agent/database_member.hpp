@@ -43,6 +43,8 @@ class DatabaseMember : private MemberParts, public MemberLogic<MemberRim> {
                  std::string folder, std::string run_as, Hooks hooks);
 
   OrphanGuard& orphans() { return MemberParts::orphans; }
+  // One question to its server, which may be in any state.
+  Task<Result<PgRows>> ask(std::string sql, lifeboat::Deadline deadline);
 };
 
 extern template class MemberLogic<MemberRim>;

@@ -35,6 +35,17 @@ std::string pass_field(std::string_view text) {
 
 }  // namespace
 
+ServerPaths server_paths(const std::string& folder, const wire::ServerConfig& config) {
+  ServerPaths paths;
+  paths.folder = folder;
+  paths.data = config.data_dir.empty() ? folder + "/data" : config.data_dir;
+  paths.socket = folder + "/socket";
+  paths.passfile = folder + "/pgpass";
+  paths.log = folder + "/server.log";
+  paths.archive_settings = folder + "/archive.conf";
+  return paths;
+}
+
 std::string sql_literal(std::string_view text) {
   bool escapes = text.find('\\') != std::string_view::npos;
   std::string out = escapes ? "E'" : "'";
@@ -115,6 +126,7 @@ std::string settings_text(const wire::ServerConfig& config, const ServerPaths& p
   set("tcp_keepalives_count", "3");
   set("logging_collector", "off");
   set("log_line_prefix", "%m [%p] ");
+  if (!config.archive.stanza.empty()) out += fmt::format("include_if_exists {}\n", conf_value(paths.archive_settings));
   // A standby has it from its start on: the processes that wait look first at whether there is anything to wait for at all, and
   // a promoted server would acknowledge its first commits before it has read new settings. Without it, it is left to the
   // server's own settings.

@@ -14,7 +14,10 @@ struct ServerPaths {
   std::string socket;    // folder of the Unix socket
   std::string passfile;  // passwords for replication
   std::string log;
+  std::string archive_settings;  // included by lifeboat.conf; beside the data, so that no copy of them archives by it
 };
+// Where everything of a service's server is, below `folder`.
+ServerPaths server_paths(const std::string& folder, const wire::ServerConfig& config);
 
 // lifeboat.conf, included at the end of postgresql.conf, so that it wins. `upstream` empty: no standby settings.
 std::string settings_text(const wire::ServerConfig& config, const ServerPaths& paths, const std::string& upstream,

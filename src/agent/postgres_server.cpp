@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "agent/handicaps.hpp"
+#include "agent/backup_files.hpp"
 #include "io/file.hpp"
 #include "io/process.hpp"
 
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kSweep{3'000};
+constexpr Duration kArchiverEnds{100};
 
 constexpr std::string_view kLook =
     "SELECT r.rec, s.system_identifier::text AS system_id,"
@@ -83,14 +85,15 @@ Lsn position(const std::string& text) { return ScalarText<Lsn>::parse(text).valu
 
 }  // namespace
 
-PostgresServer::PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as,
+PostgresServer::PostgresServer(asio::any_io_executor executor, const std::string& folder, std::string run_as,
                                wire::ServerConfig config)
     : executor_(std::move(executor)), run_as_(std::move(run_as)), config_(std::move(config)) {
-  paths_.folder = std::move(folder);
-  paths_.data = config_.data_dir.empty() ? paths_.folder + "/data" : config_.data_dir;
-  paths_.socket = paths_.folder + "/socket";
-  paths_.passfile = paths_.folder + "/pgpass";
-  paths_.log = paths_.folder + "/server.log";
+  paths_ = server_paths(folder, config_);
+}
+
+std::string postgres_program(const std::string& name) {
+  std::string bin = bin_folder();
+  return bin.empty() || access((bin + "/" + name).c_str(), X_OK) != 0 ? std::string() : bin + "/" + name;
 }
 
 std::string PostgresServer::tool(const std::string& name) const { return bin_folder() + "/" + name; }
@@ -205,6 +208,7 @@ Result<> PostgresServer::write_settings(const std::string& upstream, bool standb
   TRY_VOID(write_owned(paths_.data + "/lifeboat.conf",
                        settings_text(config_, paths_, upstream, sync_.value_or(config_.sync))));
   TRY_VOID(write_owned(paths_.data + "/pg_hba.conf", access_text(config_)));
+  TRY_VOID(write_archive_settings(true));
   TRY(std::string main_file, read_file(paths_.data + "/postgresql.conf"));
   constexpr std::string_view kInclude = "include 'lifeboat.conf'";
   if (main_file.find(kInclude) == std::string::npos)
@@ -215,12 +219,32 @@ Result<> PostgresServer::write_settings(const std::string& upstream, bool standb
   return {};
 }
 
+// Also when it was left off by a server that stopped.
+Result<> PostgresServer::write_archive_settings(bool on) const {
+  if (config_.archive.stanza.empty()) return {};
+  std::string agent_folder = fs::path(paths_.folder).parent_path().string();
+  std::string program = find_program("pgbackrest");
+  std::string text = archive_settings(config_.archive, program.empty() ? "pgbackrest" : program,
+                                      BackupPaths{agent_folder + "/" + std::string(kBackupFolder)}, on);
+  // A promotion does not wait for a disk that has nothing to learn.
+  if (auto there = read_file(paths_.archive_settings); there && *there == text) return {};
+  return write_owned(paths_.archive_settings, text);
+}
+
+// A server that stops waits for its archiver, and the archiver for a repository that may not answer.
+void PostgresServer::end_archiving() const {
+  if (config_.archive.stanza.empty()) return;
+  if (!write_archive_settings(false)) return;
+  guard_->signal_server(SIGHUP);
+}
+
 Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
   if (bin_folder().empty())
     return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
   TRY_VOID(make_folders());
   TRY_VOID(clear_up());
   forget_claims();
+  TRY_VOID(write_archive_settings(true));
   // Lock files of a server that is gone would keep the new one from starting when its process number was given again.
   unlink((paths_.data + "/postmaster.pid").c_str());
   unlink(fmt::format("{}/.s.PGSQL.{}.lock", paths_.socket, config_.port).c_str());
@@ -448,7 +472,8 @@ Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
   for (size_t row = 0; row < active.rows.size(); ++row) there.push_back(active.text(row, "slot_name"));
   for (size_t row = 0; row < idle.rows.size(); ++row) {
     std::string slot = idle.text(row, "slot_name");
-    bool ours = std::ranges::any_of(config_.members, [&](const auto& entry) { return slot_name(entry.first) == slot; });
+    bool ours = slot == config_.archive.slot ||
+                std::ranges::any_of(config_.members, [&](const auto& entry) { return slot_name(entry.first) == slot; });
     bool useless = !primary || slot == slot_name(config_.member) || idle.text(row, "lost") == "t";
     if (ours && useless) {
       statements.push_back("SELECT pg_drop_replication_slot(" + sql_literal(slot) + ")");
@@ -462,6 +487,9 @@ Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
     if (wanted)
       statements.push_back("SELECT pg_create_physical_replication_slot(" + sql_literal(slot_name(member)) + ", true)");
   }
+  const std::string& stream = config_.archive.slot;
+  if (primary && !stream.empty() && std::ranges::find(there, stream) == there.end())
+    statements.push_back("SELECT pg_create_physical_replication_slot(" + sql_literal(stream) + ", true)");
   for (const std::string& sql : statements) {
     auto changing = ask(sql, deadline);
     auto changed = co_await std::move(changing);
@@ -473,8 +501,17 @@ Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
 Task<Result<>> PostgresServer::stop(Deadline deadline) {
   if (!running()) co_return Result<>{};
   kept_.reset();
+  end_archiving();
   guard_->signal_server(SIGINT);
-  while (running() && !deadline.passed()) co_await sleep_for(Duration{3});
+  bool archiver_left = config_.archive.stanza.empty();
+  MonoTime begun = boot_now();
+  while (running() && !deadline.passed()) {
+    co_await sleep_for(Duration{3});
+    if (archiver_left || boot_now() - begun < kArchiverEnds || !running()) continue;
+    // It was in the middle of a segment. That one is archived when the server is back, or by whoever has the stream.
+    archiver_left = true;
+    for (pid_t child : processes_at(paths_.data, find_program("pgbackrest"))) kill(child, SIGTERM);
+  }
   if (!running()) co_return Result<>{};
   kill_now();
   co_return fail(ErrorKind::timed_out, "the server did not stop in time and was killed");

@@ -20,9 +20,13 @@ struct SourceHistory {
   std::string text;
 };
 
+// Full path of one of PostgreSQL's programs, of the newest version that is installed; empty: there is none.
+std::string postgres_program(const std::string& name);
+
 class PostgresServer {
  public:
-  PostgresServer(asio::any_io_executor executor, std::string folder, std::string run_as, wire::ServerConfig config);
+  PostgresServer(asio::any_io_executor executor, const std::string& folder, std::string run_as,
+                 wire::ServerConfig config);
 
   const wire::ServerConfig& config() const { return config_; }
   const ServerPaths& paths() const { return paths_; }
@@ -117,6 +121,8 @@ class PostgresServer {
   std::string history_file(uint64_t timeline) const;
   Result<> claim_timelines(uint64_t own, uint64_t next) const;
   void forget_claims() const;
+  Result<> write_archive_settings(bool on) const;
+  void end_archiving() const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;
 };

@@ -45,12 +45,16 @@ struct Report {
   int64_t boot_ns = 0;               // agent's CLOCK_BOOTTIME when it was sent; grants refer to it
   OrderedMap<MemberReport> members;  // by service name: the member this agent runs
   OrderedMap<int64_t> units;         // by http service: instances that are up
+  OrderedMap<ArchiveReport> archives;        // by service whose member it runs
+  OrderedMap<RepositoryReport> repositories;  // by service whose repository stands here
 };
-BOOST_DESCRIBE_STRUCT(Report, (), (boot_ns, members, units))
+BOOST_DESCRIBE_STRUCT(Report, (), (boot_ns, members, units, archives, repositories))
 constexpr auto field_docs(const Report*) {
   return std::to_array<FieldDoc>({{"boot_ns", Need::required, "agent's boot clock when it was sent"},
                                   {"members", Need::optional, "state of the databases it runs, by service"},
-                                  {"units", Need::optional, "running instances, by service"}});
+                                  {"units", Need::optional, "running instances, by service"},
+                                  {"archives", Need::optional, "how archiving goes, by service"},
+                                  {"repositories", Need::optional, "the repositories it keeps, by service"}});
 }
 
 // Writes that only this member had were saved before its history was given up. Sent again until OrphansNoted comes; until then
@@ -214,13 +218,15 @@ struct Configure {
   OrderedMap<UnitConfig> units;      // by service
   std::vector<ProbeConfig> probes;
   int64_t report_every_ms = 100;
+  OrderedMap<RepositoryConfig> repositories;  // by service
 };
-BOOST_DESCRIBE_STRUCT(Configure, (), (servers, units, probes, report_every_ms))
+BOOST_DESCRIBE_STRUCT(Configure, (), (servers, units, probes, report_every_ms, repositories))
 constexpr auto field_docs(const Configure*) {
   return std::to_array<FieldDoc>({{"servers", Need::optional, "databases it runs"},
                                   {"units", Need::optional, "instances it keeps running"},
                                   {"probes", Need::optional, "what it watches"},
-                                  {"report_every_ms", Need::optional, "time between two reports"}});
+                                  {"report_every_ms", Need::optional, "time between two reports"},
+                                  {"repositories", Need::optional, "repositories of backups it keeps"}});
 }
 
 // A request for one thing to be done; answered by Reply with the same id, perhaps after some Progress.

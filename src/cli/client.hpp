@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/base/time.hpp"
 #include "core/data/json.hpp"
 
 namespace lifeboat::cli {

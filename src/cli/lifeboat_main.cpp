@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "cli/backups.hpp"
 #include "cli/check.hpp"
 #include "cli/completion.hpp"
 #include "cli/daemons.hpp"
@@ -220,6 +221,36 @@ void add_orphan_commands(CLI::App& app, Common& common, int& exit_code) {
   });
 }
 
+void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
+  auto* backups = app.add_subcommand("backups", "backups of databases: what is there, and take, verify or expire some");
+  backups->group("Evidence")->require_subcommand(1);
+  auto wanted = std::make_shared<BackupOptions>();
+  wanted->by = who_am_i();
+  auto* list = backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
+  list->add_option("service", wanted->service, "the database; the only one when left out");
+  add_client_options(list, common);
+  list->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = list_backups(client, *wanted, detect_output(common.format));
+  });
+  static constexpr std::pair<const char*, const char*> kVerbs[] = {
+      {"take", "take a backup now and wait for it"},
+      {"verify", "read every file of the repository and compare it with its checksum"},
+      {"expire", "remove what the plan's retention does not keep, if the newest backups look as they always did"}};
+  for (const auto& [name, text] : kVerbs) {
+    auto* command = backups->add_subcommand(name, text);
+    command->add_option("service", wanted->service, "the database; the only one when left out");
+    if (std::string_view(name) == "take")
+      command->add_option("--type", wanted->type, "full, diff or incr")->check(CLI::IsMember({"full", "diff", "incr"}));
+    command->add_option("--by", wanted->by, "who orders it (LIFEBOAT_USER)");
+    add_client_options(command, common);
+    command->callback([wanted, verb = std::string(name), &common, &exit_code] {
+      Client client(common.client);
+      exit_code = order_backups(client, verb, *wanted, detect_output(common.format));
+    });
+  }
+}
+
 void add_restore(CLI::App& app, Common& common, int& exit_code) {
   auto* command =
       app.add_subcommand("restore", "bring a database back to an exact point, cut off from everything, on this host")
@@ -286,6 +317,7 @@ int run(int argc, char** argv) {
   add_restore(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
+  add_backup_commands(app, common, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {

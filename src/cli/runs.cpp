@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "cli/backups.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/run_view.hpp"
 #include "io/crypto.hpp"
@@ -135,6 +136,8 @@ int show_status(Client& client, const Output& output) {
         if (handicap.is_string()) fmt::print("    {}\n", std::string(handicap.get_string()));
     }
   }
+  for (const auto& [name, database] : databases.is_object() ? databases.get_object() : JsonObject{})
+    print_backup_status(std::string(name), member(database, "backups"));
   for (const Json& signal : list_of(*status, "signals"))
     fmt::print("SIGNAL           {} {}: {}\n", text_or(signal, "signal"), text_or(signal, "subject"),
                text_or(signal, "text"));

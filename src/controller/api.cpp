@@ -89,6 +89,16 @@ constexpr auto field_docs(const SignalBody*) {
                                   {"text", Need::optional, "what was seen"}});
 }
 
+struct BackupBody {
+  std::string by;
+  recovery::BackupType type = recovery::BackupType::full;
+};
+BOOST_DESCRIBE_STRUCT(BackupBody, (), (by, type))
+constexpr auto field_docs(const BackupBody*) {
+  return std::to_array<FieldDoc>(
+      {{"by", Need::required, "who orders it"}, {"type", Need::optional, "full (default), diff or incr"}});
+}
+
 struct AcknowledgeBody {
   std::string by;
   std::string text;
@@ -211,6 +221,10 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
     auto looking = parts_.orphans.look_up(std::move(wanted));
     co_return co_await std::move(looking);
   }
+  if (path == "/api/backups" || path.starts_with("/api/backups/")) {
+    auto answering = backups(request, body);
+    co_return co_await std::move(answering);
+  }
   constexpr std::string_view kOrphans = "/api/orphans/";
   if (get && path.starts_with(kOrphans)) {
     auto file = request.query.find("file");
@@ -258,6 +272,8 @@ Json Api::status() const {
                           {"automatic_made", view->automatic_made},
                           {"automatic_refused", view->automatic_refused},
                           {"members", members}};
+    if (Json backups = parts_.backups.status(service); !backups.is_null())
+      databases[service].as_object()["backups"] = std::move(backups);
   }
   JsonArray signals, runs, incidents;
   for (const ActiveSignal& signal : parts_.watch.active()) {
@@ -396,6 +412,27 @@ Task<Result<Json>> Api::say(std::string id, std::string verb, Json body) {
   }
   if (!done) co_return std::unexpected(std::move(done).error());
   co_return Json(JsonObject{{"text", fmt::format("{} {}: {} by {}", id, said.step, verb, said.by)}});
+}
+
+Task<Result<Json>> Api::backups(const HttpIncoming& request, Json body) {
+  if (request.method == "GET" && request.path == "/api/backups") {
+    JsonObject services;
+    for (const std::string& service : parts_.backups.services())
+      services[service] = {{"status", parts_.backups.status(service)}, {"job", parts_.backups.job(service)}};
+    co_return Json(JsonObject{{"services", services}});
+  }
+  std::string rest = request.path.substr(std::min(request.path.size(), std::string_view("/api/backups/").size()));
+  size_t slash = std::min(rest.find('/'), rest.size());
+  std::string service = rest.substr(0, slash), verb = rest.substr(std::min(slash + 1, rest.size()));
+  if (request.method == "GET" && verb.empty()) {
+    auto listing = parts_.backups.list(service);
+    co_return co_await std::move(listing);
+  }
+  if (request.method == "GET" && verb == "job") co_return parts_.backups.job(service);
+  if (request.method != "POST")
+    co_return fail(ErrorKind::not_found, fmt::format("there is no {}", Decoder::printable(request.path)));
+  CO_TRY(BackupBody said, body_as<BackupBody>(body));
+  co_return parts_.backups.begin(service, verb, said.type, said.by);
 }
 
 // In the journal before it has an effect, and as one fact for all that counts.

@@ -13,9 +13,14 @@
 //   POST /api/signals                          {signal, subject, by, text}
 //   POST /api/acknowledge                      {by, text}: what was done by itself counts no more
 //   POST /api/preview                          {scenario, vars, plan_hash}
+//   GET  /api/backups                          {services: {NAME: status and last order}}
+//   GET  /api/backups/SERVICE                  every backup that is there, and the archive
+//   GET  /api/backups/SERVICE/job              how the last order goes
+//   POST /api/backups/SERVICE/VERB             {by, type}; take, verify, expire → {number}
 //   POST /api/witness                          {error_rate, p95_ms, rps}: what users see now
 #pragma once
 
+#include "controller/backups.hpp"
 #include "controller/databases.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
@@ -36,6 +41,7 @@ struct ApiParts {
   World& world;
   DatabaseKeeper& databases;
   OrphanBook& orphans;
+  BackupKeeper& backups;
   Watch& watch;
   IncidentBook& incidents;
   RunExecutor& runs;
@@ -55,6 +61,7 @@ class Api {
   Json run_page(const std::string& id) const;
   Task<Result<Json>> events(const HttpIncoming& request);
   Task<Result<Json>> say(std::string id, std::string verb, Json body);
+  Task<Result<Json>> backups(const HttpIncoming& request, Json body);
   Task<Result<Json>> acknowledge(Json body);
   Task<Result<Json>> preview(Json body);
   Task<HttpReply> report(const HttpIncoming& request, std::string id);

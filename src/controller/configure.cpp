@@ -10,6 +10,9 @@
 namespace lifeboat {
 namespace {
 
+// Replication slot of the stream of WAL to the repository's host.
+constexpr std::string_view kStreamSlot = "lifeboat_repository";
+
 const RegionLostSignal* region_signal(const Plan& plan) {
   for (const auto& [name, signal] : plan.signals) {
     if (const auto* lost = std::get_if<RegionLostSignal>(&signal)) return lost;
@@ -64,6 +67,30 @@ Result<wire::ServerConfig> server_on(const Plan& plan, const std::string& servic
     config.sync = ownership::first_sync_set(ownership_config(plan, service_name, service), member);
   }
   config.first_primary = service.primary.text == member;
+  if (const Backups* backups = kept_backups(service)) {
+    config.archive.stanza = stanza_of(service_name, *backups);
+    config.archive.repository = address_of(plan, backups->repository_host->text);
+    config.archive.repository_name = backups->repository_host->text;
+    config.archive.port = backups->port;
+    if (backups->stream) config.archive.slot = kStreamSlot;
+  }
+  return config;
+}
+
+Result<wire::RepositoryConfig> repository_of(const Plan& plan, const std::string& service_name,
+                                             const PostgresService& service, const Backups& backups, Secrets& secrets) {
+  wire::RepositoryConfig config;
+  config.stanza = stanza_of(service_name, backups);
+  config.listen = address_of(plan, backups.repository_host->text);
+  config.backups = backups;
+  for (const auto& [member, settings] : service.members)
+    config.members.add(member, {settings.host.text, address_of(plan, settings.host.text), settings.port});
+  if (!backups.stream) return config;
+  config.slot = kStreamSlot;
+  config.replication_user = service.replication_user;
+  if (service.replication_password) {
+    TRY(config.replication_password, secrets.get(service.replication_password->name));
+  }
   return config;
 }
 
@@ -147,6 +174,11 @@ Result<wire::Configure> configuration_for(const Plan& plan, const std::string& h
         if (settings.host.text != host) continue;
         TRY(wire::ServerConfig config, server_on(plan, name, member, *postgres, settings, secrets));
         out.servers.add(name, std::move(config));
+      }
+      const Backups* backups = kept_backups(*postgres);
+      if (backups != nullptr && backups->repository_host->text == host) {
+        TRY(wire::RepositoryConfig config, repository_of(plan, name, *postgres, *backups, secrets));
+        out.repositories.add(name, std::move(config));
       }
     } else if (const auto* http = std::get_if<HttpService>(&service)) {
       for (const auto& [region, group] : http->instances) {

@@ -13,6 +13,7 @@
 #include "controller/action_catalogue.hpp"
 #include "controller/agent_hub.hpp"
 #include "controller/api.hpp"
+#include "controller/backups.hpp"
 #include "controller/configure.hpp"
 #include "controller/crash_points.hpp"
 #include "controller/databases.hpp"
@@ -57,6 +58,7 @@ class Controller {
         databases_(context.get_executor(), *store_, loaded_.plan, hub_, scope_,
                    [this](const std::string& service, const ownership::Note& note) { on_note(service, note); }),
         orphans_(*store_, loaded_.plan, hub_, databases_, scope_),
+        backups_(*store_, loaded_.plan, hub_, databases_, scope_),
         incidents_(*store_),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
         world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, options.drill},
@@ -92,6 +94,7 @@ class Controller {
   AgentHub hub_;
   DatabaseKeeper databases_;
   OrphanBook orphans_;
+  BackupKeeper backups_;
   IncidentBook incidents_;
   Watch watch_;
   World world_;
@@ -180,11 +183,13 @@ class Controller {
     callbacks.lost = [this](const std::string& host) {
       say(fmt::format("agent {} is gone", host));
       databases_.agent_lost(host);
+      backups_.agent_lost(host);
       watch_.agent_lost(host);
     };
     callbacks.said = [this](const std::string& host, const std::string& type, const Json& message) {
       databases_.agent_said(host, type, message);
       orphans_.agent_said(host, type, message);
+      backups_.agent_said(host, type, message);
       watch_.agent_said(host, type, message);
     };
     callbacks.log = [this](const std::string& text) { say(text); };
@@ -212,6 +217,7 @@ class Controller {
 
   Watch::Hooks watch_hooks() {
     Watch::Hooks hooks;
+    hooks.backup_trouble = [this](const std::string& service) { return backups_.trouble(service); };
     hooks.start_run = [this](std::string scenario, decision::RaisedNow signal, std::string reason) {
       return start_run(std::move(scenario), std::move(signal), std::move(reason));
     };
@@ -273,8 +279,9 @@ class Controller {
     for (const std::string& id : resumed.runs) say(id + " goes on");
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
+    CO_TRY_VOID(co_await backups_.start());
     ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,      world_,
-                   databases_,   orphans_,   watch_,           incidents_, runs_,          options_.host};
+                   databases_,   orphans_,   backups_,   watch_,           incidents_, runs_,          options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

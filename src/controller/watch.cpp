@@ -179,6 +179,7 @@ Task<> Watch::look() {
       if (const auto* lost = std::get_if<RegionLostSignal>(&signal)) judge_regions(name, *lost);
       if (const auto* endpoint = std::get_if<EndpointSignal>(&signal)) judge_endpoint(name, *endpoint);
       if (const auto* database = std::get_if<DatabaseSignal>(&signal)) judge_database(name, *database);
+      if (const auto* backups = std::get_if<BackupSignal>(&signal)) judge_backups(name, *backups);
     }
   }
 }
@@ -241,6 +242,20 @@ void Watch::judge_database(const std::string& name, const DatabaseSignal& signal
        fmt::format("{} has had no member that takes writes for {}", service,
                    format_span(to_duration(boot_now() - since->second))),
        {{"term", view->term}});
+}
+
+void Watch::judge_backups(const std::string& name, const BackupSignal& signal) {
+  if (!hooks_.backup_trouble) return;
+  std::string trouble = hooks_.backup_trouble(signal.service.text);
+  decision::RaisedNow raised{name, signal.service.text, std::string(kOwnership)};
+  if (trouble.empty()) {
+    backups_bad_.erase(name);
+    return clear(decision::cause_of(raised));
+  }
+  auto [since, fresh] = backups_bad_.emplace(name, boot_now());
+  // A region that is being lost may take the repository's host with it; that signal tells it better.
+  if (boot_now() - since->second < signal.for_ || any_region_suspected()) return;
+  hold(raised, fmt::format("the backups of {}: {}", signal.service.text, trouble), nullptr);
 }
 
 bool Watch::any_region_suspected() const {

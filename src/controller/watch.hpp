@@ -32,6 +32,8 @@ class Watch : public Observers {
     std::function<Task<Result<std::string>>(std::string scenario, decision::RaisedNow signal, std::string reason)>
         start_run;
     std::function<std::vector<decision::ActiveRun>()> active_runs;
+    // Why the backups of a service would not do what the plan asks for; empty: they would.
+    std::function<std::string(const std::string& service)> backup_trouble;
     // Ends a run that a larger cause supersedes.
     std::function<Task<Result<>>(std::string run, std::string reason)> end_run;
   };
@@ -75,6 +77,7 @@ class Watch : public Observers {
   detection::State state_;
   std::map<std::string, ActiveSignal> active_;           // by cause
   std::map<std::string, MonoTime> database_unwritable_;  // by service
+  std::map<std::string, MonoTime> backups_bad_;          // by signal
   std::set<std::string> served_;                         // databases and endpoints that were well at some time
   std::vector<MonoTime> automatic_starts_;
   std::optional<UserView> users_;
@@ -85,6 +88,7 @@ class Watch : public Observers {
   void judge_regions(const std::string& name, const RegionLostSignal& signal);
   void judge_endpoint(const std::string& name, const EndpointSignal& signal);
   void judge_database(const std::string& name, const DatabaseSignal& signal);
+  void judge_backups(const std::string& name, const BackupSignal& signal);
   bool any_region_suspected() const;
   detection::Window window_of(Duration for_, Duration every, Duration within, int quorum) const;
   bool was_well(const std::string& endpoint, bool well_now);

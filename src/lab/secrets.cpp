@@ -3,10 +3,12 @@
 #include <sys/random.h>
 
 #include <cstdlib>
+#include <set>
 #include <type_traits>
 #include <variant>
 
 #include "core/data/encode.hpp"
+#include "lab/certificates.hpp"
 
 namespace lifeboat::lab {
 
@@ -93,6 +95,26 @@ SecretValues make_secrets(const Plan& plan, const std::string& sink) {
     if (host.agent) values["agent-" + name] = random_hex(32);
   }
   return values;
+}
+
+Result<void> add_certificates(const Plan& placed, SecretValues& values) {
+  std::set<std::string> hosts;
+  for (const auto& [name, service] : placed.services) {
+    const auto* postgres = std::get_if<PostgresService>(&service);
+    const Backups* backups = postgres == nullptr ? nullptr : kept_backups(*postgres);
+    if (backups == nullptr) continue;
+    hosts.insert(backups->repository_host->text);
+    for (const auto& [member, settings] : postgres->members) hosts.insert(settings.host.text);
+  }
+  if (hosts.empty()) return {};
+  TRY(Authority authority, Authority::create());
+  values["backup-ca"] = authority.certificate();
+  for (const std::string& host : hosts) {
+    TRY(Certificate made, authority.issue(host, {address_of(placed, host)}));
+    values["backup-cert-" + host] = made.certificate;
+    values["backup-key-" + host] = made.key;
+  }
+  return {};
 }
 
 Result<void> write_secrets(const std::string& folder, const SecretValues& values) {

@@ -19,6 +19,8 @@ std::map<std::string, SecretUse> secrets_of(const Plan& plan);
 using SecretValues = std::map<std::string, std::string>;
 // `sink`: http://ADDRESS:PORT that webhooks are sent to.
 SecretValues make_secrets(const Plan& plan, const std::string& sink);
+// What pgBackRest's servers need on the hosts of members and repositories: backup-ca, backup-cert-HOST and backup-key-HOST.
+Result<void> add_certificates(const Plan& placed, SecretValues& values);
 // One file per secret, mode 0600, in a folder of mode 0700.
 Result<void> write_secrets(const std::string& folder, const SecretValues& values);
 

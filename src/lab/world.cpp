@@ -73,6 +73,7 @@ Result<void> start_world(LabWorld& world) {
   const std::string& folder = world.options.folder;
   TRY_VOID(write_file(folder + "/inventory.json", inventory_text(world.layout), 0644));
   world.secrets = make_secrets(world.plan, sink_address(world.plan, world.layout));
+  TRY_VOID(add_certificates(world.plan, world.secrets));
   TRY_VOID(write_secrets(folder + "/secrets", world.secrets));
   TRY(world.daemons, make_servers(world.plan, world.layout, world.secrets, world.options));
   for (const LabRegion& region : world.layout.regions) {

@@ -176,6 +176,8 @@ class References {
       }
       if (const auto* database = std::get_if<DatabaseSignal>(&signal))
         of_kind<PostgresService>("postgres service", database->service.text, path);
+      if (const auto* backups = std::get_if<BackupSignal>(&signal))
+        of_kind<PostgresService>("postgres service", backups->service.text, path);
     }
   }
 

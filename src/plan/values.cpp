@@ -1,4 +1,5 @@
 // Values that cannot be meant: outside their range, or at odds with each other.
+#include "core/backup/schedule.hpp"
 #include "core/base/similar.hpp"
 #include "plan/meaning.hpp"
 
@@ -163,6 +164,39 @@ class Values {
         wrong(at_ + "/members/" + name + "/data_dir", "a data directory is a full path",
               "/var/lib/postgresql/15/main, for example");
     }
+    if (service.backups) backups(*service.backups, at_ + "/backups");
+  }
+  void backups(const Backups& known, const std::string& at) {
+    if (known.tool != "pgbackrest" && known.tool != "pg_dump")
+      wrong(at + "/tool", fmt::format("'{}' is no tool that is known", Decoder::printable(known.tool)),
+            "pgbackrest or pg_dump");
+    if (auto schedule = backup::parse_schedule(known.schedule); !schedule)
+      wrong(at + "/schedule", Decoder::printable(schedule.error()),
+            "full weekly, diff daily, incr every 6h and wal continuous are some");
+    if (auto retention = backup::parse_retention(known.retention); !retention)
+      wrong(at + "/retention", Decoder::printable(retention.error()), "'4 full', '4 full 6 diff' or '30d'");
+    port(known.port, at + "/port");
+    auto plain = [&](std::string_view text, const std::string& path) {
+      bool good = std::ranges::all_of(text, [](char c) { return c > ' ' && c != 0x7f && c != '[' && c != ']'; });
+      if (!good || text.find("..") != std::string_view::npos)
+        wrong(path, "a path has no spaces, brackets or '..'", "/var/lib/lifeboat/backups, for example");
+    };
+    plain(known.repository_path, at + "/repository_path");
+    if (!known.stanza.empty() && !is_identifier(known.stanza))
+      wrong(at + "/stanza", "a stanza's name is small letters, digits and '-'", "");
+    auto store = [&](const std::optional<ObjectStore>& one, const std::string& path) {
+      if (!one) return;
+      if (one->bucket.empty()) wrong(path + "/bucket", "the bucket has no name", "");
+      if (one->kind == ObjectStoreKind::s3 && (one->endpoint.empty() || one->region.empty()))
+        wrong(path, "s3 needs an endpoint and a region", "endpoint: s3.eu-west-1.amazonaws.com, region: eu-west-1");
+      if (!one->key_secret) wrong(path, "the access key is missing", "add key_secret: the name of a secret");
+    };
+    store(known.store, at + "/store");
+    if (!known.second) return;
+    plain(known.second->path, at + "/second/path");
+    store(known.second->store, at + "/second/store");
+    if (known.second->path == known.repository_path && !known.second->store && !known.store)
+      wrong(at + "/second/path", "both repositories are the same folder", "name another");
   }
   void judge(const RedisService& service) { endpoints(service.members); }
   void judge(const RedisClusterService& service) {
@@ -246,6 +280,7 @@ class Values {
           wrong(at + "/quorum", fmt::format("{} regions can never agree: there are {}", endpoint->quorum, ours), "");
       }
       if (const auto* database = std::get_if<DatabaseSignal>(&signal)) span(database->for_, 0ms, 24h, at + "/for");
+      if (const auto* backups = std::get_if<BackupSignal>(&signal)) span(backups->for_, 0ms, 24h, at + "/for");
     }
   }
 

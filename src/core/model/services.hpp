@@ -9,6 +9,7 @@
 #include "core/data/describe.hpp"
 #include "core/data/ordered_map.hpp"
 #include "core/data/scalars.hpp"
+#include "core/model/backups.hpp"
 
 namespace lifeboat {
 
@@ -28,26 +29,6 @@ constexpr auto field_docs(const PostgresMember*) {
       {"port", Need::optional, "its port (5432)"},
       {"data_dir", Need::optional, "its data directory; the agent's own default when left out"},
       {"candidate", Need::optional, "false: never promoted"},
-  });
-}
-
-struct Backups {
-  std::string tool = "pgbackrest";
-  std::string stanza;
-  std::optional<Identifier> repository_host;
-  std::string repository_path;
-  std::vector<std::string> schedule;
-  std::string retention;
-};
-BOOST_DESCRIBE_STRUCT(Backups, (), (tool, stanza, repository_host, repository_path, schedule, retention))
-constexpr auto field_docs(const Backups*) {
-  return std::to_array<FieldDoc>({
-      {"tool", Need::optional, "pgbackrest (default) or pg_dump"},
-      {"stanza", Need::optional, "name of the stanza"},
-      {"repository_host", Need::optional, "where the repository stands; not in the region that may burn"},
-      {"repository_path", Need::optional, "its folder or bucket address"},
-      {"schedule", Need::optional, "what is taken when, such as 'full weekly', 'diff daily', 'wal continuous'"},
-      {"retention", Need::optional, "how long backups are kept"},
   });
 }
 
@@ -88,6 +69,16 @@ constexpr auto field_docs(const PostgresService*) {
       {"automatic", Need::optional, "failover without a plan run: none (default), same-region or any"},
       {"backups", Need::optional, "its backups"},
   });
+}
+
+// Backups that agents take and keep: by pgBackRest, in a repository whose host is known. Null for all others.
+inline const Backups* kept_backups(const PostgresService& service) {
+  bool kept = service.backups && service.backups->tool == "pgbackrest" && service.backups->repository_host &&
+              !service.backups->repository_path.empty();
+  return kept ? &*service.backups : nullptr;
+}
+inline std::string stanza_of(const std::string& service, const Backups& backups) {
+  return backups.stanza.empty() ? service : backups.stanza;
 }
 
 struct Endpoint {

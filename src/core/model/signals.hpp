@@ -70,6 +70,23 @@ constexpr auto field_docs(const DatabaseSignal*) {
   });
 }
 
+// The backups of a database would not bring back what the plan's RPO asks for: WAL does not get out of the primary's host in time, a
+// backup is overdue, a segment is missing, or somebody tried to take backups away.
+struct BackupSignal {
+  static constexpr std::string_view kKind = "backups";
+  Identifier service;
+  Duration for_{60'000};
+  std::string title;
+};
+BOOST_DESCRIBE_STRUCT(BackupSignal, (), (service, for_, title))
+constexpr auto field_docs(const BackupSignal*) {
+  return std::to_array<FieldDoc>({
+      {"service", Need::required, "the postgres service; Lifeboat keeps its backups"},
+      {"for", Need::optional, "how long it must be so (60s)"},
+      {"title", Need::optional, "its name for people"},
+  });
+}
+
 // Raised by a person or a webhook, never by a probe.
 struct RaisedSignal {
   static constexpr std::string_view kKind = "raised";
@@ -84,6 +101,6 @@ constexpr auto field_docs(const RaisedSignal*) {
   });
 }
 
-using Signal = std::variant<RegionLostSignal, EndpointSignal, DatabaseSignal, RaisedSignal>;
+using Signal = std::variant<RegionLostSignal, EndpointSignal, DatabaseSignal, BackupSignal, RaisedSignal>;
 
 }  // namespace lifeboat

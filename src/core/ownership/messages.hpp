@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/backup/messages.hpp"
 #include "core/data/describe.hpp"
 #include "core/data/ordered_map.hpp"
 #include "core/data/scalars.hpp"
@@ -169,10 +170,11 @@ struct ServerConfig {
   int64_t lease_ms = 0;
   SyncSet sync;                // whom commits wait for as long as no order says otherwise; no copies: for nobody
   bool first_primary = false;  // may create the cluster when no data directory exists anywhere
+  Archive archive;
 };
 BOOST_DESCRIBE_STRUCT(ServerConfig, (),
                       (member, port, listen, data_dir, database, replication_user, replication_password, members,
-                       lease_ms, sync, first_primary))
+                       lease_ms, sync, first_primary, archive))
 constexpr auto field_docs(const ServerConfig*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "its name"},
                                   {"port", Need::required, "port"},
@@ -184,7 +186,8 @@ constexpr auto field_docs(const ServerConfig*) {
                                   {"members", Need::required, "all members"},
                                   {"lease_ms", Need::required, "length of the lease"},
                                   {"sync", Need::optional, "whom commits wait for"},
-                                  {"first_primary", Need::optional, "may create the cluster"}});
+                                  {"first_primary", Need::optional, "may create the cluster"},
+                                  {"archive", Need::optional, "how it archives its WAL"}});
 }
 
 // postgres.lead: become (or go on as) the writable primary under `term`. The lease counts from `as_of_ns`, the agent's

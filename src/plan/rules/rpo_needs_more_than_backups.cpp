@@ -1,3 +1,4 @@
+#include "core/backup/schedule.hpp"
 #include "plan/rules/tell.hpp"
 
 namespace lifeboat {
@@ -12,6 +13,12 @@ std::optional<Duration> longest_gap(const Backups& backups) {
                                                          {"weekly", hours(24 * 7)},     {"monthly", hours(24 * 31)},
                                                          {"quarterly", hours(24 * 92)}, {"annually", hours(24 * 366)}};
   std::optional<Duration> best;
+  if (auto schedule = backup::parse_schedule(backups.schedule)) {
+    for (const backup::Entry& entry : schedule->entries) {
+      if (!best || entry.every < *best) best = entry.every;
+    }
+    return schedule->wal_continuous ? Duration(0) : best;
+  }
   for (const std::string& entry : backups.schedule) {
     for (const auto& [word, gap] : words) {
       if (entry.find(word) != std::string::npos && (!best || gap < *best)) best = gap;

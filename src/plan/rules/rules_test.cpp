@@ -94,6 +94,8 @@ const Case kCases[] = {
     {"not-runnable", "scenarios", "terraform.apply", "postgres.failover"},
     {"backup-beside-primary", "services", "repository_host: db-e", "repository_host: watch"},
     {"backup-beside-primary", "services", "schedule", "repository_host: watch, schedule"},
+    {"repository-traps", "services", "repository_path: b, schedule", "schedule"},
+    {"repository-traps", "services", "repository_host: db-w, repository_path: b", "repository_host: watch"},
     {"watch-in-primary-region", "hosts", "region: east, controller", "region: north, controller"},
     {"watch-in-primary-region", "hosts", "region: north", "region: north, controller: true"},
     {"voters-lose-majority", "controllers", "{store: etcd, voters: {east: {host: db-e}, west: {host: db-w}}}"},

@@ -1,0 +1,77 @@
+#include "agent/backup_files.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lifeboat {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const BackupPaths kPaths{"/agent/pgbackrest.d"};
+
+wire::RepositoryConfig repository() {
+  wire::RepositoryConfig config;
+  config.stanza = "database";
+  config.backups.repository_path = "/backups";
+  config.backups.cipher_pass = SecretRef{"backup-pass"};
+  return config;
+}
+
+TEST(BackupFiles, OnlyTheRepositorysHostKnowsWhereItIsAndHowItIsEncrypted) {
+  std::string member = member_section(kPaths, {"database", "10.0.0.9", "backup-eu", 8432, "s"}, "/data", "/socket", 5432);
+  EXPECT_THAT(member, HasSubstr("repo1-host=10.0.0.9\n"));
+  EXPECT_THAT(member, Not(HasSubstr("cipher")));
+  EXPECT_THAT(member, Not(HasSubstr("repo1-path")));
+  std::string kept = repository_section(repository(), {}, {{"backup-pass", "very secret"}});
+  EXPECT_THAT(kept, HasSubstr("repo1-cipher-pass=very secret\n"));
+  EXPECT_THAT(kept, HasSubstr("expire-auto=n\n"));
+}
+
+TEST(BackupFiles, AValueCannotBringALineOfItsOwn) {
+  std::string kept = repository_section(repository(), {}, {{"backup-pass", "one\nrepo1-path=/elsewhere"}});
+  EXPECT_THAT(kept, Not(HasSubstr("/elsewhere")));
+}
+
+TEST(BackupFiles, RetentionIsByNumberOrByDays) {
+  EXPECT_THAT(repository_section(repository(), *backup::parse_retention("2 full 3 diff"), {}),
+              testing::AllOf(HasSubstr("repo1-retention-full=2\n"), HasSubstr("repo1-retention-diff=3\n")));
+  EXPECT_THAT(repository_section(repository(), *backup::parse_retention("14d"), {}),
+              testing::AllOf(HasSubstr("repo1-retention-full-type=time\n"), HasSubstr("repo1-retention-full=14\n")));
+}
+
+TEST(BackupFiles, ASecondRepositoryAndObjectStoresAreConfigured) {
+  wire::RepositoryConfig config = repository();
+  SecondRepository second;
+  second.path = "/more";
+  second.store = ObjectStore{ObjectStoreKind::s3, "b", "s3.test", "eu-1", {"id"}, SecretRef{"key"}, true};
+  config.backups.second = second;
+  EXPECT_EQ(secrets_of(config.backups), (std::vector<std::string>{"backup-pass", "id", "key"}));
+  std::string text = repository_section(config, {}, {{"id", "AK"}, {"key", "SK"}});
+  for (const char* wanted : {"repo2-path=/more\n", "repo2-type=s3\n", "repo2-s3-key=AK\n", "repo2-s3-key-secret=SK\n",
+                             "repo2-s3-uri-style=path\n", "repo2-retention-full=4\n"})
+    EXPECT_THAT(text, HasSubstr(wanted));
+  config.backups.second->store->kind = ObjectStoreKind::azure;
+  EXPECT_THAT(repository_section(config, {}, {{"id", "acc"}}), HasSubstr("repo2-azure-account=acc\n"));
+}
+
+TEST(BackupFiles, AServerThatStopsArchivesNothingMore) {
+  wire::Archive archive{"database", "10.0.0.9", "backup-eu", 8432, ""};
+  EXPECT_THAT(archive_settings(archive, "/usr/bin/pgbackrest", kPaths, true),
+              HasSubstr("archive_command = '/usr/bin/pgbackrest --config=/agent/pgbackrest.d/pgbackrest.conf"));
+  std::string stopping = archive_settings(archive, "/usr/bin/pgbackrest", kPaths, false);
+  EXPECT_THAT(stopping, HasSubstr("archive_command = ''\n"));
+  // The mode cannot be changed without a restart, so it must stay as it is.
+  EXPECT_THAT(stopping, HasSubstr("archive_mode = on\n"));
+  EXPECT_THAT(archive_settings({}, "pgbackrest", kPaths, true), Not(HasSubstr("archive_mode")));
+}
+
+TEST(BackupFiles, EachNameInACertificateIsAllowedItsStanzasOnly) {
+  std::string text = backup_global(kPaths, {"10.0.0.1", 8432, {{"db-1", {"a"}}, {"db-2", {"a", "b"}}}});
+  EXPECT_THAT(text, HasSubstr("tls-server-auth=db-1=a\n"));
+  EXPECT_THAT(text, HasSubstr("tls-server-auth=db-2=a,b\n"));
+}
+
+}  // namespace
+}  // namespace lifeboat

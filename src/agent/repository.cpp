@@ -1,0 +1,420 @@
+#include "agent/repository.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/data/decode.hpp"
+#include "core/data/encode.hpp"
+#include "core/recovery/anomaly.hpp"
+#include "io/file.hpp"
+
+namespace lifeboat {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kLookEvery{1'000};
+constexpr int kCatalogueEvery = 15;  // looks
+constexpr Duration kReadWithin{60'000};
+// What the primary finished so long ago and did not archive is taken from the stream.
+constexpr Duration kPrimaryHas{10'000};
+constexpr Duration kPushWithin{30'000};
+constexpr Duration kProgressEvery{2'000};
+
+std::string time_text(const std::optional<Moment>& at) {
+  return at ? ScalarText<Moment>::format(*at) : std::string();
+}
+
+std::vector<std::string> labels_of(const std::optional<recovery::Catalogue>& catalogue) {
+  std::vector<std::string> out;
+  if (catalogue) {
+    for (const recovery::BackupSet& set : catalogue->sets) out.push_back(set.label);
+  }
+  return out;
+}
+
+std::string share_of(const Json& info) {
+  if (!info.is_array()) return {};
+  for (const Json& stanza : info.get_array()) {
+    const Json& lock = member(member(member(stanza, "status"), "lock"), "backup");
+    if (bool_or(lock, "held") && number_or(lock, "pct-cplt", -1) >= 0)
+      return fmt::format("{:.0f} %", number_or(lock, "pct-cplt"));
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Repository::Busy {
+  std::string& what;
+  Busy(std::string& text, std::string now) : what(text) { what = std::move(now); }
+  ~Busy() { what.clear(); }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+};
+
+Repository::Repository(Scope& scope, std::string service, BackupPaths paths, std::string run_as, Log log)
+    : scope_(scope),
+      service_(std::move(service)),
+      paths_(std::move(paths)),
+      run_as_(std::move(run_as)),
+      log_(std::move(log)),
+      stream_(scope, paths_.folder + "/stream-" + service_, run_as_, log_) {}
+
+Result<> Repository::configure(wire::RepositoryConfig config, std::string text) {
+  bool same = text == text_ && encode(config) == encode(config_) && report_.problem.empty();
+  // Each controller that is linked to says it again.
+  if (same) return {};
+  config_ = std::move(config);
+  text_ = std::move(text);
+  report_.problem.clear();
+  report_.guarded = "what an object store prevents by itself; nothing is guarded here";
+  guard_.reset();
+  if (!config_.backups.store) {
+    guard_ = std::make_shared<RepositoryGuard>(config_.backups.repository_path, config_.stanza,
+                                               paths_.folder + ".keep/" + service_, run_as_);
+    TRY_VOID(guard_->prepare());
+    report_.guarded = guard_->in_words();
+  }
+  std::error_code problem;
+  fs::create_directories(scratch(), problem);
+  if (const passwd* account = geteuid() == 0 ? getpwnam(run_as_.c_str()) : nullptr; account != nullptr) {
+    if (chown(scratch().c_str(), account->pw_uid, account->pw_gid) != 0)
+      return fail(ErrorKind::refused, scratch() + ": cannot be given to " + run_as_);
+  }
+  if (config_.slot.empty()) return {};
+  return stream_.receive(config_);
+}
+
+void Repository::begin() {
+  if (std::exchange(begun_, true)) return;
+  scope_.spawn("repository of " + service_, look_after());
+}
+
+Task<> Repository::stop(Deadline deadline) {
+  auto stopping = stream_.stop(deadline);
+  co_await std::move(stopping);
+}
+
+PgBackRest Repository::reader() const {
+  PgBackRest out;
+  out.config = paths_.config();
+  out.stanza = config_.stanza;
+  out.user = run_as_;
+  out.scratch = scratch();
+  return out;
+}
+
+Task<Result<std::string>> Repository::run(std::vector<std::string> arguments, std::string config, bool as_root,
+                                          Deadline deadline) {
+  std::string command = arguments.back();
+  ProcessSpec spec;
+  spec.argv = {"pgbackrest", "--config=" + config, "--stanza=" + config_.stanza, "--log-level-console=warn"};
+  if (as_root) {
+    std::string own = paths_.folder + ".keep";
+    spec.argv.push_back("--log-path=" + own);
+    spec.argv.push_back("--lock-path=" + own);
+  }
+  spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+  if (!as_root) spec.user = run_as_;
+  spec.directory = "/";
+  spec.ends_with_us = true;
+  auto running = run_process(std::move(spec), deadline);
+  CO_TRY(ProcessResult result, co_await std::move(running));
+  if (result.exit_code != 0) {
+    Error error = pgbackrest_error(command, result.exit_code, result.err + result.out);
+    co_return std::unexpected(std::move(error));
+  }
+  co_return result.out + result.err;
+}
+
+Result<std::string> Repository::busy_with(const std::string& what) {
+  if (!report_.problem.empty()) return fail(ErrorKind::refused, report_.problem);
+  if (!report_.busy.empty()) return fail(ErrorKind::conflict, fmt::format("the repository of {} {}", service_, report_.busy));
+  return what;
+}
+
+// Written for each order: who leads and who follows changes.
+Task<Result<>> Repository::order_files(std::vector<wire::BackupSource> sources) {
+  std::string text = text_ + sources_lines(paths_, config_.backups.port, sources);
+  const passwd* account = geteuid() == 0 ? getpwnam(run_as_.c_str()) : nullptr;
+  auto owner = account == nullptr ? std::nullopt : std::optional(FileOwner{0, account->pw_gid});
+  co_return write_file_atomic(paths_.order_config(), text, account == nullptr ? 0600 : 0640, owner);
+}
+
+Task<Result<Json>> Repository::make_stanza(wire::BackupStanza order, Deadline deadline) {
+  CO_TRY(std::string doing, busy_with("prepares its stanza"));
+  Busy busy(report_.busy, std::move(doing));
+  auto writing = order_files(std::move(order.sources));
+  CO_TRY_VOID(co_await std::move(writing));
+  std::vector<std::string> arguments{"stanza-create"};
+  auto making = run(std::move(arguments), paths_.order_config(), false, deadline);
+  CO_TRY(std::string said, co_await std::move(making));
+  if (guard_) CO_TRY_VOID(guard_->remember());
+  report_.ready = true;
+  co_return Json(JsonObject{{"stanza", config_.stanza}});
+}
+
+Task<Result<Json>> Repository::take(wire::BackupTake order, Deadline deadline, Progress progress) {
+  CO_TRY(std::string doing, busy_with(fmt::format("takes a {} backup", enum_name(order.type))));
+  Busy busy(report_.busy, std::move(doing));
+  MonoTime begun = boot_now();
+  if (order.sources.empty()) co_return fail(ErrorKind::invalid_input, "no member is named to back up from");
+  bool two = config_.backups.second.has_value();
+  auto writing = order_files(std::move(order.sources));
+  CO_TRY_VOID(co_await std::move(writing));
+  auto before = labels_of(catalogue_);
+  for (int number = 1; number <= (two ? 2 : 1); ++number) {
+    std::vector<std::string> arguments{"--type=" + enum_name(order.type), fmt::format("--repo={}", number)};
+    if (order.from_standby) arguments.push_back("--backup-standby");
+    arguments.push_back("backup");
+    auto tell = [](Repository* self, Progress say) -> Task<Result<std::string>> {
+      for (std::string said;;) {
+        co_await sleep_for(kProgressEvery);
+        std::vector<std::string> asking{"--output=json", "--log-level-console=error", "info"};
+        auto looking = self->run(std::move(asking), self->paths_.config(), false, Deadline::after(kProgressEvery));
+        auto text = co_await std::move(looking);
+        auto info = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
+        std::string share = info ? share_of(*info) : std::string();
+        if (!share.empty() && share != said) say(said = share);
+      }
+    };
+    using namespace asio::experimental::awaitable_operators;
+    auto both = end_of(run(std::move(arguments), paths_.order_config(), false, deadline)) || tell(this, progress);
+    auto outcome = co_await std::move(both);
+    if (outcome.index() != 0) co_return fail(ErrorKind::internal, "the backup's progress ended before it");
+    auto ended = std::get<0>(std::move(outcome));
+    if (ended.problem) std::rethrow_exception(ended.problem);
+    CO_TRY_VOID(*std::move(ended.value));
+  }
+  if (guard_) {
+    auto guarding = blocking([guard = guard_] { return guard->protect(); });
+    CO_TRY_VOID(co_await std::move(guarding));
+  }
+  auto looking = look(deadline);
+  CO_TRY_VOID(co_await std::move(looking));
+  if (guard_) CO_TRY_VOID(guard_->remember());
+  JsonArray fresh;
+  for (const recovery::BackupSet& set : catalogue_->sets) {
+    if (std::ranges::find(before, set.label) == before.end()) fresh.push_back(encode(set));
+  }
+  JsonObject reply{{"sets", fresh}, {"seconds", to_seconds(boot_now() - begun)}};
+  auto expiring = expire_now(deadline);
+  auto expired = co_await std::move(expiring);
+  reply["expired"] = expired ? member(*expired, "expired") : Json(JsonArray{});
+  reply["held"] = expired ? text_or(*expired, "held") : expired.error().text();
+  co_return Json(std::move(reply));
+}
+
+Task<Result<Json>> Repository::expire(Deadline deadline) {
+  CO_TRY(std::string doing, busy_with("expires backups"));
+  Busy busy(report_.busy, std::move(doing));
+  auto looking = look(deadline);
+  CO_TRY_VOID(co_await std::move(looking));
+  auto expiring = expire_now(deadline);
+  co_return co_await std::move(expiring);
+}
+
+Task<Result<Json>> Repository::expire_now(Deadline deadline) {
+  report_.held.clear();
+  for (const recovery::Anomaly& one : recovery::anomalies_of(catalogue_->sets))
+    report_.held += fmt::format("{}{} {}", report_.held.empty() ? "" : "; ", one.set, one.what);
+  if (!report_.noticed.empty()) report_.held += (report_.held.empty() ? "" : "; ") + report_.noticed;
+  auto before = labels_of(catalogue_);
+  if (!report_.held.empty()) {
+    log_(fmt::format("nothing of {} is expired: {}", service_, report_.held));
+    co_return Json(JsonObject{{"expired", JsonArray{}}, {"held", report_.held}});
+  }
+  bool as_root = guard_ && guard_->effective();
+  std::string config = paths_.config();
+  if (as_root) {
+    // Root runs by a file that only root can have written.
+    config = paths_.folder + ".keep/expire.conf";
+    CO_TRY_VOID(write_file_atomic(config, text_, 0600));
+  }
+  std::vector<std::string> arguments{"expire"};
+  auto running = run(std::move(arguments), config, as_root, deadline);
+  auto done = co_await std::move(running);
+  if (guard_) CO_TRY_VOID(guard_->give_back());
+  CO_TRY_VOID(std::move(done));
+  auto looking = look(deadline);
+  CO_TRY_VOID(co_await std::move(looking));
+  if (guard_) CO_TRY_VOID(guard_->remember());
+  auto after = labels_of(catalogue_);
+  JsonArray expired;
+  for (const std::string& label : before) {
+    if (std::ranges::find(after, label) == after.end()) expired.push_back(Json(label));
+  }
+  co_return Json(JsonObject{{"expired", expired}, {"held", ""}});
+}
+
+Task<Result<Json>> Repository::info(Deadline deadline) {
+  if (report_.busy.empty()) {
+    auto looking = look(deadline);
+    auto looked = co_await std::move(looking);
+    if (!looked && looked.error().kind != ErrorKind::not_found) co_return std::unexpected(std::move(looked).error());
+  }
+  JsonArray sets, gaps;
+  JsonObject archive{{"oldest", ""}, {"newest", ""}, {"timeline", 0}};
+  if (catalogue_) {
+    for (const recovery::BackupSet& set : catalogue_->sets) sets.push_back(encode(set));
+    if (auto window = recovery::window_of(*catalogue_)) {
+      archive = {{"oldest", time_text(window->oldest)},
+                 {"newest", time_text(window->newest)},
+                 {"oldest_lsn", ScalarText<Lsn>::format(window->oldest_lsn)},
+                 {"newest_lsn", ScalarText<Lsn>::format(window->newest_lsn)},
+                 {"timeline", window->timeline}};
+      for (const recovery::Gap& gap : window->gaps) {
+        gaps.push_back({{"timeline", gap.timeline},
+                        {"first", recovery::segment_name(gap.timeline, gap.first, catalogue_->segment_bytes)},
+                        {"last", recovery::segment_name(gap.timeline, gap.last, catalogue_->segment_bytes)},
+                        {"after", time_text(gap.after)},
+                        {"before", time_text(gap.before)}});
+      }
+    }
+  }
+  archive["gaps"] = gaps;
+  archive["stream"] = config_.slot.empty() ? "" : stream_.folder();
+  co_return Json(JsonObject{{"sets", sets}, {"archive", archive}, {"report", encode(report_)}});
+}
+
+Task<Result<Json>> Repository::verify(Deadline deadline, Progress progress) {
+  CO_TRY(std::string doing, busy_with("is being verified"));
+  Busy busy(report_.busy, std::move(doing));
+  progress("reads every file");
+  MonoTime begun = boot_now();
+  auto verifying = verify_repository(reader(), deadline);
+  CO_TRY(VerifyReport found, co_await std::move(verifying));
+  auto looking = look(deadline);
+  CO_TRY_VOID(co_await std::move(looking));
+  JsonArray problems;
+  for (const std::string& line : found.findings) problems.push_back(Json(line));
+  // Whoever has it verified has looked.
+  if (!found.damaged) report_.noticed.clear();
+  // A segment that is missing in the middle is nothing that pgBackRest's own check sees.
+  if (!report_.gap.empty()) problems.push_back(Json(report_.gap));
+  co_return Json(JsonObject{{"whole", !found.damaged && report_.gap.empty()},
+                            {"problems", problems},
+                            {"text", found.text.substr(0, 4000)},
+                            {"seconds", to_seconds(boot_now() - begun)}});
+}
+
+Task<Result<>> Repository::look(Deadline deadline) {
+  auto reading = read_catalogue(reader(), deadline.at_most(kReadWithin));
+  auto catalogue = co_await std::move(reading);
+  if (!catalogue) {
+    if (catalogue.error().kind == ErrorKind::not_found) catalogue_.reset(), report_.backups = 0;
+    co_return std::unexpected(std::move(catalogue).error());
+  }
+  catalogue_ = std::move(*catalogue);
+  report_.ready = true;
+  tell();
+  co_return Result<>{};
+}
+
+void Repository::tell() {
+  report_.backups = static_cast<int64_t>(catalogue_->sets.size());
+  report_.newest = catalogue_->sets.empty() ? "" : catalogue_->sets.back().label;
+  report_.newest_at = catalogue_->sets.empty() ? "" : time_text(catalogue_->sets.back().stopped);
+  report_.newest_wal.clear();
+  if (!catalogue_->segments.empty()) {
+    const recovery::WalSegment& last = catalogue_->segments.back();
+    report_.newest_wal = recovery::segment_name(last.timeline, last.number, catalogue_->segment_bytes);
+  }
+  report_.gap.clear();
+  report_.oldest_at.clear();
+  auto window = recovery::window_of(*catalogue_);
+  if (!window) return;
+  report_.oldest_at = time_text(window->oldest);
+  if (window->gaps.empty()) return;
+  const recovery::Gap& gap = window->gaps.front();
+  report_.gap = fmt::format("WAL is missing from {} to {}",
+                            recovery::segment_name(gap.timeline, gap.first, catalogue_->segment_bytes),
+                            recovery::segment_name(gap.timeline, gap.last, catalogue_->segment_bytes));
+}
+
+Task<> Repository::look_after() {
+  for (int turn = 0;; ++turn) {
+    report_.streams_from = stream_.running() ? stream_.at() : std::string();
+    // While an order is carried out the repository is that order's.
+    if (report_.problem.empty() && report_.busy.empty()) {
+      if (turn % kCatalogueEvery == 0 && report_.ready) {
+        auto looking = look(Deadline::after(kReadWithin));
+        auto looked = co_await std::move(looking);
+        auto checking = check_index(looked.has_value());
+        if (report_.busy.empty()) co_await std::move(checking);
+      }
+      auto filling = fill_gaps(Deadline::after(kPushWithin));
+      auto filled = co_await std::move(filling);
+      if (!filled && filled.error().what != said_) log_(said_ = filled.error().what);
+    }
+    if (guard_) {
+      auto guarding = blocking([guard = guard_] { return guard->protect(); });
+      auto guarded = co_await std::move(guarding);
+      if (!guarded && guarded.error().what != said_) log_(said_ = guarded.error().what);
+    }
+    co_await sleep_for(kLookEvery);
+  }
+}
+
+// A backup whose files are whole and that the index does not know was taken out of the index by somebody else.
+Task<> Repository::check_index(bool readable) {
+  if (!guard_) co_return;
+  auto known = labels_of(catalogue_);
+  std::vector<std::string> lost;
+  for (const std::string& label : guard_->whole_backups()) {
+    if (!readable || std::ranges::find(known, label) == known.end()) lost.push_back(label);
+  }
+  auto putting = guard_->put_back(!lost.empty());
+  if (!putting) {
+    if (putting.error().what != said_) log_(said_ = putting.error().what);
+    co_return;
+  }
+  if (putting->empty()) co_return;
+  report_.noticed = fmt::format("{} of the repository of {} {} changed or removed by somebody else, and put back",
+                                fmt::join(*putting, ", "), service_, putting->size() == 1 ? "was" : "were");
+  log_(report_.noticed);
+  auto looking = look(Deadline::after(kReadWithin));
+  co_await std::move(looking);
+}
+
+bool Repository::stands_in_archive(const std::string& name) const {
+  if (config_.backups.store) return false;
+  std::error_code ignored;
+  fs::path archive = fs::path(config_.backups.repository_path) / "archive" / config_.stanza;
+  for (const auto& entry : fs::directory_iterator(archive, ignored)) {
+    if (!entry.is_directory()) continue;
+    if (name.ends_with(".history")) {
+      if (fs::exists(entry.path() / name)) return true;
+      continue;
+    }
+    for (const auto& file : fs::directory_iterator(entry.path() / name.substr(0, 16), ignored)) {
+      std::string found = file.path().filename().string();
+      if (found.starts_with(name + "-") && !found.ends_with(".tmp")) return true;
+    }
+  }
+  return false;
+}
+
+Task<Result<>> Repository::fill_gaps(Deadline deadline) {
+  if (!report_.ready) co_return Result<>{};
+  for (const std::string& name : stream_.finished(kPrimaryHas)) {
+    if (!stands_in_archive(name)) {
+      std::vector<std::string> arguments{"archive-push", stream_.folder() + "/" + name};
+      auto pushing = run(std::move(arguments), paths_.config(), false, deadline);
+      auto pushed = co_await std::move(pushing);
+      if (!pushed) co_return std::unexpected(std::move(pushed).error().with("archive " + name + " from the stream"));
+      log_(fmt::format("{} was archived from the stream", name));
+    }
+    stream_.archived(name);
+  }
+  co_return Result<>{};
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,70 @@
+// A repository of backups on this host: takes, lists, verifies and expires them by pgBackRest, receives the stream of WAL, and guards
+// what is there. It decides alone what is expired: by the plan's retention, and not while the newest backups look wrong.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/backup_files.hpp"
+#include "agent/repository_guard.hpp"
+#include "agent/wal_stream.hpp"
+#include "core/recovery/window.hpp"
+#include "io/pgbackrest.hpp"
+
+namespace lifeboat {
+
+class Repository {
+ public:
+  using Log = std::function<void(const std::string& text)>;
+  using Progress = std::function<void(std::string)>;
+
+  // `root`: the folder of everything about backups on this host; `text`: [global] and the section of the stanza, for orders.
+  Repository(Scope& scope, std::string service, BackupPaths paths, std::string run_as, Log log);
+
+  // Takes over a configuration. `text` is what pgBackRest needs for orders here, secrets and all.
+  Result<> configure(wire::RepositoryConfig config, std::string text);
+  // Why it cannot work; empty: it can.
+  void broken(std::string why) { report_.problem = std::move(why); }
+  void begin();
+  Task<> stop(Deadline deadline);
+
+  wire::RepositoryReport report() const { return report_; }
+
+  Task<Result<Json>> make_stanza(wire::BackupStanza order, Deadline deadline);
+  Task<Result<Json>> take(wire::BackupTake order, Deadline deadline, Progress progress);
+  Task<Result<Json>> info(Deadline deadline);
+  Task<Result<Json>> verify(Deadline deadline, Progress progress);
+  Task<Result<Json>> expire(Deadline deadline);
+
+ private:
+  Scope& scope_;
+  std::string service_;
+  BackupPaths paths_;
+  std::string run_as_;
+  Log log_;
+  wire::RepositoryConfig config_;
+  std::string text_;
+  std::shared_ptr<RepositoryGuard> guard_;  // of a repository in a folder
+  WalStream stream_;
+  wire::RepositoryReport report_;
+  std::optional<recovery::Catalogue> catalogue_;  // as it was read last
+  std::string said_;
+  bool begun_ = false;
+
+  struct Busy;
+  PgBackRest reader() const;
+  std::string scratch() const { return paths_.folder + "/read-" + service_; }
+  Task<Result<std::string>> run(std::vector<std::string> arguments, std::string config, bool as_root, Deadline deadline);
+  Task<Result<>> order_files(std::vector<wire::BackupSource> sources);
+  Task<> look_after();
+  Task<Result<>> look(Deadline deadline);
+  Task<Result<>> fill_gaps(Deadline deadline);
+  Task<> check_index(bool readable);
+  Task<Result<Json>> expire_now(Deadline deadline);
+  bool stands_in_archive(const std::string& name) const;
+  void tell();
+  Result<std::string> busy_with(const std::string& what);
+};
+
+}  // namespace lifeboat

@@ -1,0 +1,147 @@
+#include "cli/backups.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "cli/exit_codes.hpp"
+#include "core/base/time.hpp"
+#include "core/data/decode.hpp"
+#include "core/recovery/catalogue.hpp"
+#include "io/http_client.hpp"
+
+namespace lifeboat::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{500};
+
+const JsonArray& list_of(const Json& object, std::string_view key) {
+  static const JsonArray kNone;
+  const Json& found = member(object, key);
+  return found.is_array() ? found.get_array() : kNone;
+}
+
+std::string size_in_words(double bytes) {
+  for (const char* unit : {"B", "kB", "MB", "GB"}) {
+    if (bytes < 1000) return fmt::format("{:.{}f} {}", bytes, bytes < 10 && *unit != 'B' ? 1 : 0, unit);
+    bytes /= 1000;
+  }
+  return fmt::format("{:.1f} TB", bytes);
+}
+
+std::string when(const std::string& text) {
+  auto at = ScalarText<Moment>::parse(text);
+  return at ? moment_in_words(std::chrono::floor<std::chrono::seconds>(*at)) : text;
+}
+
+Result<std::string> service_of(Client& client, const std::string& named) {
+  if (!named.empty()) return named;
+  TRY(Json all, client.get("/api/backups"));
+  std::vector<std::string> names;
+  const Json& services = member(all, "services");
+  for (const auto& [name, value] : services.is_object() ? services.get_object() : JsonObject{})
+    names.emplace_back(name);
+  if (names.size() == 1) return names.front();
+  if (names.empty()) return fail(ErrorKind::not_found, "the plan has no database whose backups Lifeboat keeps");
+  return fail(ErrorKind::invalid_input, fmt::format("there are several: {}", fmt::join(names, ", ")), "name one");
+}
+
+void print_archive(const Json& listed) {
+  const Json& archive = member(listed, "archive");
+  std::string oldest = text_or(archive, "oldest"), newest = text_or(archive, "newest");
+  if (oldest.empty()) {
+    fmt::print("No moment can be restored yet.\n");
+    return;
+  }
+  fmt::print("Restorable from {} to {}, timeline {}.\n", when(oldest), newest.empty() ? "unknown" : when(newest),
+             int_or(archive, "timeline"));
+  for (const Json& gap : list_of(archive, "gaps"))
+    fmt::print("GAP   {} to {} are missing: nothing between {} and {} can be restored\n", text_or(gap, "first"),
+               text_or(gap, "last"), when(text_or(gap, "after")), when(text_or(gap, "before")));
+}
+
+}  // namespace
+
+void print_backup_status(const std::string& service, const Json& status) {
+  if (!status.is_object()) return;
+  std::string newest = text_or(status, "newest"), trouble = text_or(status, "trouble");
+  std::string what = !text_or(status, "busy").empty() ? text_or(status, "busy")
+                     : newest.empty()                 ? "no backup yet"
+                                                      : "newest " + newest;
+  fmt::print("{:<16} {} backups on {}, {}\n", service, int_or(status, "backups"), text_or(status, "repository"), what);
+  if (std::string oldest = text_or(status, "oldest_at"); !oldest.empty())
+    fmt::print("  restorable since {}\n", when(oldest));
+  int64_t loss = int_or(status, "loss_ms", -1);
+  fmt::print("  the loss of the primary's region would cost {} now, RPO {}\n",
+             loss < 0 ? "unknown" : format_span(Duration{loss}), format_duration(Duration{int_or(status, "rpo_ms")}));
+  if (!trouble.empty()) fmt::print("  TROUBLE: {}\n", trouble);
+  if (!text_or(status, "held").empty()) fmt::print("  nothing is expired: {}\n", text_or(status, "held"));
+}
+
+int list_backups(Client& client, const BackupOptions& options, const Output& output) {
+  auto service = service_of(client, options.service);
+  if (!service) return complain(service.error());
+  auto listed = client.get("/api/backups/" + percent_encode(*service), Duration{70'000});
+  if (!listed) return complain(listed.error());
+  if (output.json) {
+    fmt::print("{}\n", to_text(*listed));
+    return kOk;
+  }
+  for (const Json& one : list_of(*listed, "sets")) {
+    auto set = decode<recovery::BackupSet>(one);
+    if (!set) return complain(to_error(set.error(), "the controller's answer does not fit"));
+    fmt::print("{:<34} {:<4}  {}  {:>8} of data  {:>8} stored{}{}\n", set->label, enum_name(set->type),
+               moment_in_words(set->stopped), size_in_words(static_cast<double>(set->bytes)),
+               size_in_words(static_cast<double>(set->repository_copied_bytes)),
+               set->repository > 1 ? fmt::format("  repository {}", set->repository) : "",
+               set->page_errors.value_or(false) ? "  PAGES DAMAGED" : "");
+  }
+  print_archive(*listed);
+  const Json& status = member(*listed, "status");
+  print_backup_status(*service, status);
+  fmt::print("  {}\n", text_or(status, "guarded"));
+  return text_or(status, "trouble").empty() ? kOk : kNotWell;
+}
+
+int order_backups(Client& client, const std::string& verb, const BackupOptions& options, const Output& output) {
+  auto service = service_of(client, options.service);
+  if (!service) return complain(service.error());
+  std::string at = "/api/backups/" + percent_encode(*service);
+  JsonObject body{{"by", options.by}, {"type", options.type}};
+  auto begun = client.post(at + "/" + verb, body);
+  if (!begun) return complain(begun.error());
+  int64_t number = int_or(*begun, "number");
+  std::string said;
+  while (true) {
+    auto job = client.get(at + "/job");
+    if (!job) return complain(job.error());
+    if (int_or(*job, "number") != number)
+      return complain(fail(ErrorKind::unknown_outcome, "another controller leads, or another order came since",
+                           "`lifeboat backups list` shows what is there")
+                          .error());
+    std::string state = text_or(*job, "state"), progress = text_or(*job, "progress");
+    if (state == "running") {
+      if (!output.json && !progress.empty() && progress != said) fmt::print(stderr, "{}\n", said = progress);
+      std::this_thread::sleep_for(kAskEvery);
+      continue;
+    }
+    const Json& result = member(*job, "result");
+    if (output.json) {
+      fmt::print("{}\n", to_text(*job));
+    } else if (state == "done") {
+      fmt::print("{}: {}\n", *service, progress);
+      for (const Json& problem : list_of(result, "problems"))
+        if (problem.is_string()) fmt::print("  {}\n", std::string_view(problem.get_string()));
+    }
+    if (state != "done") {
+      if (output.json) return kNotWell;
+      return complain(fail(ErrorKind::refused, text_or(*job, "error"), text_or(*job, "hint")).error());
+    }
+    return verb == "verify" && !bool_or(result, "whole") ? kNotWell : kOk;
+  }
+}
+
+}  // namespace lifeboat::cli

@@ -1,0 +1,89 @@
+#include "core/backup/duty.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lifeboat::backup {
+namespace {
+
+using What = Duty::What;
+using std::chrono::hours;
+
+const Schedule kSchedule = *parse_schedule({"full weekly", "diff daily", "wal continuous"});
+const WallTime kNow = WallTime(hours(500'000));
+
+Situation calm() {
+  Situation out;
+  out.connected = out.primary_known = out.prepared = out.listed = true;
+  out.report.ready = true;
+  out.taken = {{Type::full, kNow - hours(1)}};
+  return out;
+}
+What next(const Situation& situation) { return next_duty(kSchedule, situation, kNow).what; }
+
+TEST(BackupDuty, TheStanzaComesFirstThenTheListThenABackup) {
+  Situation fresh = calm();
+  fresh.prepared = fresh.listed = fresh.report.ready = false;
+  fresh.taken.clear();
+  EXPECT_EQ(next(fresh), What::prepare);
+  fresh.prepared = fresh.report.ready = true;
+  EXPECT_EQ(next(fresh), What::list);
+  fresh.listed = true;
+  EXPECT_EQ(next(fresh), What::take);
+  EXPECT_EQ(next(calm()), What::nothing);
+}
+
+TEST(BackupDuty, NothingIsOrderedTwiceOrToWhomIsNotThere) {
+  for (auto change : {+[](Situation& it) { it.connected = false; }, +[](Situation& it) { it.ordered = true; },
+                      +[](Situation& it) { it.report.busy = "takes a full backup"; },
+                      +[](Situation& it) { it.report.problem = "no key"; },
+                      +[](Situation& it) { it.primary_known = false; }}) {
+    Situation due = calm();
+    due.taken.clear();
+    ASSERT_EQ(next(due), What::take);
+    change(due);
+    EXPECT_EQ(next(due), What::nothing);
+  }
+}
+
+TEST(BackupDuty, WhatFailedIsTriedAgainAfterAPause) {
+  Situation failed = calm();
+  failed.taken.clear();
+  failed.failures = 3;
+  failed.since_last = pause_after(3) - Duration{1};
+  EXPECT_EQ(next(failed), What::nothing);
+  failed.since_last = pause_after(3);
+  EXPECT_EQ(next(failed), What::take);
+}
+
+wire::ArchiveReport archive(int64_t bytes, int64_t ms, int64_t waiting_ms) {
+  wire::ArchiveReport out;
+  out.stream_bytes = bytes;
+  out.stream_ms = ms;
+  out.waiting_ms = waiting_ms;
+  return out;
+}
+
+TEST(BackupLoss, IsWhatTheStreamLacksAndWithoutOneWhatWasNotArchived) {
+  wire::ArchiveReport streamed = archive(100, 900, 0), broken = archive(-1, 30'000, 0), late = archive(-1, 3'600'000, 120'000);
+  EXPECT_EQ(loss_now(&streamed, true).time, Duration{900});
+  EXPECT_EQ(loss_now(&broken, true).time, Duration{30'000});
+  EXPECT_EQ(loss_now(&late, true).time, Duration{180'000});
+  EXPECT_EQ(loss_now(&streamed, false).time, Duration{60'000});
+  EXPECT_FALSE(loss_now(nullptr, true).time);
+}
+
+TEST(BackupTrouble, IsTheRpoABackupThatIsOverdueAGapOrATheft) {
+  Loss little{Duration{900}, ""}, much{Duration{1'000'000}, "behind"};
+  Duration rpo{900'000};
+  EXPECT_EQ(trouble(kSchedule, calm(), little, rpo, kNow), "");
+  EXPECT_NE(trouble(kSchedule, calm(), much, rpo, kNow), "");
+  Situation old = calm(), gap = calm(), stolen = calm(), away = calm();
+  old.taken = {{Type::full, kNow - hours(40)}};
+  gap.report.gap = "WAL is missing";
+  stolen.report.noticed = "changed by somebody else";
+  away.connected = false;
+  for (const Situation& one : {old, gap, stolen, away}) EXPECT_NE(trouble(kSchedule, one, little, rpo, kNow), "");
+}
+
+}  // namespace
+}  // namespace lifeboat::backup
