@@ -143,6 +143,7 @@ TEST(HouseRules, ARoomIncludesOnlyTheRoomsItMayUse) {
       {"core", {}},
       {"plan", {"core"}},
       {"io", {"core"}},
+      {"recovery", {"core", "io"}},
       {"store", {"core", "io"}},
       {"actions", {"core", "io"}},
       {"report", {"core", "io", "store"}},

@@ -10,6 +10,7 @@
 #include "cli/daemons.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
+#include "cli/forensics.hpp"
 #include "cli/orphans.hpp"
 #include "cli/runs.hpp"
 #include "cli/schema.hpp"
@@ -219,6 +220,27 @@ void add_orphan_commands(CLI::App& app, Common& common, int& exit_code) {
   });
 }
 
+void add_forensics(CLI::App& app, Common& common, int& exit_code) {
+  auto* command = app.add_subcommand("forensics", "which transactions stand out in the log, and where to restore to");
+  command->group("Recovery");
+  auto options = std::make_shared<ForensicsOptions>();
+  command->add_option("service", options->service, "the service it is about; only named in the answer");
+  command->add_option("--wal", options->wal, "folder with segments of the log (pg_wal, an archive)");
+  command->add_option("--repository", options->repository, "pgBackRest's configuration file, instead of a folder");
+  command->add_option("--stanza", options->stanza, "stanza of that repository");
+  command->add_option("--catalog", options->catalogs,
+                      "where names come from: \"host=… port=…\", or the data folder of a (restored) copy; repeatable");
+  command->add_option("--from", options->from, "begin of the time to look at, with its zone")->required();
+  command->add_option("--to", options->to, "its end; now when left out");
+  command->add_option("--usual", options->usual, "how much of the time before tells what is usual (1h)");
+  command->add_option("--top", options->top, "list at most so many (20)")->check(CLI::Range(1, 10'000));
+  command->add_option("--within", options->within, "time allowed for all of it (2h)");
+  command->add_option("--format", common.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  command->callback([options, &common, &exit_code] {
+    exit_code = run_forensics(*options, detect_output(common.format));
+  });
+}
+
 void add_completion(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("completion", "a completion script for bash, zsh or fish")->group("Setup");
   auto shell = std::make_shared<std::string>();
@@ -256,6 +278,7 @@ int run(int argc, char** argv) {
   add_run_commands(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
+  add_forensics(app, common, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {
