@@ -1,6 +1,7 @@
 #include "cli/forensics.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/exit_codes.hpp"
 #include "cli/wait.hpp"
@@ -28,7 +29,7 @@ Result<ForensicsRequest> request_of(const ForensicsOptions& options) {
     PgBackRest repository;
     repository.config = options.repository;
     repository.stanza = options.stanza;
-    repository.user = "postgres";
+    repository.user = options.user;
     out.repository = std::move(repository);
   }
   out.catalogs = options.catalogs;
@@ -62,6 +63,27 @@ int run_forensics(const ForensicsOptions& options, const Output& output) {
   if (!options.service.empty()) fmt::print("{}: ", options.service);
   fmt::print("{}", forensics::in_words(*report));
   return kOk;
+}
+
+void add_forensics(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("forensics", "which transactions stand out in the log, and where to restore to");
+  command->group("Incidents");
+  auto options = std::make_shared<ForensicsOptions>();
+  auto format = std::make_shared<std::string>("text");
+  command->add_option("service", options->service, "what it is called");
+  command->add_option("--wal", options->wal, "folder with segments of the log (pg_wal, an archive)");
+  command->add_option("--repository", options->repository, "pgBackRest's configuration file, instead of a folder");
+  command->add_option("--stanza", options->stanza, "stanza of that repository");
+  command->add_option("--catalog", options->catalogs,
+                      "where names come from: \"host=… port=…\", or the data folder of a copy; repeatable");
+  command->add_option("--from", options->from, "begin of the time to look at, with its zone")->required();
+  command->add_option("--to", options->to, "its end; now when left out");
+  command->add_option("--usual", options->usual, "how much of the time before tells what is usual (1h)");
+  command->add_option("--top", options->top, "list at most so many (20)")->check(CLI::Range(1, 10'000));
+  command->add_option("--run-as", options->user, "user that reads the repository");
+  command->add_option("--within", options->within, "time allowed for all of it (2h)");
+  command->add_option("--format", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  command->callback([options, format, &exit_code] { exit_code = run_forensics(*options, detect_output(*format)); });
 }
 
 }  // namespace lifeboat::cli

@@ -6,6 +6,10 @@
 
 #include "cli/runs.hpp"
 
+namespace CLI {
+class App;
+}
+
 namespace lifeboat::cli {
 
 struct ForensicsOptions {
@@ -18,8 +22,11 @@ struct ForensicsOptions {
   std::string to;  // empty: now
   std::string usual = "1h";
   int64_t top = 20;
+  std::string user = "postgres";
   std::string within = "2h";  // for all of it
 };
 int run_forensics(const ForensicsOptions& options, const Output& output);
+
+void add_forensics(CLI::App& app, int& exit_code);
 
 }  // namespace lifeboat::cli

@@ -12,6 +12,7 @@
 #include "cli/explain.hpp"
 #include "cli/forensics.hpp"
 #include "cli/orphans.hpp"
+#include "cli/restore.hpp"
 #include "cli/runs.hpp"
 #include "cli/schema.hpp"
 #include "core/base/similar.hpp"
@@ -220,25 +221,32 @@ void add_orphan_commands(CLI::App& app, Common& common, int& exit_code) {
   });
 }
 
-void add_forensics(CLI::App& app, Common& common, int& exit_code) {
-  auto* command = app.add_subcommand("forensics", "which transactions stand out in the log, and where to restore to");
-  command->group("Recovery");
-  auto options = std::make_shared<ForensicsOptions>();
-  command->add_option("service", options->service, "the service it is about; only named in the answer");
-  command->add_option("--wal", options->wal, "folder with segments of the log (pg_wal, an archive)");
-  command->add_option("--repository", options->repository, "pgBackRest's configuration file, instead of a folder");
-  command->add_option("--stanza", options->stanza, "stanza of that repository");
-  command->add_option("--catalog", options->catalogs,
-                      "where names come from: \"host=… port=…\", or the data folder of a (restored) copy; repeatable");
-  command->add_option("--from", options->from, "begin of the time to look at, with its zone")->required();
-  command->add_option("--to", options->to, "its end; now when left out");
-  command->add_option("--usual", options->usual, "how much of the time before tells what is usual (1h)");
-  command->add_option("--top", options->top, "list at most so many (20)")->check(CLI::Range(1, 10'000));
-  command->add_option("--within", options->within, "time allowed for all of it (2h)");
+void add_restore(CLI::App& app, Common& common, int& exit_code) {
+  auto* command =
+      app.add_subcommand("restore", "bring a database back to an exact point, cut off from everything, on this host")
+          ->group("Incidents");
+  auto wanted = std::make_shared<RestoreOptions>();
+  command->add_option("service", wanted->service, "what it is called");
+  command->add_option("--repository", wanted->repository, "pgBackRest's configuration file")->required();
+  command->add_option("--stanza", wanted->stanza, "stanza of the repository")->required();
+  command->add_option("--repository-number", wanted->repository_number, "which of several repositories");
+  command->add_option("--to", wanted->target.to, "a moment with its zone: \"2024-01-01 14:30:00+00\"");
+  command->add_option("--to-lsn", wanted->target.to_lsn, "a position of the log");
+  command->add_option("--to-xid", wanted->target.to_xid, "before:N or after:N, a transaction's commit");
+  command->add_option("--to-name", wanted->target.to_name, "a restore point");
+  command->add_flag("--latest", wanted->target.latest, "the end of the archive");
+  command->add_option("--into", wanted->into, "an empty folder, or that of an earlier restore")->required();
+  command->add_option("--set", wanted->set, "label of a backup; chosen by the target when left out");
+  command->add_option("--timeline", wanted->timeline, "history to follow; the newest when left out");
+  command->add_flag("--promote", wanted->promote, "let it take writes; it is left paused and read-only otherwise");
+  command->add_flag("--accept-gap", wanted->accept_gap, "with --latest: stop where log is missing or damaged");
+  command->add_flag("--again", wanted->again, "give up a finished restore in the folder");
+  command->add_option("--processes", wanted->processes, "that copy")->check(CLI::Range(1, 64));
+  command->add_option("--run-as", wanted->user, "user that reads the repository and runs the server");
+  command->add_option("--superuser", wanted->superuser, "of the database");
+  command->add_option("--within", wanted->within, "give up after so long");
   command->add_option("--format", common.format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  command->callback([options, &common, &exit_code] {
-    exit_code = run_forensics(*options, detect_output(common.format));
-  });
+  command->callback([wanted, &common, &exit_code] { exit_code = run_restore(*wanted, detect_output(common.format)); });
 }
 
 void add_completion(CLI::App& app, int& exit_code) {
@@ -276,9 +284,10 @@ int run(int argc, char** argv) {
   int exit_code = kOk;
   add_plan_commands(app, common, exit_code);
   add_run_commands(app, common, exit_code);
+  add_restore(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
-  add_forensics(app, common, exit_code);
+  add_forensics(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {
