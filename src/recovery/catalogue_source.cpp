@@ -57,6 +57,7 @@ void add_tables(uint32_t database, const PgRows& rows, Lsn at, NameBook& names) 
 std::vector<std::string> rows_of_file(const std::string& path) {
   struct Row {
     uint32_t xmin;
+    size_t place;
     std::string data;
   };
   std::vector<Row> found;
@@ -65,11 +66,12 @@ std::vector<std::string> rows_of_file(const std::string& path) {
     if (!in) break;
     std::string page(kPageSize, '\0');
     while (in.read(page.data(), static_cast<std::streamsize>(page.size()))) {
-      for (const PageRow& row : rows_of_page(page)) found.push_back({row.xmin, std::string(row.data)});
+      for (const PageRow& row : rows_of_page(page)) found.push_back({row.xmin, found.size(), std::string(row.data)});
     }
   }
-  std::ranges::stable_sort(
-      found, [](const Row& one, const Row& other) { return static_cast<int32_t>(one.xmin - other.xmin) < 0; });
+  std::ranges::sort(found, [](const Row& one, const Row& other) {
+    return one.xmin == other.xmin ? one.place < other.place : static_cast<int32_t>(one.xmin - other.xmin) < 0;
+  });
   std::vector<std::string> out;
   for (Row& row : found) out.push_back(std::move(row.data));
   return out;

@@ -33,7 +33,7 @@ double bit_price(double ask, double no) {
 Search::Search(size_t commits, std::vector<Suspect> suspects, Costs costs)
     : n_(static_cast<Position>(commits)), suspects_(std::move(suspects)), costs_(costs), bad_(n_ + 1) {
   std::erase_if(suspects_, [&](const Suspect& one) { return one.commit >= commits || one.weight <= 0; });
-  std::ranges::stable_sort(suspects_, {}, &Suspect::commit);
+  std::ranges::sort(suspects_, {}, &Suspect::commit);
   for (const Suspect& one : suspects_) all_suspicion_ += one.weight;
 }
 
@@ -60,8 +60,7 @@ std::vector<Search::Position> Search::grid() const {
     Position first_bad = static_cast<Position>(one.commit) + 1;
     if (first_bad > good_ && first_bad <= bad_) inside.push_back(&one);
   }
-  std::ranges::stable_sort(inside,
-                           [](const Suspect* one, const Suspect* other) { return one->weight > other->weight; });
+  std::ranges::sort(inside, [](const Suspect* one, const Suspect* other) { return one->weight > other->weight; });
   if (inside.size() > kMostSuspects) inside.resize(kMostSuspects);
   for (const Suspect* one : inside) {
     out.push_back(static_cast<Position>(one->commit));
@@ -105,8 +104,8 @@ Probe Search::choose() {
   size_t count = plan.points.size();
   for (auto& cost : plan.cost) cost.assign(count * count, 0);
   for (auto& first : plan.first) first.assign(count * count, 0);
-  double ask = costs_.step + costs_.check;
-  double price = bit_price(ask, costs_.restore);
+  double question = costs_.step + costs_.check;
+  double price = bit_price(question, costs_.restore);
   std::vector<double> up_to(count);
   for (size_t index = 0; index < count; ++index) up_to[index] = mass(good_, plan.points[index]);
   for (size_t width = 1; width < count; ++width) {
@@ -125,7 +124,7 @@ Probe Search::choose() {
           double forward = costs_.per_commit * static_cast<double>(plan.points[middle] - plan.points[from]);
           double fresh =
               costs_.restore + costs_.per_commit * static_cast<double>(std::max<Position>(0, plan.points[middle]));
-          double pay = ask + (alive == 1 ? std::min(forward, fresh) : fresh);
+          double pay = question + (alive == 1 ? std::min(forward, fresh) : fresh);
           double no = weight > 0 ? (up_to[middle] - up_to[from]) / weight : 0.5;
           double all = pay + no * plan.cost[0][plan.at(from, middle)] + (1 - no) * plan.cost[1][plan.at(middle, to)];
           if (all < best) best = all, plan.first[alive][plan.at(from, to)] = middle;

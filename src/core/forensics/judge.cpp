@@ -159,8 +159,7 @@ void Findings::consider(const Transaction& transaction, std::vector<Deed> deeds,
   std::vector<std::pair<Judgement, size_t>> judged;
   for (size_t index = 0; index < deeds.size(); ++index)
     judged.emplace_back(judge(deeds[index], transaction.at, baseline), index);
-  std::ranges::stable_sort(judged,
-                           [](const auto& one, const auto& other) { return one.first.score > other.first.score; });
+  std::ranges::sort(judged, [](const auto& one, const auto& other) { return one.first.score > other.first.score; });
   double score = judged.front().first.score;
   for (size_t index = 1; index < judged.size(); ++index) score += 0.1 * judged[index].first.score;
   if (score < kStandsOut) return;
@@ -189,7 +188,7 @@ std::vector<Finding> Findings::take(const NameBook& names) {
     out.push_back(std::move(finding));
   }
   kept_.clear();
-  std::ranges::stable_sort(
+  std::ranges::sort(
       out, [](const Finding& one, const Finding& other) { return one.transaction.commit > other.transaction.commit; });
   return out;
 }

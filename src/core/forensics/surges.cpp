@@ -68,7 +68,7 @@ std::vector<Surge> Surges::find(const NameBook& names) const {
       last_fast = number;
     }
   }
-  std::ranges::stable_sort(out, [](const Surge& one, const Surge& other) { return one.first.lsn > other.first.lsn; });
+  std::ranges::sort(out, [](const Surge& one, const Surge& other) { return one.first.lsn > other.first.lsn; });
   return out;
 }
 

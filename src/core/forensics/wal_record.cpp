@@ -9,7 +9,7 @@ namespace lifeboat::forensics {
 namespace {
 
 constexpr size_t kHeader = 24;
-constexpr uint8_t kHasImage = 0x10, kHasData = 0x20, kSameFile = 0x80, kForkMask = 0x0f;
+constexpr uint8_t kHasImage = 0x10, kSameFile = 0x80, kForkMask = 0x0f;
 constexpr uint8_t kLastBlock = 32, kTopXid = 252, kOrigin = 253, kLongData = 254, kShortData = 255;
 
 enum class Packing { none, pglz, unknown };
@@ -196,8 +196,9 @@ std::vector<PlacedRow> placed_rows(const RawRecord& record) {
     if (block.fork != 0) continue;
     std::vector<PageRow> rows = rows_of_page(block.image);
     // Versions of one row stand in any order; the older go first.
-    std::ranges::stable_sort(
-        rows, [](const PageRow& one, const PageRow& other) { return static_cast<int32_t>(one.xmin - other.xmin) < 0; });
+    std::ranges::sort(rows, [](const PageRow& one, const PageRow& other) {
+      return one.xmin == other.xmin ? one.offset < other.offset : static_cast<int32_t>(one.xmin - other.xmin) < 0;
+    });
     for (const PageRow& row : rows) out.push_back({block.file, block.block, row.offset, std::string(row.data)});
     // With the whole page there the row itself is in it, unless the log is also read by subscribers.
     if (index != 0 || block.data.empty()) continue;
