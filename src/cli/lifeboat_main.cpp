@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "cli/check.hpp"
+#include "cli/clean_point.hpp"
 #include "cli/completion.hpp"
 #include "cli/daemons.hpp"
 #include "cli/exit_codes.hpp"
@@ -288,6 +289,7 @@ int run(int argc, char** argv) {
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
   add_forensics(app, exit_code);
+  add_clean_point(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {

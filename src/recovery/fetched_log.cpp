@@ -108,9 +108,14 @@ FetchedFolder::~FetchedFolder() {
   if (!scratch.empty()) fs::remove_all(scratch, ignored);
 }
 
-Task<Result<FetchedFolder>> fetch_log_of(PgBackRest repository, Moment from, Moment to, Deadline deadline) {
+Result<FetchedFolder> FetchedFolder::make(const std::string& user) {
   FetchedFolder out;
-  CO_TRY(out.scratch, make_scratch(repository.user));
+  TRY(out.scratch, make_scratch(user));
+  return out;
+}
+
+Task<Result<FetchedFolder>> fetch_log_of(PgBackRest repository, Moment from, Moment to, Deadline deadline) {
+  CO_TRY(FetchedFolder out, FetchedFolder::make(repository.user));
   repository.scratch = out.scratch;
   auto reading = read_catalogue(repository, deadline);
   CO_TRY(Catalogue catalogue, co_await std::move(reading));

@@ -23,6 +23,8 @@ Task<Result<WalPlace>> segment_at(const WalFolder& log, std::string waldump, Mom
 class FetchedFolder {
  public:
   FetchedFolder() = default;
+  // A new empty folder that belongs to the user.
+  static Result<FetchedFolder> make(const std::string& user);
   FetchedFolder(FetchedFolder&& other) noexcept;
   FetchedFolder& operator=(FetchedFolder&& other) noexcept;
   ~FetchedFolder();

@@ -92,7 +92,11 @@ class Pass {
     if (!report_.first) report_.first = transaction.at;
     report_.last = transaction.at;
     if (request_.marks && report_.marks.size() < kMostMarks)
-      report_.marks.push_back({transaction.commit, transaction.before, transaction.xid, transaction.at});
+      report_.marks.push_back({.lsn = transaction.commit,
+                               .before = transaction.before,
+                               .end = record_end(transaction.commit, transaction.commit_bytes, log_.segment_bytes()),
+                               .xid = transaction.xid,
+                               .at = transaction.at});
     findings_.consider(transaction, std::move(deeds), baseline_, names_);
     baseline_.note_birth(transaction);
   }

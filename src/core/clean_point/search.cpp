@@ -13,8 +13,8 @@ namespace {
 // What is believed before anything is asked: that one of the suspects did it, else any commit as likely as the other; a
 // little for the damage being older, or newer, than the history.
 constexpr double kSuspects = 0.85, kAnybody = 0.10, kOlder = 0.02, kNewer = 0.03;
-constexpr size_t kMostSuspects = 12;  // that get points of their own in the plan, of the weightiest
-constexpr size_t kQuantiles = 12;
+constexpr size_t kMostSuspects = 8;  // that get points of their own in the plan, of the weightiest
+constexpr size_t kQuantiles = 8;
 constexpr size_t kConfirmations = 3;
 constexpr size_t kMostFlaps = 8;
 

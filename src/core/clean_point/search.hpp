@@ -56,6 +56,11 @@ class Search {
   // Of the probe that `next` gave last. `which`: the checks that failed, for the explanation.
   void answer(bool holds, const std::string& which = {});
 
+  // The copy is of no more use for going forward (it was promoted, or is gone).
+  void copy_lost() { copy_.reset(); }
+  // What was learnt of the costs.
+  void set_costs(Costs costs) { costs_ = costs; }
+
   size_t restores() const { return restores_; }
   size_t probes() const { return probes_; }
   double cost() const { return cost_; }  // by `Costs`

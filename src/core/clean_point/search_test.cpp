@@ -100,9 +100,9 @@ TEST(CleanPoint, APassingTroubleIsNotTakenForTheDamage) {
 TEST(CleanPoint, ThousandsOfRandomHistoriesAreFoundToTheCommit) {
   std::mt19937_64 random(20'261'127);
   double typical_cost = 0, typical = 0, any_cost = 0, any = 0;
-  for (int history = 0; history < 4'000; ++history) {
+  for (int history = 0; history < 2'000; ++history) {
     auto draw = [&](size_t most) { return static_cast<size_t>(random() % (most + 1)); };
-    size_t commits = 1 + draw(history % 10 == 0 ? 1'000'000 : 3'000);
+    size_t commits = 1 + draw(history % 10 == 0 ? 200'000 : 3'000);
     size_t bad = 1 + draw(commits - 1);
     Costs costs{.restore = 5 + static_cast<double>(draw(600)),
                 .per_commit = static_cast<double>(draw(20)) / static_cast<double>(commits),
@@ -129,7 +129,7 @@ TEST(CleanPoint, ThousandsOfRandomHistoriesAreFoundToTheCommit) {
 TEST(CleanPoint, WhateverFlapsTheAnswerWasMeasuredOnBothSides) {
   std::mt19937_64 random(7);
   size_t told = 0;
-  for (int history = 0; history < 1'500; ++history) {
+  for (int history = 0; history < 500; ++history) {
     size_t commits = 5 + random() % 2'000;
     std::vector<bool> holds(commits + 1);
     bool now = true;

@@ -130,6 +130,7 @@ Transaction Ledger::close(const Record& record) {
   out.xid = record.xid;
   out.commit = record.lsn;
   out.before = record.prev;
+  out.commit_bytes = record.bytes;
   out.bytes += record.bytes;
   if (out.first.value == 0) out.first = record.lsn;
   out.at = *record.at;

@@ -37,9 +37,10 @@ struct DroppedDatabase {
 
 struct Transaction {
   uint32_t xid = 0;
-  Lsn first;   // its first record that was read
-  Lsn commit;  // where its commit record begins
-  Lsn before;  // where the record before the commit record begins
+  Lsn first;                  // its first record that was read
+  Lsn commit;                 // where its commit record begins
+  Lsn before;                 // where the record before the commit record begins
+  uint32_t commit_bytes = 0;  // length of the commit record
   Moment at{};
   // The latest time that any end of a transaction before it carried. Where that is not earlier than `at` (clocks were set
   // back, or two commits share a microsecond), a moment does not part it from what was before.
@@ -61,6 +62,7 @@ struct Transaction {
 struct Mark {
   Lsn lsn;     // of the commit record
   Lsn before;  // of the record before it
+  Lsn end;     // behind it: a log that ends here holds it and nothing later
   uint32_t xid = 0;
   Moment at{};
 };

@@ -205,9 +205,13 @@ TEST(ForensicsNames, ARecordIsReadOverTheHeadersOfItsPages) {
     size_t header = at < 8192 ? 40 : 24;
     if (at % 8192 >= header) log[at] = 'r';
   }
-  auto read = [&](Lsn at, uint64_t count) { return at.value > log.size() ? std::string() : log.substr(at.value, count); };
+  auto read = [&](Lsn at, uint64_t count) {
+    return at.value > log.size() ? std::string() : log.substr(at.value, count);
+  };
   std::string bytes = record_bytes(Lsn{8'000}, 9'000, kSegment, read);
   EXPECT_EQ(bytes, std::string(9'000, 'r'));
+  EXPECT_EQ(record_end(Lsn{8'000}, 9'000, kSegment), Lsn{17'048});
+  EXPECT_EQ(record_end(Lsn{8'000}, 192, kSegment), Lsn{8'192});
   EXPECT_EQ(record_bytes(Lsn{24'000}, 9'000, kSegment, read).size(), 576u);
 }
 

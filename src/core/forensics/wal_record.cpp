@@ -107,6 +107,19 @@ void read_update(const RawRecord& record, const RawBlock& block, std::vector<Pla
 
 }  // namespace
 
+Lsn record_end(Lsn lsn, uint32_t total, uint64_t segment_size) {
+  constexpr uint64_t kPage = kPageSize, kShort = 24, kLong = 40, kAligned = 8;
+  uint64_t at = lsn.value;
+  for (uint64_t left = total; left > 0;) {
+    uint64_t in_page = at % kPage;
+    if (in_page == 0) in_page = at % segment_size == 0 ? kLong : kShort;
+    uint64_t piece = std::min(kPage - in_page, left);
+    at = at - at % kPage + in_page + piece;
+    left -= piece;
+  }
+  return Lsn{(at + kAligned - 1) / kAligned * kAligned};
+}
+
 std::optional<std::string> expand_pglz(std::string_view packed, size_t size) {
   std::string out;
   out.reserve(size);

@@ -50,7 +50,10 @@ std::string record_bytes(Lsn lsn, uint32_t total, uint64_t segment_size, Read re
   return out;
 }
 
-// The same for pglz, PostgreSQL's own compression. Nothing when the bytes are damaged.
+// Where a record of that length ends: the position that a server reports which has replayed it and nothing later.
+Lsn record_end(Lsn lsn, uint32_t total, uint64_t segment_size);
+
+// PostgreSQL's own compression. Nothing when the bytes are damaged.
 std::optional<std::string> expand_pglz(std::string_view packed, size_t size);
 
 // A row that a record puts at a place, or knows to stand there.
