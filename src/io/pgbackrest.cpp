@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kLargestList = size_t{512} << 20;  // a listing of a million segments is some 150 MB
-constexpr Duration kShort{30'000};
 
 // Repository options may be given by the environment instead of the file: that is where secrets belong.
 std::map<std::string, std::string> handed_on() {

@@ -528,6 +528,12 @@ Task<Result<Restored>> restore(RestoreRequest request, OnProgress on_progress, D
     *path = fs::absolute(*path).lexically_normal().string();
     if (path->ends_with('/')) path->pop_back();
   }
+  // sockaddr_un::sun_path holds 107 bytes, and the server's file there has a name of 14.
+  constexpr size_t kLongestFolder = 107 - 15 - sizeof("socket");
+  if (request.folder.size() > kLongestFolder)
+    co_return fail(ErrorKind::invalid_input,
+                   fmt::format("the path of {} is too long for a socket in it", request.folder),
+                   fmt::format("name one of at most {} bytes", kLongestFolder));
   auto run = std::make_shared<Run>(std::move(request), std::move(on_progress), deadline);
   auto working = run->work();
   auto result = co_await std::move(working);
