@@ -38,7 +38,9 @@ Result<recovery::CleanPointRequest> request_of(const CleanPointOptions& options)
         (std::filesystem::temp_directory_path() / fmt::format("lifeboat-clean-point-{}", getpid())).string();
   TRY(out.from, moment_of(options.from, "--from"));
   out.to = wall_now();
-  if (!options.to.empty()) TRY(out.to, moment_of(options.to, "--to"));
+  if (!options.to.empty()) {
+    TRY(out.to, moment_of(options.to, "--to"));
+  }
   auto usual = parse_duration(options.usual);
   if (!usual) return fail(ErrorKind::invalid_input, "--usual is no duration", "such as 1h");
   out.usual = *usual;

@@ -35,7 +35,9 @@ Result<ForensicsRequest> request_of(const ForensicsOptions& options) {
   out.catalogs = options.catalogs;
   TRY(out.from, moment_of(options.from, "--from"));
   out.to = wall_now();
-  if (!options.to.empty()) TRY(out.to, moment_of(options.to, "--to"));
+  if (!options.to.empty()) {
+    TRY(out.to, moment_of(options.to, "--to"));
+  }
   auto usual = parse_duration(options.usual);
   if (!usual)
     return fail(ErrorKind::invalid_input, fmt::format("--usual '{}' is no duration", options.usual), "such as 1h");

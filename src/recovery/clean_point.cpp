@@ -21,6 +21,11 @@ constexpr Duration kSetLeast{60'000};
 class Hunt {
  public:
   Hunt(CleanPointRequest request, Deadline deadline) : request_(std::move(request)), deadline_(deadline) {}
+  ~Hunt() {
+    if (copy_) copy_->remove();
+  }
+  Hunt(const Hunt&) = delete;
+  Hunt& operator=(const Hunt&) = delete;
 
   Task<Result<CleanPointReport>> work() {
     MonoTime begun = boot_now();
