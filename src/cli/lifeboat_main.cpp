@@ -10,6 +10,7 @@
 #include "cli/daemons.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
+#include "cli/logical.hpp"
 #include "cli/orphans.hpp"
 #include "cli/runs.hpp"
 #include "cli/schema.hpp"
@@ -256,6 +257,7 @@ int run(int argc, char** argv) {
   add_run_commands(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
+  add_logical_commands(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {

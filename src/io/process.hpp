@@ -18,10 +18,12 @@ struct ProcessSpec {
   std::vector<std::string> argv;                   // argv[0] is looked up in PATH when it holds no '/'
   std::map<std::string, std::string> environment;  // added to a minimal one (PATH, LANG=C.UTF-8, HOME of the user)
   bool inherit_environment = false;
-  std::string directory;       // working directory; empty: as it is
-  std::string user;            // switched to when this process is root; empty: as it is
-  std::string input;           // written to its stdin
-  std::string output_file;     // stdout is appended there, and stderr by start_process; empty: captured
+  std::string directory;    // working directory; empty: as it is
+  std::string user;         // switched to when this process is root; empty: as it is
+  std::string input;        // written to its stdin
+  std::string output_file;  // stdout is appended there, and stderr by start_process; empty: captured
+  // For run_process: stdout goes there. It is closed here as soon as the child has it, or cannot be started.
+  int output_fd = -1;
   size_t capture = 64 * 1024;  // kept of stdout and of stderr, each
   bool new_session = true;
   // Killed by the kernel when this process ends, however that comes about. Only for what is started by a thread that lives
