@@ -113,10 +113,10 @@ Task<Result<Outcome>> ValidateDatabase::look(ActionContext context) {
   auto connecting = PgConnection::connect(std::move(params), deadline);
   CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
   context.progress("counts rows");
-  auto taking = take_profile(connection.get(), {}, deadline);
+  auto taking = take_profile(ask_over(connection.get()), {}, deadline);
   CO_TRY(DatabaseProfile now, co_await std::move(taking));
   context.progress("looks for damage");
-  auto looking = look_for_damage(connection.get(), {params_.amcheck}, deadline);
+  auto looking = look_for_damage(ask_over(connection.get()), {params_.amcheck}, deadline);
   CO_TRY(Integrity integrity, co_await std::move(looking));
   Checks checks = judge(before, now);
   std::ranges::move(judge_integrity(integrity), std::back_inserter(checks));

@@ -74,7 +74,7 @@ class ValidateProfile : public Action {
     CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
     auto beginning = connection->query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {}, deadline);
     CO_TRY_VOID(co_await std::move(beginning));
-    auto taking = take_profile(connection.get(), {params_.contents}, deadline);
+    auto taking = take_profile(ask_over(connection.get()), {params_.contents}, deadline);
     CO_TRY(DatabaseProfile profile, co_await std::move(taking));
     CO_TRY_VOID(write_file_atomic(params_.file, profile_text(profile), 0600));
     JsonArray tables;

@@ -104,7 +104,7 @@ bool is_damage(const Error& error) {
 
 class Looker {
  public:
-  Looker(PgConnection* connection, Deadline deadline) : connection_(connection), deadline_(deadline) {}
+  Looker(PgAsk ask, Deadline deadline) : ask_(std::move(ask)), deadline_(deadline) {}
 
   Task<Result<Integrity>> look(IntegrityWish wish);
 
@@ -117,16 +117,16 @@ class Looker {
   Task<Result<>> structure();
   Task<Result<>> structure_of(std::string name, std::string sql);
 
-  PgConnection* connection_;
+  PgAsk ask_;
   Deadline deadline_;
   Integrity found_;
 };
 
 Task<Result<std::optional<PgRows>>> Looker::ask(std::string what, std::string sql) {
-  auto asking = connection_->query(std::move(sql), {}, deadline_);
+  auto asking = ask_(std::move(sql), deadline_);
   auto rows = co_await std::move(asking);
   if (rows) co_return std::optional(std::move(*rows));
-  if (!connection_->usable()) co_return std::unexpected(std::move(rows).error().with(what));
+  if (sqlstate_of(rows.error()).empty()) co_return std::unexpected(std::move(rows).error().with(what));
   if (is_damage(rows.error())) {
     found_.damage.push_back({what, rows.error().what});
   } else {
@@ -275,15 +275,21 @@ std::string profile_options(Duration statement) {
       statement.count());
 }
 
-Task<Result<DatabaseProfile>> take_profile(PgConnection* connection, ProfileWish wish, Deadline deadline) {
-  auto asking = connection->query(std::string(kServer), {}, deadline);
+PgAsk ask_over(PgConnection* connection) {
+  return [connection](std::string sql, Deadline deadline) {
+    return connection->query(std::move(sql), {}, deadline);
+  };
+}
+
+Task<Result<DatabaseProfile>> take_profile(PgAsk ask, ProfileWish wish, Deadline deadline) {
+  auto asking = ask(std::string(kServer), deadline);
   CO_TRY(PgRows server, co_await std::move(asking));
   DatabaseProfile out;
   out.taken = server.text(0, "taken");
   out.database = server.text(0, "database");
   out.server = server.text(0, "server");
   out.system_id = server.text(0, "system_id");
-  auto listing = connection->query(tables_query(), {}, deadline);
+  auto listing = ask(tables_query(), deadline);
   CO_TRY(PgRows tables, co_await std::move(listing));
   for (size_t row = 0; row < tables.rows.size(); ++row) {
     TableProfile table;
@@ -294,7 +300,7 @@ Task<Result<DatabaseProfile>> take_profile(PgConnection* connection, ProfileWish
     if (columns && columns->is_array()) {
       for (const Json& column : columns->get_array()) table.columns.emplace_back(column.get_string());
     }
-    auto counting = connection->query(count_query(table, tables.text(row, "key"), wish.contents), {}, deadline);
+    auto counting = ask(count_query(table, tables.text(row, "key"), wish.contents), deadline);
     auto counted = co_await std::move(counting);
     if (!counted) co_return std::unexpected(std::move(counted).error().with(fmt::format("count {}", table.name)));
     table.rows = number(counted->text(0, "rows"));
@@ -302,15 +308,15 @@ Task<Result<DatabaseProfile>> take_profile(PgConnection* connection, ProfileWish
     table.contents = counted->text(0, "contents");
     out.tables.push_back(std::move(table));
   }
-  auto others = connection->query(objects_query(), {}, deadline);
+  auto others = ask(objects_query(), deadline);
   CO_TRY(PgRows objects, co_await std::move(others));
   for (size_t row = 0; row < objects.rows.size(); ++row)
     out.objects.push_back({objects.text(row, "kind"), objects.text(row, "name"), objects.text(row, "definition")});
   co_return out;
 }
 
-Task<Result<Integrity>> look_for_damage(PgConnection* connection, IntegrityWish wish, Deadline deadline) {
-  Looker looker(connection, deadline);
+Task<Result<Integrity>> look_for_damage(PgAsk ask, IntegrityWish wish, Deadline deadline) {
+  Looker looker(std::move(ask), deadline);
   auto looking = looker.look(wish);
   co_return co_await std::move(looking);
 }

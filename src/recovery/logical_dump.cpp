@@ -109,7 +109,7 @@ Task<Result<Snapshot>> open_snapshot(PgParams server, Deadline deadline) {
 Task<Result<std::optional<DatabaseProfile>>> profile_of(PgConnection* connection, DumpRequest request,
                                                         Deadline deadline) {
   if (!request.profile) co_return std::optional<DatabaseProfile>();
-  auto taking = take_profile(connection, {request.contents}, deadline);
+  auto taking = take_profile(ask_over(connection), {request.contents}, deadline);
   CO_TRY(DatabaseProfile profile, co_await std::move(taking));
   co_return std::optional(std::move(profile));
 }

@@ -127,7 +127,7 @@ Task<Result<>> check(BackupPlace* place, LogicalBackup backup, PgParams server, 
   server["options"] = profile_options(kStatement);
   auto connecting = PgConnection::connect(std::move(server), deadline);
   CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
-  auto taking = take_profile(connection.get(), {contents}, deadline);
+  auto taking = take_profile(ask_over(connection.get()), {contents}, deadline);
   CO_TRY(DatabaseProfile now, co_await std::move(taking));
   into->tables = static_cast<int64_t>(now.tables.size());
   into->rows = now.rows();
