@@ -150,6 +150,7 @@ TEST(HouseRules, ARoomIncludesOnlyTheRoomsItMayUse) {
       {"witness", {"core", "io", "report"}},
       {"statuspage", {"core", "io"}},
       {"agent", {"core", "io"}},
+      {"recovery", {"core", "io"}},
       {"controller", {"core", "plan", "io", "store", "actions", "report", "agent"}},
       {"lab", {"core", "plan", "io", "store", "report", "witness"}},
   };

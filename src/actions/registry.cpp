@@ -34,6 +34,9 @@ const auto& table() {
       &traffic_drain_action(),
       &traffic_ramp_action(),
       &traffic_weights_action(),
+      &validate_application_action(),
+      &validate_database_action(),
+      &validate_profile_action(),
       &wait_action(),
   });
   return all;

@@ -30,6 +30,9 @@ const ActionDescriptor& tcp_check_action();
 const ActionDescriptor& traffic_drain_action();
 const ActionDescriptor& traffic_ramp_action();
 const ActionDescriptor& traffic_weights_action();
+const ActionDescriptor& validate_application_action();
+const ActionDescriptor& validate_database_action();
+const ActionDescriptor& validate_profile_action();
 const ActionDescriptor& wait_action();
 
 }  // namespace lifeboat

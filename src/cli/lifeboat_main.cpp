@@ -13,6 +13,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
 #include "cli/forensics.hpp"
+#include "cli/logical.hpp"
 #include "cli/orphans.hpp"
 #include "cli/restore.hpp"
 #include "cli/runs.hpp"
@@ -322,6 +323,7 @@ int run(int argc, char** argv) {
   add_backup_commands(app, common, exit_code);
   add_forensics(app, exit_code);
   add_clean_point(app, exit_code);
+  add_logical_commands(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "core/data/decode.hpp"
 #include "controller/orphan_book.hpp"
 #include "controller/orphan_runs.hpp"
 
@@ -11,6 +12,13 @@ namespace lifeboat {
 namespace {
 
 double after(const run::RunState& state, MonoTime at) { return to_seconds(at - state.opened_at); }
+
+// What a step that validates leaves in its data.
+Checks checks_of(const Json& data) {
+  const Json& checks = data.is_object() ? member(data, "checks") : data;
+  auto read = decode<Checks>(checks.is_array() ? checks : Json(JsonArray{}));
+  return read ? *std::move(read) : Checks{};
+}
 
 std::vector<ReportStep> steps_of(const run::RunState& state) {
   std::vector<ReportStep> out;
@@ -22,7 +30,7 @@ std::vector<ReportStep> steps_of(const run::RunState& state) {
     out.push_back({spec.id, spec.phase, enum_name(step.status), step.attempt,
                    began ? after(state, step.first_started_at) : -1,
                    began ? to_seconds(until - step.first_started_at) : 0, spec.title, spec.uses, step.summary,
-                   step.error, spec.kind == run::StepKind::message});
+                   step.error, spec.kind == run::StepKind::message, checks_of(step.data)});
   }
   return out;
 }

@@ -112,6 +112,8 @@ void prepare_http(CURL* easy, Job& job, const HttpRequest& request) {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  // What a server signs or stores by its path must reach it as it was written.
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   } else if (request.method != "GET" || !request.body.empty()) {

@@ -289,16 +289,18 @@ Task<Result<int>> wait_for_exit(pid_t child, Deadline deadline) {
 
 Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   MonoTime begun = boot_now();
+  Pipe given;
+  given.write = spec.output_fd;
   Pipe in, out, err;
   if (!in.open() || !out.open() || !err.open())
     co_return fail(ErrorKind::internal, fmt::format("pipe: {}", std::strerror(errno)));
-  int file = -1;
   if (!spec.output_file.empty()) {
-    file = open(spec.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (file < 0) co_return fail(ErrorKind::refused, fmt::format("{}: {}", spec.output_file, std::strerror(errno)));
+    given.write = open(spec.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (given.write < 0)
+      co_return fail(ErrorKind::refused, fmt::format("{}: {}", spec.output_file, std::strerror(errno)));
   }
-  auto launched = launch(spec, in.read, file < 0 ? out.write : file, err.write);
-  if (file >= 0) close(file);
+  auto launched = launch(spec, in.read, given.write < 0 ? out.write : given.write, err.write);
+  given.close_write();
   CO_TRY(pid_t child, std::move(launched));
   in.close_read();
   out.close_write();

@@ -20,10 +20,12 @@ struct ProcessSpec {
   std::vector<std::string> argv;                   // argv[0] is looked up in PATH when it holds no '/'
   std::map<std::string, std::string> environment;  // added to a minimal one (PATH, LANG=C.UTF-8, HOME of the user)
   bool inherit_environment = false;
-  std::string directory;       // working directory; empty: as it is
-  std::string user;            // switched to when this process is root; empty: as it is
-  std::string input;           // written to its stdin
-  std::string output_file;     // stdout is appended there, and stderr by start_process; empty: captured
+  std::string directory;    // working directory; empty: as it is
+  std::string user;         // switched to when this process is root; empty: as it is
+  std::string input;        // written to its stdin
+  std::string output_file;  // stdout is appended there, and stderr by start_process; empty: captured
+  // For run_process: stdout goes there. It is closed here as soon as the child has it, or cannot be started.
+  int output_fd = -1;
   size_t capture = 64 * 1024;  // kept of stdout and of stderr, each
   // Each piece of stdout as it comes, instead of its being kept; false: enough, the process is ended and `cut` is true.
   // For output larger than memory: while this runs nothing more is read.

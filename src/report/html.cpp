@@ -145,6 +145,26 @@ std::string steps_table(const RunReport& report) {
                    rows + "</tbody></table></div>");
 }
 
+// What was validated, one row each; no panel when nothing was.
+std::string checks_table(const RunReport& report) {
+  std::string rows;
+  size_t count = 0, well = 0;
+  for (const ReportStep& step : report.steps) {
+    for (const Check& check : step.checks) {
+      ++count;
+      bool bad = check.verdict == Verdict::failed || check.verdict == Verdict::unknown;
+      well += bad ? 0 : 1;
+      rows += fmt::format("<tr><td>{}<small>{}</small><td class='nb {}'>{}{}<td class=say>{}", html_escaped(check.name),
+                          html_escaped(step.id), bad ? "bad" : "", html_mark(bad ? "failed" : "done"),
+                          enum_name(check.verdict), html_escaped(check.text));
+    }
+  }
+  if (count == 0) return {};
+  return panel("Checks", fmt::format("{} of {} hold", well, count),
+               "<div class=wide><table><thead><tr><th>looked at<th>verdict<th>found</thead><tbody>" + rows +
+                   "</tbody></table></div>");
+}
+
 std::string decisions(const RunReport& report) {
   std::string rows;
   for (const ReportDecision& decision : report.decisions) {
@@ -212,7 +232,7 @@ std::string report_html(const RunReport& report) {
   out += masthead(report) + figures(report);
   std::string chart = html_timeline_chart(report);
   if (!chart.empty()) out += panel("What happened when", report.profile.empty() ? "" : "waits compressed", chart);
-  out += steps_table(report);
+  out += steps_table(report) + checks_table(report);
   out += "<div class=two>" + decisions(report) + lines("Approvals", "", report.approvals, "No step needed one.") +
          losses(report) + messages(report) + "</div>";
   std::string chain = report.chain.events == 0 ? std::string("chain not checked")

@@ -29,6 +29,15 @@ std::string lines(std::string_view name, const std::vector<ReportLine>& of) {
   return out.empty() ? out : fmt::format("\n## {}\n\n{}", name, out);
 }
 
+std::string checks(const std::vector<ReportStep>& steps) {
+  std::string out;
+  for (const ReportStep& step : steps) {
+    for (const Check& check : step.checks)
+      out += fmt::format("| {} | {} | {} | {} |\n", step.id, cell(check.name), enum_name(check.verdict), cell(check.text));
+  }
+  return out.empty() ? out : "\n## Checks\n\n| step | looked at | verdict | |\n| --- | --- | --- | --- |\n" + out;
+}
+
 }  // namespace
 
 std::string report_json(const RunReport& report) {
@@ -90,6 +99,7 @@ std::string report_markdown(const RunReport& report) {
                        step.started_after_s < 0 ? "" : seconds_in_words(step.started_after_s),
                        step.started_after_s < 0 ? "" : seconds_in_words(step.seconds), cell(outcome_of(step)));
   }
+  out += checks(report.steps);
   if (!report.decisions.empty()) out += "\n## Decisions\n\n";
   for (const ReportDecision& decision : report.decisions) {
     out += fmt::format("- {} {}: {} ({})\n", decision.signal, decision.subject, decision.verdict, decision.reason);

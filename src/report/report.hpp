@@ -8,6 +8,7 @@
 
 #include "core/data/describe.hpp"
 #include "core/data/json.hpp"
+#include "core/validation/judge.hpp"
 
 namespace lifeboat {
 
@@ -81,9 +82,11 @@ struct ReportStep {
   std::string summary;
   std::string error;
   bool message = false;
+  Checks checks;
 };
 BOOST_DESCRIBE_STRUCT(ReportStep, (),
-                      (id, phase, status, attempts, started_after_s, seconds, title, uses, summary, error, message))
+                      (id, phase, status, attempts, started_after_s, seconds, title, uses, summary, error, message,
+                       checks))
 constexpr auto field_docs(const ReportStep*) {
   return std::to_array<FieldDoc>({{"id", Need::required, "step"},
                                   {"phase", Need::required, "phase"},
@@ -95,7 +98,8 @@ constexpr auto field_docs(const ReportStep*) {
                                   {"uses", Need::optional, "its action"},
                                   {"summary", Need::optional, "what was done"},
                                   {"error", Need::optional, "what went wrong"},
-                                  {"message", Need::optional, "it only told people something"}});
+                                  {"message", Need::optional, "it only told people something"},
+                                  {"checks", Need::optional, "what a step that validates looked at"}});
 }
 
 struct ReportLine {

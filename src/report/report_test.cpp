@@ -46,8 +46,20 @@ TEST(Report, JsonHasTheKeysThatScriptsRelyOn) {
   EXPECT_EQ(int_or(member(json, "rpa"), "lost"), 3);
 }
 
+TEST(Report, ShowsEachCheckOfAStepThatValidates) {
+  RunReport report = sample_report();
+  EXPECT_FALSE(holds(report_html(report), "Checks"));
+  report.steps[0].checks = {{"rows of <users>", Verdict::passed, "9 rows | 9 were known", 9, 9},
+                            {"sequence s", Verdict::noted, "is fine", nullptr, nullptr}};
+  EXPECT_TRUE(holds(report_html(report), "rows of &lt;users&gt;"));
+  EXPECT_TRUE(holds(report_html(report), "2 of 2 hold"));
+  EXPECT_TRUE(holds(report_markdown(report), "| confirm | sequence s | noted | is fine |"));
+  EXPECT_TRUE(holds(report_markdown(report), "9 rows \\| 9 were known"));
+}
+
 TEST(Report, JsonCanBeReadBackAndGivesTheSamePages) {
   RunReport report = sample_report();
+  report.steps[0].checks = {{"rows of users", Verdict::failed, "8 rows, 9 were known", 8, 9}};
   report.failback = FailbackResult{0.4, 0};
   report.users = UsersView{500, 0.12, 3, 9, 40};
   auto again = decode<RunReport>(parse_json(report_json(report)).value());

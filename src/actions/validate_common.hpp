@@ -1,0 +1,26 @@
+// What the actions that validate data share: which database is meant, and how checks become an outcome.
+#pragma once
+
+#include "actions/action.hpp"
+#include "core/validation/judge.hpp"
+#include "io/postgres.hpp"
+
+namespace lifeboat {
+
+// A service's holder, or another server that holds a copy of its data.
+struct DatabaseAsked {
+  Identifier service;
+  std::string host;      // of the plan, an address, or a folder with a socket; empty: the member that takes writes
+  int port = 0;          // 0: the holder's, or 5432
+  std::string database;  // empty: the service's
+};
+
+void check_asked(const DatabaseAsked& asked, const Plan& plan, DecodeProblems& problems);
+Result<PgParams> params_of(World& world, const DatabaseAsked& asked, const std::string& options);
+std::string name_of(const DatabaseAsked& asked);
+
+// The outcome of checks that all hold, with each of them in its data; else an error of kind `conflict` that names those that do
+// not, which are told to `progress` too.
+Result<Outcome> outcome_of(ActionContext context, const std::string& what, const Checks& checks, JsonObject data);
+
+}  // namespace lifeboat

@@ -1,0 +1,160 @@
+// validate.database: the data are back, table by table, and sound inside.
+#include "actions/check_action.hpp"
+#include "actions/registry.hpp"
+#include "actions/validate_common.hpp"
+#include "io/file.hpp"
+#include "io/postgres_profile.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr size_t kLargestProfile = 64 * 1024 * 1024;
+
+struct ValidateDatabaseParams {
+  Identifier service;
+  std::string host;
+  int port = 0;
+  std::string database;
+  std::string profile;
+  Percent fewer{0};
+  std::optional<Percent> more;
+  std::optional<Percent> more_per_day;
+  std::vector<std::string> not_empty;
+  bool amcheck = true;
+  Duration within{600'000};
+  DatabaseAsked asked() const { return {service, host, port, database}; }
+  DecodeProblems check(const Plan& plan) const;
+};
+BOOST_DESCRIBE_STRUCT(ValidateDatabaseParams, (),
+                      (service, host, port, database, profile, fewer, more, more_per_day, not_empty, amcheck, within))
+constexpr auto field_docs(const ValidateDatabaseParams*) {
+  return std::to_array<FieldDoc>({
+      {"service", Need::required, "the postgres service"},
+      {"host", Need::optional,
+       "host of the plan, address or socket folder of a server that holds a copy; the member that takes writes when "
+       "left out"},
+      {"port", Need::optional, "its port; that of the member, or 5432"},
+      {"database", Need::optional, "another name of the database there"},
+      {"profile", Need::optional, "file that validate.profile wrote on a good day; what is there is held against it"},
+      {"fewer", Need::optional, "share of a table's known rows that may be missing (0%)"},
+      {"more", Need::optional,
+       "share by which a table may have grown; without it and more_per_day as much as it likes"},
+      {"more_per_day", Need::optional, "the same for each day since the profile was taken"},
+      {"not_empty", Need::optional, "tables that must hold rows, as schema.table or, in schema public, table"},
+      {"amcheck", Need::optional, "false: do not look at the structure of tables and indexes, which reads all of them"},
+      {"within", Need::optional, "time allowed for all of it (10m)"},
+  });
+}
+
+DecodeProblems ValidateDatabaseParams::check(const Plan& plan) const {
+  DecodeProblems problems;
+  check_asked(asked(), plan, problems);
+  if (!profile.empty() && !profile.starts_with('/'))
+    problems.push_back({"/profile", "the file is named by its full path", {}});
+  bool bounds = fewer.value > 0 || more || more_per_day;
+  if (profile.empty() && bounds)
+    problems.push_back({"", "bounds say nothing without a profile", "profile: /path/of/it.json"});
+  return problems;
+}
+
+class ValidateDatabase : public CheckAction {
+ public:
+  explicit ValidateDatabase(ValidateDatabaseParams params) : params_(std::move(params)) {}
+
+  // A look reads every row: a preview does not do that to a server that is at work.
+  Task<Result<Observation>> observe(ActionContext) override {
+    auto before = known();
+    if (!before) co_return Observation{false, before.error().what, "write a profile first: validate.profile", {}};
+    std::string against = *before ? fmt::format("against the profile of {}", (*before)->taken) : "without a profile";
+    co_return Observation{false, "not looked at", fmt::format("count {} {}", name_of(params_.asked()), against), {}};
+  }
+
+ private:
+  Task<Result<Outcome>> look(ActionContext context) override;
+  Result<std::optional<DatabaseProfile>> known() const;
+  Checks judge(const std::optional<DatabaseProfile>& before, const DatabaseProfile& now) const;
+
+  ValidateDatabaseParams params_;
+};
+
+Result<std::optional<DatabaseProfile>> ValidateDatabase::known() const {
+  if (params_.profile.empty()) return std::nullopt;
+  TRY(std::string text, read_file(params_.profile, kLargestProfile));
+  TRY(DatabaseProfile profile, read_profile(text));
+  return profile;
+}
+
+Checks ValidateDatabase::judge(const std::optional<DatabaseProfile>& before, const DatabaseProfile& now) const {
+  Checks out;
+  if (before) {
+    RowBounds bounds;
+    bounds.fewer = params_.fewer.value / 100;
+    if (params_.more) bounds.more = params_.more->value / 100;
+    if (params_.more_per_day) bounds.more_per_day = params_.more_per_day->value / 100;
+    auto then = parse_wall(before->taken), at = parse_wall(now.taken);
+    out = judge_against(*before, now, bounds, then && at ? *at - *then : Duration{0});
+  } else {
+    out = judge_alone(now);
+  }
+  for (const std::string& name : params_.not_empty) {
+    const TableProfile* table = now.table(name.find('.') == std::string::npos ? "public." + name : name);
+    bool held = table != nullptr && table->rows > 0;
+    std::string text = table == nullptr ? "is missing" : fmt::format("holds {} rows", table->rows);
+    out.push_back({fmt::format("table {} is not empty", name), held ? Verdict::passed : Verdict::failed, text,
+                   table == nullptr ? Json(nullptr) : Json(table->rows), "at least 1"});
+  }
+  return out;
+}
+
+Task<Result<Outcome>> ValidateDatabase::look(ActionContext context) {
+  CO_TRY(std::optional<DatabaseProfile> before, known());
+  Deadline deadline = context.deadline.at_most(params_.within);
+  CO_TRY(PgParams params, params_of(context.world, params_.asked(), profile_options(deadline.left())));
+  auto connecting = PgConnection::connect(std::move(params), deadline);
+  CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
+  context.progress("counts rows");
+  auto taking = take_profile(ask_over(connection.get()), {}, deadline);
+  CO_TRY(DatabaseProfile now, co_await std::move(taking));
+  context.progress("looks for damage");
+  auto looking = look_for_damage(ask_over(connection.get()), {params_.amcheck}, deadline);
+  CO_TRY(Integrity integrity, co_await std::move(looking));
+  Checks checks = judge(before, now);
+  std::ranges::move(judge_integrity(integrity), std::back_inserter(checks));
+  JsonObject data{{"tables", now.tables.size()}, {"rows", now.rows()}, {"taken", now.taken}};
+  if (before) data["against"] = before->taken;
+  std::string what =
+      fmt::format("{} holds {} tables, {} rows", name_of(params_.asked()), now.tables.size(), now.rows());
+  co_return outcome_of(context, what, checks, std::move(data));
+}
+
+}  // namespace
+
+const ActionDescriptor& validate_database_action() {
+  static const ActionDescriptor descriptor{
+      .name = "validate.database",
+      .summary = "Checks that the data are back: rows of each table, structure, and what is wrong inside.",
+      .details =
+          "Counts the rows of every table and holds them, its columns, indexes, constraints, views, functions, "
+          "triggers, "
+          "sequences and extensions against a profile taken on a good day. Looks row by row whether each foreign key "
+          "has its "
+          "parent, whether a sequence lies behind its column, for invalid indexes, page checksum failures and, when "
+          "the "
+          "extension amcheck is in the database, at the structure of tables and B-trees. The activity counters of "
+          "pg_stat_user_tables (n_tup_ins, n_live_tup …) are never used: they are 0 after a restore. Changes nothing. "
+          "Fails "
+          "when one check does not hold or cannot be made; its data hold each `check` with its verdict: passed, "
+          "failed, "
+          "noted, unknown.",
+      .example =
+          "- {id: data, uses: validate.database, needs: [restore], timeout: 10m,\n"
+          "   with: {service: database, profile: /var/lib/lifeboat/profile.json, fewer: 1%, not_empty: [users]}}",
+      .usual_timeout = Duration{600'000},
+      .schema = params_schema<ValidateDatabaseParams>,
+      .validate = validate_params<ValidateDatabaseParams>,
+      .make = make_action<ValidateDatabase, ValidateDatabaseParams>,
+  };
+  return descriptor;
+}
+
+}  // namespace lifeboat

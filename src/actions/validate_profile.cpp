@@ -1,0 +1,115 @@
+// validate.profile: what is in a database on a good day, so that a restored one can be held against it.
+#include <unistd.h>
+
+#include "actions/check_action.hpp"
+#include "actions/registry.hpp"
+#include "actions/validate_common.hpp"
+#include "io/file.hpp"
+#include "io/postgres_profile.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr size_t kTablesTold = 200;
+
+struct ValidateProfileParams {
+  Identifier service;
+  std::string host;
+  int port = 0;
+  std::string database;
+  std::string file;
+  bool contents = false;
+  Duration within{600'000};
+  DatabaseAsked asked() const { return {service, host, port, database}; }
+  DecodeProblems check(const Plan& plan) const;
+};
+BOOST_DESCRIBE_STRUCT(ValidateProfileParams, (), (service, host, port, database, file, contents, within))
+constexpr auto field_docs(const ValidateProfileParams*) {
+  return std::to_array<FieldDoc>({
+      {"service", Need::required, "the postgres service"},
+      {"host", Need::optional,
+       "host of the plan, address or socket folder of another server; the member that takes writes when left out"},
+      {"port", Need::optional, "its port; that of the member, or 5432"},
+      {"database", Need::optional, "another name of the database there"},
+      {"file", Need::required, "where the controller keeps it (full path)"},
+      {"contents", Need::optional, "true: sum every row too, which reads all of them"},
+      {"within", Need::optional, "time allowed for all of it (10m)"},
+  });
+}
+
+DecodeProblems ValidateProfileParams::check(const Plan& plan) const {
+  DecodeProblems problems;
+  check_asked(asked(), plan, problems);
+  if (!file.starts_with('/')) problems.push_back({"/file", "the file is named by its full path", {}});
+  return problems;
+}
+
+class ValidateProfile : public Action {
+ public:
+  explicit ValidateProfile(ValidateProfileParams params) : params_(std::move(params)) {}
+
+  // The newest profile is what is wanted, so it never holds.
+  Task<Result<Observation>> observe(ActionContext) override {
+    auto text = read_file(params_.file, 64 * 1024 * 1024);
+    auto known = text ? read_profile(*text) : Result<DatabaseProfile>(std::unexpected(text.error()));
+    std::string state = known ? fmt::format("the profile is of {}", known->taken) : "there is no profile";
+    co_return Observation{false, state, fmt::format("count {} anew", name_of(params_.asked())), {}};
+  }
+
+  Task<Result<Outcome>> apply(ActionContext context) override {
+    auto taking = take(context);
+    auto out = co_await std::move(taking);
+    if (out) co_return out;
+    Error error = context.world.secrets.redact(std::move(out).error());
+    // Nothing was asked of the database but to be read.
+    if (error.kind == ErrorKind::unknown_outcome) error.kind = ErrorKind::timed_out;
+    co_return std::unexpected(std::move(error));
+  }
+
+ private:
+  Task<Result<Outcome>> take(ActionContext context) {
+    Deadline deadline = context.deadline.at_most(params_.within);
+    CO_TRY(PgParams params, params_of(context.world, params_.asked(), profile_options(deadline.left())));
+    auto connecting = PgConnection::connect(std::move(params), deadline);
+    CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
+    auto beginning = connection->query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {}, deadline);
+    CO_TRY_VOID(co_await std::move(beginning));
+    auto taking = take_profile(ask_over(connection.get()), {params_.contents}, deadline);
+    CO_TRY(DatabaseProfile profile, co_await std::move(taking));
+    CO_TRY_VOID(write_file_atomic(params_.file, profile_text(profile), 0600));
+    JsonArray tables;
+    for (const TableProfile& table : profile.tables) {
+      if (tables.size() < kTablesTold) tables.push_back(JsonObject{{"name", table.name}, {"rows", table.rows}});
+    }
+    JsonObject data{{"file", params_.file}, {"taken", profile.taken}, {"rows", profile.rows()}, {"tables", tables}};
+    co_return Outcome{fmt::format("{} holds {} tables, {} rows at {}", name_of(params_.asked()), profile.tables.size(),
+                                  profile.rows(), profile.taken),
+                      std::move(data)};
+  }
+
+  ValidateProfileParams params_;
+};
+
+}  // namespace
+
+const ActionDescriptor& validate_profile_action() {
+  static const ActionDescriptor descriptor{
+      .name = "validate.profile",
+      .summary = "Counts what is in a database and keeps it, for validate.database to hold a restored one against.",
+      .details =
+          "In one snapshot: rows, columns and highest key of every table, and the indexes, constraints, views, "
+          "functions, "
+          "triggers, sequences and extensions. The whole profile is in the file, rows by table in the data of the step "
+          "and "
+          "so in the journal. Run it on good days, by schedule.",
+      .example =
+          "- {id: profile, uses: validate.profile, with: {service: database, file: /var/lib/lifeboat/profile.json}}",
+      .usual_timeout = Duration{600'000},
+      .schema = params_schema<ValidateProfileParams>,
+      .validate = validate_params<ValidateProfileParams>,
+      .make = make_action<ValidateProfile, ValidateProfileParams>,
+  };
+  return descriptor;
+}
+
+}  // namespace lifeboat

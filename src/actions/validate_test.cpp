@@ -1,0 +1,193 @@
+// Validation of data against a real server, and of an application against one that answers what the test says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "actions/registry.hpp"
+#include "actions/test_world.hpp"
+#include "io/http_server.hpp"
+#include "io/test_postgres.hpp"
+
+namespace lifeboat {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class ValidateDatabase : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::string why = TestPostgres::missing(); !why.empty()) GTEST_SKIP() << why;
+    server = std::make_unique<TestPostgres>(context);
+    world.add_host("db", "east", "127.0.0.1");
+    PostgresService database;
+    database.database = "shop";
+    database.members.add("east-1", PostgresMember{.host = {"db"}, .port = server->port()});
+    world.plan.services.add("database", database);
+    world.databases.views["database"] = {.service = "database", .term = 1, .holder = "east-1", .writable = true};
+    server->sql("postgres", "CREATE DATABASE shop");
+    server->sql("shop", "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL)");
+    server->sql("shop", "CREATE TABLE \"Orders\" (id serial PRIMARY KEY, user_id bigint REFERENCES users)");
+    server->sql("shop", "INSERT INTO users (name) SELECT 'user-' || n FROM generate_series(1, 500) n");
+    server->sql("shop", "INSERT INTO \"Orders\" (user_id) SELECT 1 + n % 500 FROM generate_series(1, 2000) n");
+    server->sql("shop", "CREATE INDEX orders_user ON \"Orders\" (user_id)");
+    profile = (world.folder() / "profile.json").string();
+  }
+  Result<Outcome> take() {
+    return world.apply(validate_profile_action(), fmt::format(R"({{"service":"database","file":"{}"}})", profile));
+  }
+  Result<Outcome> check(const std::string& more = {}) {
+    return world.apply(validate_database_action(),
+                       fmt::format(R"({{"service":"database","profile":"{}"{}}})", profile, more), Duration{30'000});
+  }
+  std::string failure(const std::string& more = {}) {
+    auto outcome = check(more);
+    return outcome ? "it holds: " + outcome->summary : outcome.error().text();
+  }
+
+  asio::io_context context;
+  TestWorld world;
+  std::unique_ptr<TestPostgres> server;
+  std::string profile;
+};
+
+TEST_F(ValidateDatabase, HoldsForWhatItWasTakenOf) {
+  auto taken = take();
+  ASSERT_TRUE(taken.has_value()) << taken.error().text();
+  EXPECT_THAT(taken->summary, HasSubstr("2 tables, 2500 rows"));
+  auto held = check(R"(,"not_empty":["users","public.\"Orders\""])");
+  ASSERT_TRUE(held.has_value()) << held.error().text();
+  const Json& checks = member(held->data, "checks");
+  ASSERT_TRUE(checks.is_array());
+  EXPECT_GT(checks.get_array().size(), 8u);
+  EXPECT_THAT(held->summary, HasSubstr("checks hold"));
+  // Counters of activity are 0 after a restore, as they are after this, and nothing depends on them.
+  server->sql("shop", "SELECT pg_stat_reset()");
+  EXPECT_TRUE(check().has_value());
+}
+
+TEST_F(ValidateDatabase, FindsWhatIsMissingOrChanged) {
+  ASSERT_TRUE(take().has_value());
+  server->sql("shop", "DELETE FROM \"Orders\" WHERE id > 1990");
+  EXPECT_THAT(failure(), HasSubstr("rows of public.\"Orders\": 1,990 rows, 2,000 were known"));
+  EXPECT_TRUE(check(R"(,"fewer":"1%")").has_value());
+  server->sql("shop", "DROP INDEX orders_user");
+  EXPECT_THAT(failure(R"(,"fewer":"1%")"), HasSubstr("index public.orders_user: is missing"));
+  server->sql("shop", "ALTER TABLE users DROP COLUMN name");
+  EXPECT_THAT(failure(R"(,"fewer":"1%")"), HasSubstr("without 'name text not null'"));
+  server->sql("shop", "DROP TABLE \"Orders\"");
+  EXPECT_THAT(failure(R"(,"fewer":"100%")"), HasSubstr("table public.\"Orders\": is missing; it held 2,000 rows"));
+  EXPECT_THAT(world.lines, testing::Contains(HasSubstr("is missing")));
+}
+
+TEST_F(ValidateDatabase, FindsOrphansSequencesBehindAndInvalidIndexes) {
+  // A child without its parent, as a restore with triggers off leaves it.
+  server->sql("shop", "ALTER TABLE \"Orders\" DISABLE TRIGGER ALL");
+  server->sql("shop", "UPDATE \"Orders\" SET user_id = 9999 WHERE id <= 3");
+  server->sql("shop", "SELECT setval('users_id_seq', 10)");
+  server->sql("shop", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_user'::regclass");
+  auto outcome = world.apply(validate_database_action(), R"({"service":"database"})");
+  ASSERT_FALSE(outcome.has_value());
+  std::string text = outcome.error().text();
+  EXPECT_THAT(text, HasSubstr("3 rows of public.\"Orders\" point at nothing in public.users"));
+  EXPECT_THAT(text, HasSubstr("sequence public.users_id_seq: gives 11 next, but public.users.id holds 500 already"));
+  EXPECT_THAT(text, HasSubstr("index public.orders_user: is not valid"));
+}
+
+TEST_F(ValidateDatabase, FindsDamagedPages) {
+  server->sql("shop", "CREATE EXTENSION IF NOT EXISTS amcheck");
+  auto sound = world.apply(validate_database_action(), R"({"service":"database"})");
+  ASSERT_TRUE(sound.has_value()) << sound.error().text();
+  EXPECT_THAT(to_text(sound->data), HasSubstr("amcheck finds nothing"));
+  std::string file = server->folder() + "/data/" + server->sql("shop", "SELECT pg_relation_filepath('users_pkey')");
+  server->stop();
+  {
+    std::fstream page(file, std::ios::in | std::ios::out | std::ios::binary);
+    page.seekp(8'192 + 4'000);
+    page.write("damage", 6);
+  }
+  server->start();
+  auto outcome = world.apply(validate_database_action(), R"({"service":"database"})");
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_THAT(outcome.error().text(), HasSubstr("users_pkey"));
+}
+
+TEST_F(ValidateDatabase, SaysWhatIsWrongWithItsParametersAndItsProfile) {
+  EXPECT_THROW(check(R"(,"service":"other")"), std::exception);
+  EXPECT_THROW(world.apply(validate_database_action(), R"({"service":"database","fewer":"1%"})"), std::exception);
+  auto none = check();
+  ASSERT_FALSE(none.has_value());
+  EXPECT_THAT(none.error().text(), HasSubstr("profile.json"));
+  std::ofstream(profile) << "{\"half\":";
+  EXPECT_FALSE(check().has_value());
+  auto seen = world.observe(validate_database_action(), R"({"service":"database"})");
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_FALSE(seen->holds);
+  world.databases.views["database"].holder.clear();
+  EXPECT_THAT(world.apply(validate_database_action(), R"({"service":"database"})").error().text(),
+              HasSubstr("nobody takes writes"));
+  // A copy on another server is named by its address.
+  auto copy = world.apply(validate_database_action(),
+                          fmt::format(R"({{"service":"database","host":"127.0.0.1","port":{}}})", server->port()));
+  EXPECT_TRUE(copy.has_value()) << copy.error().text();
+}
+
+class ValidateApplication : public testing::Test {
+ protected:
+  Result<Outcome> check(const std::string& more) {
+    asio::io_context loop;
+    HttpServer server(
+        loop.get_executor(),
+        [this](HttpIncoming in) -> Task<HttpReply> {
+          if (in.path == "/api/health/detailed") co_return json_reply(health_status, health);
+          if (in.header("authorization") != "Bearer token-of-the-test") co_return json_reply(401, "{}");
+          co_return json_reply(200, sample);
+        },
+        [](std::string_view) {});
+    EXPECT_TRUE(server.listen("127.0.0.1", 0).has_value());
+    auto action = world.make(
+        validate_application_action(),
+        fmt::format(R"({{"url":"http://127.0.0.1:{}","health":"/api/health/detailed"{}}})", server.port(), more));
+    auto outcome = run_in_test(loop, action->apply(world.context()));
+    return outcome;
+  }
+  TestWorld world;
+  int health_status = 200;
+  std::string health = R"({"database":"ok","cache":{"status":"ok"},"users":1000})";
+  std::string sample = R"({"user":"test","bio":"The profile of test","plan":"free"})";
+};
+
+constexpr const char* kSample =
+    R"(,"healthy":{"database":"ok","users":">= 1"},"sample":"/api/user/profile/test","token":"test-token","expect":{"user":"test","bio":"*"})";
+
+TEST_F(ValidateApplication, HoldsWhenEveryPartIsWellAndTheSampleIsThere) {
+  world.add_secret("test-token", "token-of-the-test");
+  auto outcome = check(kSample);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().text();
+  EXPECT_THAT(outcome->summary, HasSubstr("all 7 checks hold"));
+  EXPECT_THAT(to_text(outcome->data), Not(HasSubstr("token-of-the-test")));
+}
+
+TEST_F(ValidateApplication, NamesTheFieldOrPartThatIsNotAsItShouldBe) {
+  world.add_secret("test-token", "token-of-the-test");
+  sample = R"({"user":"test","bio":""})";
+  EXPECT_THAT(check(kSample).error().text(), HasSubstr("sample.bio: it is empty"));
+  health = R"({"database":"ok","cache":{"status":"down"},"users":0})";
+  std::string text = check(kSample).error().text();
+  EXPECT_THAT(text, HasSubstr("health cache.status"));
+  EXPECT_THAT(text, HasSubstr("health.users: it is 0"));
+  health_status = 503;
+  EXPECT_THAT(check("").error().text(), HasSubstr("it answers 503"));
+}
+
+TEST_F(ValidateApplication, NeedsTheTokenAndSaysSo) {
+  EXPECT_FALSE(check(kSample).has_value()) << "there is no such secret";
+  world.add_secret("test-token", "token-of-another");
+  std::string text = check(kSample).error().text();
+  EXPECT_THAT(text, HasSubstr("it answers 401"));
+  EXPECT_THAT(text, Not(HasSubstr("token-of-another")));
+}
+
+}  // namespace
+}  // namespace lifeboat
