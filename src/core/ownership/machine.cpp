@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/put_back.hpp"
 #include "core/ownership/reflex.hpp"
 #include "core/ownership/standbys.hpp"
 #include "core/ownership/sync_sets.hpp"
@@ -121,8 +122,7 @@ class Turn {
     bool of_now = input.term == state_.term || LIFEBOAT_BUG("old-release-believed");
     if (input.member != state_.holder || !of_now || state_.grant_in_flight) return;
     if (state_.vacancy != Vacancy::none) return;
-    bool planned = state_.transfer && state_.transfer->kind == TransferKind::switchover &&
-                   state_.transfer->stage == Transfer::Stage::stepping_down;
+    bool planned = state_.transfer && state_.transfer->stage == Transfer::Stage::stepping_down;
     Vacancy cause = planned ? Vacancy::stepped_down : input.server_failed ? Vacancy::server_died : Vacancy::lease_ended;
     become_vacant(cause, fmt::format("{} released term {}: {}", input.member, input.term, input.reason));
     state_.released = true;
@@ -133,7 +133,8 @@ class Turn {
     state_.grant_in_flight = false;
     // Its own history goes on only if it led under the last grant: before that, another one may have written.
     bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
-    bool goes_on = state_.holder == input.holder && led && !last_writer_is_unknown(state_);
+    bool puts_back = restoring() && !state_.transfer->undone;
+    bool goes_on = state_.holder == input.holder && led && !last_writer_is_unknown(state_) && !puts_back;
     state_.led = goes_on;
     uint64_t before = std::exchange(state_.term, input.term);
     state_.holder = input.holder;
@@ -157,6 +158,9 @@ class Turn {
     if (LIFEBOAT_BUG("told-done-at-the-grant") && state_.transfer && state_.transfer->kind != TransferKind::reflex)
       finish_transfer(std::nullopt, result_of_transfer(state_, "promoted", now_));
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
+    // What it said last may be of before its data were put back.
+    if (puts_back && !LIFEBOAT_BUG("forks-where-it-was"))
+      state_.begun = {now_, state_.transfer->adopted_timeline, state_.transfer->adopted_at};
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
     commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on,
@@ -193,6 +197,7 @@ class Turn {
       case CommandDone::What::lead: return lead_done(*member, input);
       case CommandDone::What::follow: return follow_done(*member, input);
       case CommandDone::What::step_down: return step_down_done(input);
+      case CommandDone::What::adopt: return adopt_done(*member, input);
     }
   }
 
@@ -256,6 +261,8 @@ class Turn {
   void note(std::string kind, std::string text, Json data = nullptr) {
     commands.push_back(Note{std::move(kind), std::move(text), std::move(data)});
   }
+
+  bool restoring() const { return state_.transfer && state_.transfer->kind == TransferKind::restore; }
 
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
 
@@ -377,12 +384,7 @@ class Turn {
                                             "wait until it has caught up"));
     }
     transfer.target = choice.member;
-    transfer.stage = Transfer::Stage::stepping_down;
-    transfer.writes_stopped = now_;
-    Member* holder = state_.find(state_.holder);
-    begin_order(*holder);
-    note("switchover-begun", fmt::format("{} stops writing so that {} can take over", state_.holder, choice.member));
-    commands.push_back(SendStepDown{state_.holder, state_.term});
+    step_down_for(choice.member);
     if (LIFEBOAT_BUG("promotes-before-stop")) {
       transfer.stage = Transfer::Stage::granting;
       state_.grant_in_flight = true;
@@ -395,16 +397,88 @@ class Turn {
     bool waits = transfer.stage == Transfer::Stage::waiting_for_vacancy;
     if (waits && transfer.kind == TransferKind::failover) return push_failover();
     if (waits && transfer.kind == TransferKind::switchover) return begin_switchover();
+    if (waits && transfer.kind == TransferKind::restore) return push_restore();
     if (transfer.stage == Transfer::Stage::succeeding) return succeed();
     // A leader that was granted and then lost its lease before it was known to take writes: the next candidate gets a try. After
     // a switchover it may have taken some, so whoever has most goes on, as in any vacancy.
     if (transfer.stage == Transfer::Stage::leading && is_vacant(state_, now_) && !state_.grant_in_flight) {
       std::string why = fmt::format("{} did not take over in time", transfer.target);
-      if (transfer.kind == TransferKind::switchover)
+      if (transfer.kind == TransferKind::switchover || transfer.kind == TransferKind::restore)
         return finish_transfer(transfer_error(ErrorKind::unknown_outcome, why, "look who takes writes"));
       transfer.failed.push_back(transfer.target);
       retry_elsewhere(why);
     }
+  }
+
+  void push_restore() {
+    Transfer& transfer = *state_.transfer;
+    transfer.target = transfer.to;
+    PutBackStep next = next_put_back(state_, now_);
+    switch (next.what) {
+      case PutBackStep::What::wait: return;
+      case PutBackStep::What::refuse: return finish_transfer(transfer_error(next.kind, next.why, next.hint));
+      case PutBackStep::What::there: return finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
+      case PutBackStep::What::undo: return undo_restore(next.why);
+      case PutBackStep::What::adopt:
+        transfer.stage = Transfer::Stage::adopting;
+        begin_order(*state_.find(transfer.to));
+        note("put-back-begun", fmt::format("{} takes the data of restore {}", transfer.to, transfer.restored));
+        commands.push_back(SendAdopt{transfer.to, transfer.restored, state_.term});
+        return;
+      case PutBackStep::What::step_down:
+        transfer.from = state_.holder;
+        return step_down_for(transfer.to);
+      case PutBackStep::What::grant:
+        transfer.stage = Transfer::Stage::granting;
+        transfer.sync_before = state_.sync_sets;
+        return make_grant(transfer.to, fmt::format("its data were put back by restore {}", transfer.restored), false, true);
+    }
+  }
+
+  void step_down_for(const std::string& target) {
+    state_.transfer->stage = Transfer::Stage::stepping_down;
+    state_.transfer->writes_stopped = now_;
+    begin_order(*state_.find(state_.holder));
+    note("switchover-begun", fmt::format("{} stops writing so that {} can take over", state_.holder, target));
+    commands.push_back(SendStepDown{state_.holder, state_.term});
+  }
+
+  void adopt_done(Member& member, const CommandDone& input) {
+    if (!restoring() || state_.transfer->stage != Transfer::Stage::adopting) return;
+    Transfer& transfer = *state_.transfer;
+    if (!input.ok) {
+      std::string why = fmt::format("{} could not take the data of restore {}: {}", member.config.name,
+                                    transfer.restored, input.error);
+      note("put-back-failed", why);
+      bool from_itself = transfer.from == transfer.to;
+      if (transfer.writes_stopped != MonoTime{} && !from_itself) return undo_restore(why);
+      return finish_transfer(
+          transfer_error(input.unknown ? ErrorKind::unknown_outcome : ErrorKind::refused, std::move(why)));
+    }
+    transfer.adopted = true;
+    transfer.adopted_timeline = static_cast<uint64_t>(int_or(input.result, "timeline"));
+    transfer.adopted_at = ScalarText<Lsn>::parse(text_or(input.result, "lsn")).value_or(Lsn{});
+    transfer.stage = Transfer::Stage::waiting_for_vacancy;
+    note("put-back",
+         fmt::format("{} has the data of restore {}; what it had is kept in {}", member.config.name, transfer.restored,
+                     text_or(input.result, "kept", "no place")),
+         input.result);
+    push_restore();
+  }
+
+  // The old primary was stopped cleanly and has everything, so it goes on; if it was not, or is not there, this is as any vacancy.
+  void undo_restore(const std::string& why) {
+    Transfer& transfer = *state_.transfer;
+    note("put-back-undone", why);
+    const Member* from = state_.find(transfer.from);
+    bool goes_back = transfer.writes_stopped != MonoTime{} && transfer.from != transfer.to && from != nullptr &&
+                     is_fresh(*from, now_) && is_vacant(state_, now_) && !transfer.undone;
+    if (!goes_back) return finish_transfer(transfer_error(ErrorKind::refused, why));
+    transfer.undone = true;
+    transfer.target = transfer.from;
+    transfer.stage = Transfer::Stage::granting;
+    if (!transfer.sync_before.empty()) state_.sync_sets = transfer.sync_before;
+    make_grant(transfer.from, "restore undone: " + why);
   }
 
   void push_failover() {
@@ -442,6 +516,7 @@ class Turn {
     Transfer& transfer = *state_.transfer;
     note("candidate-failed", why);
     transfer.last_failure = now_;
+    if (transfer.kind == TransferKind::restore) return undo_restore(why);
     if (transfer.kind == TransferKind::switchover) {
       // The old primary was stopped cleanly and has everything: it goes on, and nothing is lost.
       if (transfer.target == transfer.from) {
@@ -462,9 +537,11 @@ class Turn {
   // The member that was granted the right takes writes: whatever was waited for is there.
   void leads_now() {
     bool undone = state_.transfer->kind == TransferKind::switchover && state_.transfer->target == state_.transfer->from;
+    undone = undone || state_.transfer->undone;
     if (undone) {
+      std::string what = restoring() ? "restore" : "switchover";
       finish_transfer(transfer_error(
-          ErrorKind::refused, fmt::format("the switchover was undone: {} goes on as primary", state_.transfer->from)));
+          ErrorKind::refused, fmt::format("the {} was undone: {} goes on as primary", what, state_.transfer->from)));
     } else if (state_.transfer->kind == TransferKind::reflex) {
       state_.transfer.reset();
     } else {
@@ -509,6 +586,10 @@ class Turn {
     }
     if (state_.vacancy == Vacancy::none)
       become_vacant(Vacancy::stepped_down, fmt::format("{} stopped cleanly", transfer.from));
+    if (restoring()) {
+      transfer.stage = Transfer::Stage::waiting_for_vacancy;
+      return push_restore();
+    }
     auto lsn = ScalarText<Lsn>::parse(text_or(input.result, "lsn"));
     if (lsn && !LIFEBOAT_BUG("shutdown-position-forgotten")) transfer.at_least = *lsn;
     transfer.stage = Transfer::Stage::succeeding;
