@@ -169,7 +169,8 @@ class Restoring : public testing::Test {
 
   void SetUp() override {
     if (!source().problem.empty()) GTEST_SKIP() << source().problem;
-    folder = source().top + "/into-" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    static int count = 0;
+    folder = source().top + "/into" + std::to_string(++count);
   }
   void TearDown() override { clear(); }
   void clear() {
@@ -192,10 +193,14 @@ class Restoring : public testing::Test {
     return run_in_test(context, restore(std::move(request), {}, Deadline::after(kLong)), kLong);
   }
   std::vector<int64_t> ids() {
-    PgRows rows = Source::ask(folder + "/socket", "SELECT id::text FROM ledger ORDER BY id");
+    PgRows rows = Source::ask(folder + "/socket", "SELECT id::text AS text FROM ledger ORDER BY ledger.id");
     std::vector<int64_t> out;
-    for (size_t row = 0; row < rows.rows.size(); ++row) out.push_back(std::atoll(rows.text(row, "id").c_str()));
+    for (size_t row = 0; row < rows.rows.size(); ++row) out.push_back(std::atoll(rows.text(row, "text").c_str()));
     return out;
+  }
+  bool holds(int64_t id) {
+    std::vector<int64_t> all = ids();
+    return std::ranges::binary_search(all, id);
   }
   // Ids of all commits for which `in` holds.
   template <class In>
@@ -248,13 +253,13 @@ TEST_F(Restoring, ToATransactionStopsOnTheSideThatWasAskedFor) {
   auto before = restore_to({.kind = TargetKind::xid_before, .xid = xid});
   ASSERT_TRUE(before) << before.error().text();
   EXPECT_EQ(before->reached.next_xid, xid);
-  EXPECT_FALSE(std::ranges::contains(ids(), id));
+  EXPECT_FALSE(holds(id));
   size_t without = ids().size();
   clear();
   auto after = restore_to({.kind = TargetKind::xid_after, .xid = xid});
   ASSERT_TRUE(after) << after.error().text();
   EXPECT_EQ(after->reached.xid, xid);
-  EXPECT_TRUE(std::ranges::contains(ids(), id));
+  EXPECT_TRUE(holds(id));
   EXPECT_EQ(ids().size(), without + 1);
 }
 

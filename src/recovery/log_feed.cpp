@@ -1,6 +1,7 @@
 #include "recovery/log_feed.hpp"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ std::string sha1_of(const std::string& path) {
   unsigned length = 0;
   EVP_DigestFinal_ex(context, digest, &length);
   EVP_MD_CTX_free(context);
+  // What OpenSSL keeps for each thread is given back at the thread's end, and those of the pool have none.
+  OPENSSL_thread_stop();
   std::string out;
   for (unsigned index = 0; index < length; ++index) out += fmt::format("{:02x}", digest[index]);
   return out;

@@ -55,7 +55,7 @@ std::string tail_of(const std::string& path, size_t bytes) {
 }
 
 // One restore under way.
-class Run {
+class Run : public std::enable_shared_from_this<Run> {
  public:
   Run(RestoreRequest request, OnProgress on_progress, Deadline deadline)
       : request_(std::move(request)), on_progress_(std::move(on_progress)), deadline_(deadline), begun_(boot_now()) {
@@ -94,7 +94,7 @@ class Run {
   Task<Result<>> copy(bool take_up);
   Task<Result<>> furnish();
   Task<Result<>> replay(ReplayServer& server);
-  Task<Result<>> end_of_log(ReplayServer& server, ReplayLook seen);
+  Task<Result<bool>> end_of_log(ReplayServer& server, ReplayLook seen, bool patient);
   Task<Result<>> check(ReplayServer& server);
   Task<Result<>> promote(ReplayServer& server);
   void tell(RestoreStage stage, uint64_t done, uint64_t total, std::string note, bool now = false);
@@ -103,8 +103,9 @@ class Run {
   Error ended_by_itself(const ReplayServer& server) const;
   LogPlace log_place() const { return {tools_ + "/pg_waldump", folder_.log_folder(), request_.run_as}; }
 
-  static Task<> feed_all(Run& run, Deadline deadline);
-  static Task<> tell_while_copying(Run& run);
+  // They hold on to the run: a scope that is cancelled ends them a moment later.
+  static Task<> feed_all(std::shared_ptr<Run> run, Deadline deadline);
+  static Task<> tell_while_copying(std::shared_ptr<Run> run);
 };
 
 void Run::tell(RestoreStage stage, uint64_t done, uint64_t total, std::string note, bool now) {
@@ -173,10 +174,10 @@ Task<Result<>> Run::place_transaction() {
   co_return Result<>{};
 }
 
-Task<> Run::feed_all(Run& run, Deadline deadline) {
-  auto feeding = run.feed_->run(deadline);
+Task<> Run::feed_all(std::shared_ptr<Run> run, Deadline deadline) {
+  auto feeding = run->feed_->run(deadline);
   auto fed = co_await std::move(feeding);
-  if (!fed) run.feed_error_ = std::move(fed).error();
+  if (!fed) run->feed_error_ = std::move(fed).error();
 }
 
 void Run::tell_copy() {
@@ -185,10 +186,10 @@ void Run::tell_copy() {
        fmt::format("set {}, {} of {} segments of log", choice_.set.label, feed_->fetched(), choice_.expected), true);
 }
 
-Task<> Run::tell_while_copying(Run& run) {
-  while (!run.copied()) {
+Task<> Run::tell_while_copying(std::shared_ptr<Run> run) {
+  while (!run->copied()) {
     co_await sleep_for(kTell);
-    if (!run.copied()) run.tell_copy();
+    if (!run->copied()) run->tell_copy();
   }
 }
 
@@ -275,32 +276,31 @@ Error Run::not_reached(const ReplayLook& seen) const {
   return error;
 }
 
-// The server waits for log and there is none left to lay down.
-Task<Result<>> Run::end_of_log(ReplayServer& server, ReplayLook seen) {
-  bool latest = request_.wish.target.kind == TargetKind::latest;
-  if (!latest || (feed_->broken() && !request_.wish.accept_gap)) {
-    Error error = not_reached(seen);
-    co_return std::unexpected(std::move(error));
-  }
-  // Where the log ends is where nothing more is laid; a record that cannot be read before that is damage.
+// The server waits for log though there is none left to lay down, or though what it waits for is there. Gives false when it can go
+// on: then it only was not given the time to.
+Task<Result<bool>> Run::end_of_log(ReplayServer& server, ReplayLook seen, bool patient) {
   auto finding = find_point(log_place(), seen.replayed, timeline_at(Lsn{seen.replayed.value + 1}),
                             catalogue_.segment_bytes, choice_.log.front().number, deadline_);
   CO_TRY(Point point, co_await std::move(finding));
+  if (point.next_record.value != 0 && patient) co_return false;
+  bool latest = request_.wish.target.kind == TargetKind::latest;
+  Error error = not_reached(seen);
+  if (!latest || (feed_->broken() && !request_.wish.accept_gap)) co_return std::unexpected(std::move(error));
+  // Where the log ends nothing more is laid; a record that cannot be read before that is damage.
   uint64_t last = feed_->segment(feed_->laid() - 1).number;
-  uint64_t at = segment_of(Lsn{seen.replayed.value == 0 ? 0 : seen.replayed.value - 1}, catalogue_.segment_bytes);
-  bool at_end = at == last || seen.replayed >= segment_begin(last, catalogue_.segment_bytes);
-  bool damage = orphans::log_end_of(point.end) == orphans::LogEnd::reached &&
-                seen.replayed < segment_begin(last + 1, catalogue_.segment_bytes);
-  if (!at_end || damage || point.next_record.value != 0) {
-    Error error = not_reached(seen);
+  bool in_last = seen.replayed >= segment_begin(last, catalogue_.segment_bytes);
+  bool whole = in_last && (seen.replayed >= segment_begin(last + 1, catalogue_.segment_bytes) ||
+                           orphans::log_end_of(point.end) == orphans::LogEnd::missing);
+  if (!whole && !request_.wish.accept_gap) {
     error.what += fmt::format("; the log goes on to {}, but the record there cannot be read: {}",
                               feed_->name_of(feed_->laid() - 1), point.end);
-    error.hint = request_.wish.accept_gap ? "" : "--accept-gap takes what was reached";
-    if (!request_.wish.accept_gap) co_return std::unexpected(std::move(error));
+    error.hint = "--accept-gap takes what was reached";
+    co_return std::unexpected(std::move(error));
   }
-  out_.cut_by_gap = feed_->broken().has_value() || choice_.cut_by_gap || !at_end;
+  out_.cut_by_gap = feed_->broken().has_value() || choice_.cut_by_gap || !whole;
   auto pausing = server.pause(deadline_.at_most(kAnswer));
-  co_return co_await std::move(pausing);
+  CO_TRY_VOID(co_await std::move(pausing));
+  co_return true;
 }
 
 Task<Result<>> Run::replay(ReplayServer& server) {
@@ -346,9 +346,9 @@ Task<Result<>> Run::replay(ReplayServer& server) {
     bool moves = !seen->waiting || seen->replayed != stuck_at || !(all_laid || next_laid);
     if (moves) stuck_at = seen->replayed, stuck_since = boot_now();
     if (!moves && boot_now() - stuck_since > kStuck) {
-      auto ending = end_of_log(server, *seen);
-      CO_TRY_VOID(co_await std::move(ending));
-      break;
+      auto ending = end_of_log(server, *seen, boot_now() - stuck_since < kPatience);
+      CO_TRY(bool ended, co_await std::move(ending));
+      if (ended) break;
     }
     co_await sleep_for(kLook);
   }
@@ -435,8 +435,8 @@ Task<Result<Restored>> Run::work() {
   feed_ = std::make_shared<LogFeed>(executor, std::move(plan));
   std::string trouble;
   Scope scope(executor, [&trouble](std::string_view, std::string_view what) { trouble = what; });
-  scope.spawn("log", feed_all(*this, deadline_));
-  if (on_progress_) scope.spawn("progress", tell_while_copying(*this));
+  scope.spawn("log", feed_all(shared_from_this(), deadline_));
+  if (on_progress_) scope.spawn("progress", tell_while_copying(shared_from_this()));
   // The server dies with this, unless it is let go; and it goes before the scope does.
   ReplayServer server(folder_, tools_ + "/postgres", request_.superuser);
   auto steps = [](Run& run, ReplayServer& replaying, bool take_up) -> Task<Result<>> {
@@ -528,6 +528,12 @@ Task<Result<Restored>> restore(RestoreRequest request, OnProgress on_progress, D
     *path = fs::absolute(*path).lexically_normal().string();
     if (path->ends_with('/')) path->pop_back();
   }
+  // sockaddr_un::sun_path holds 107 bytes, and the server's file there has a name of 14.
+  constexpr size_t kLongestFolder = 107 - 15 - sizeof("socket");
+  if (request.folder.size() > kLongestFolder)
+    co_return fail(ErrorKind::invalid_input,
+                   fmt::format("the path of {} is too long for a socket in it", request.folder),
+                   fmt::format("name one of at most {} bytes", kLongestFolder));
   auto run = std::make_shared<Run>(std::move(request), std::move(on_progress), deadline);
   auto working = run->work();
   auto result = co_await std::move(working);
