@@ -7,10 +7,12 @@
 
 #include "cli/backups.hpp"
 #include "cli/check.hpp"
+#include "cli/clean_point.hpp"
 #include "cli/completion.hpp"
 #include "cli/daemons.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
+#include "cli/forensics.hpp"
 #include "cli/orphans.hpp"
 #include "cli/restore.hpp"
 #include "cli/runs.hpp"
@@ -318,6 +320,8 @@ int run(int argc, char** argv) {
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
   add_backup_commands(app, common, exit_code);
+  add_forensics(app, exit_code);
+  add_clean_point(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
   try {

@@ -202,6 +202,19 @@ Task<> keep_output(int fd, size_t cap, std::string& into, bool& cut) {
   }
 }
 
+// Gives it away piece by piece; what does not want more ends the process.
+Task<> pass_output(int fd, pid_t child, std::function<bool(std::string_view)> sink, bool& cut) {
+  Descriptor from(co_await asio::this_coro::executor, fd);
+  std::vector<char> buffer(256 * 1024);
+  while (true) {
+    auto [problem, got] = co_await from.async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
+    if (problem) co_return;
+    if (cut || sink({buffer.data(), got})) continue;
+    cut = true;
+    kill_tree(child, SIGKILL);
+  }
+}
+
 Task<> feed_input(int fd, std::string text) {
   Descriptor to(co_await asio::this_coro::executor, fd);
   size_t done = 0;
@@ -302,7 +315,9 @@ Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   } reaper{child};
   ProcessResult result;
   using namespace asio::experimental::awaitable_operators;
-  auto talk = keep_output(out.take_read(), spec.capture, result.out, result.cut) &&
+  auto listen = spec.on_output ? pass_output(out.take_read(), child, spec.on_output, result.cut)
+                               : keep_output(out.take_read(), spec.capture, result.out, result.cut);
+  auto talk = std::move(listen) &&
               keep_output(err.take_read(), spec.capture, result.err, result.cut) &&
               feed_input(in.take_write(), spec.input);
   auto finished = co_await (std::move(talk) || sleep_until(deadline.at));

@@ -4,9 +4,11 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -23,6 +25,9 @@ struct ProcessSpec {
   std::string input;           // written to its stdin
   std::string output_file;     // stdout is appended there, and stderr by start_process; empty: captured
   size_t capture = 64 * 1024;  // kept of stdout and of stderr, each
+  // Each piece of stdout as it comes, instead of its being kept; false: enough, the process is ended and `cut` is true.
+  // For output larger than memory: while this runs nothing more is read.
+  std::function<bool(std::string_view)> on_output;
   bool new_session = true;
   // Killed by the kernel when this process ends, however that comes about. Only for what is started by a thread that lives
   // as long as the process does.

@@ -1,0 +1,314 @@
+#include "recovery/clean_point.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "recovery/corruption.hpp"
+#include "recovery/fetched_log.hpp"
+#include "recovery/forensics.hpp"
+
+namespace lifeboat::recovery {
+namespace {
+
+using clean_point::NoAnswer;
+using clean_point::Search;
+using forensics::Mark;
+
+constexpr Duration kSetLeast{60'000};
+
+class Hunt {
+ public:
+  Hunt(CleanPointRequest request, Deadline deadline) : request_(std::move(request)), deadline_(deadline) {}
+
+  Task<Result<CleanPointReport>> work() {
+    MonoTime begun = boot_now();
+    auto preparing = prepare();
+    CO_TRY_VOID(co_await std::move(preparing));
+    auto searching = search();
+    auto done = co_await std::move(searching);
+    if (copy_) copy_->remove();
+    if (!done) co_return std::unexpected(std::move(done).error());
+    out_.seconds = to_seconds(boot_now() - begun);
+    co_return std::move(out_);
+  }
+
+ private:
+  void say(std::string line) {
+    if (request_.on_reason) request_.on_reason(line);
+    out_.reasoning.push_back(std::move(line));
+  }
+  void say_new(const Search& search) {
+    for (; told_ < search.reasoning().size(); ++told_) say(search.reasoning()[told_]);
+  }
+  // Log that ends here holds the first `position` commits of the span and nothing later that counts.
+  Lsn cut_of(size_t position) const {
+    return position == 0 ? report_.marks.front().lsn : report_.marks[position - 1].end;
+  }
+
+  Task<Result<>> prepare();
+  std::vector<clean_point::Suspect> suspects() const;
+  Task<Result<>> fresh_copy();
+  Task<Result<Asked>> ask();
+  Task<Result<>> search();
+  void conclude(const Search& search, size_t last_good);
+
+  CleanPointRequest request_;
+  Deadline deadline_;
+  forensics::Report report_;
+  FetchedFolder log_;
+  std::unique_ptr<ProbeCopy> copy_;
+  std::vector<std::string> databases_;
+  std::vector<clean_point::Check> index_checks_;
+  std::optional<clean_point::TextProfile> texts_;
+  std::vector<std::string> last_failed_;
+  std::map<size_t, std::vector<std::string>> failed_at_;
+  double restore_seconds_ = 0;
+  size_t told_ = 0;
+  CleanPointReport out_;
+};
+
+Task<Result<>> Hunt::prepare() {
+  RestoreRequest& restore = request_.restore;
+  PgBackRest repository{
+      .config = restore.config, .stanza = restore.stanza, .repository = restore.repository, .user = restore.run_as};
+  auto looking = look_at_repository(repository, deadline_);
+  CO_TRY(Catalogue catalogue, co_await std::move(looking));
+  RestoreWish wish = restore.wish;
+  wish.target = RecoveryTarget{.kind = TargetKind::time, .time = request_.from};
+  CO_TRY(BackupChoice choice, choose_backup(catalogue, wish));
+  restore.wish.set = choice.set.label;
+  out_.set = choice.set.label;
+  Moment first = std::min<Moment>(request_.from - request_.usual, choice.set.started - kSetLeast);
+  auto fetching = fetch_log_of(repository, first, request_.to, deadline_);
+  CO_TRY(log_, co_await std::move(fetching));
+  ForensicsRequest asked{.wal = log_.log,
+                         .catalogs = request_.catalogs,
+                         .from = request_.from,
+                         .to = request_.to,
+                         .usual = request_.usual,
+                         .most = 50,
+                         .marks = true};
+  auto reading = read_log(asked, deadline_);
+  CO_TRY(report_, co_await std::move(reading));
+  out_.commits = report_.marks.size();
+  out_.notes = report_.notes;
+  if (report_.marks.empty())
+    co_return fail(ErrorKind::not_found, "nothing was committed in that time, as far as the archive goes",
+                   "give a time in which the damage was done with --from and --to");
+  CopyPlan plan{.request = restore,
+                .tools = fmt::format("/usr/lib/postgresql/{}/bin", catalogue.version),
+                .log = choice.log,
+                .log_folder = log_.log,
+                .segment_bytes = catalogue.segment_bytes};
+  copy_ = std::make_unique<ProbeCopy>(std::move(plan));
+  say(fmt::format("{} commits between {} and {}; {} of them stand out.", forensics::grouped(out_.commits),
+                  moment_in_words(request_.from), moment_in_words(request_.to),
+                  report_.findings.size() + report_.surges.size()));
+  co_return Result<>{};
+}
+
+std::vector<clean_point::Suspect> Hunt::suspects() const {
+  std::vector<clean_point::Suspect> out;
+  auto add = [&](Lsn lsn, double weight, std::string what) {
+    auto mark = std::ranges::lower_bound(report_.marks, lsn, {}, &Mark::lsn);
+    if (mark == report_.marks.end() || mark->lsn != lsn) return;
+    out.push_back({static_cast<size_t>(mark - report_.marks.begin()), weight, std::move(what)});
+  };
+  for (const forensics::Finding& finding : report_.findings)
+    add(finding.transaction.commit, finding.score * finding.score, forensics::in_words(finding.deeds.front()));
+  for (const forensics::Surge& surge : report_.surges)
+    add(surge.first.lsn, 40'000, fmt::format("is the first of {}", forensics::in_words(surge)));
+  return out;
+}
+
+Task<Result<>> Hunt::fresh_copy() {
+  MonoTime begun = boot_now();
+  auto restoring = copy_->restore({}, deadline_);
+  CO_TRY(uint64_t bytes, co_await std::move(restoring));
+  (void)bytes;
+  bool first = restore_seconds_ == 0;
+  restore_seconds_ = to_seconds(boot_now() - begun);
+  if (!first) co_return Result<>{};
+  out_.restore_seconds = restore_seconds_;
+  bool needs_server = request_.built_in.encrypted || request_.built_in.indexes;
+  if (!needs_server) co_return Result<>{};
+  // What is usual for the texts, from before the span.
+  auto rolling = copy_->roll_to(cut_of(0), deadline_);
+  CO_TRY_VOID(co_await std::move(rolling));
+  auto listing = databases_of(*copy_, deadline_);
+  CO_TRY(databases_, co_await std::move(listing));
+  if (request_.built_in.indexes) {
+    auto finding = index_checks(*copy_, databases_, out_.notes, deadline_);
+    CO_TRY(index_checks_, co_await std::move(finding));
+  }
+  if (request_.built_in.encrypted) {
+    auto profiling = profile_texts(*copy_, databases_, deadline_);
+    CO_TRY(texts_, co_await std::move(profiling));
+  }
+  co_return Result<>{};
+}
+
+Task<Result<Asked>> Hunt::ask() {
+  std::vector<clean_point::Check> checks = request_.checks;
+  checks.insert(checks.end(), index_checks_.begin(), index_checks_.end());
+  auto asking = ask_checks(*copy_, checks, deadline_);
+  CO_TRY(Asked asked, co_await std::move(asking));
+  for (const std::string& name : asked.unsteady) {
+    std::string note = fmt::format("the check '{}' answers now so, now so on the same data: it is put aside", name);
+    say(note);
+    out_.notes.push_back(note);
+    std::erase_if(request_.checks, [&](const clean_point::Check& check) { return check.name == name; });
+  }
+  if (texts_) {
+    auto profiling = profile_texts(*copy_, databases_, deadline_);
+    CO_TRY(clean_point::TextProfile now, co_await std::move(profiling));
+    for (std::string& line : clean_point::newly_encrypted(*texts_, now)) asked.failed.push_back(std::move(line));
+  }
+  if (request_.built_in.pages) {
+    auto verifying = blocking([data = copy_->data()] { return verify_pages(data); });
+    CO_TRY(PageReport pages, co_await std::move(verifying));
+    if (!pages.damaged.empty())
+      asked.failed.push_back(fmt::format("{} pages have a wrong checksum", pages.damaged.size()));
+  }
+  co_return asked;
+}
+
+Task<Result<>> Hunt::search() {
+  clean_point::Costs costs{.restore = 30, .per_commit = 0.0001, .step = 0.5, .check = 0.5};
+  Search search(report_.marks.size(), suspects(), costs);
+  while (true) {
+    auto next = search.next();
+    say_new(search);
+    if (auto* none = std::get_if<NoAnswer>(&next)) {
+      out_.no_answer = *none;
+      break;
+    }
+    if (auto* found = std::get_if<clean_point::Found>(&next)) {
+      conclude(search, found->last_good);
+      break;
+    }
+    auto probe = std::get<clean_point::Probe>(next);
+    if (probe.fresh) {
+      auto restoring = fresh_copy();
+      CO_TRY_VOID(co_await std::move(restoring));
+    }
+    auto rolling = copy_->roll_to(cut_of(probe.position), deadline_);
+    CO_TRY_VOID(co_await std::move(rolling));
+    MonoTime begun = boot_now();
+    auto asking = ask();
+    CO_TRY(Asked asked, co_await std::move(asking));
+    if (asked.locked && asked.failed.empty()) {
+      say("An unfinished transaction locks what a check asks for: the copy is promoted, which ends it, and given up "
+          "behind.");
+      auto promoting = copy_->promote(deadline_);
+      CO_TRY_VOID(co_await std::move(promoting));
+      auto asking_again = ask();
+      CO_TRY(asked, co_await std::move(asking_again));
+      if (asked.locked) co_return fail(ErrorKind::refused, "a check cannot be asked: something holds a lock");
+      search.copy_lost();
+    }
+    double check_seconds = to_seconds(boot_now() - begun);
+    bool holds = asked.failed.empty();
+    failed_at_[probe.position] = asked.failed;
+    search.answer(holds, holds ? std::string() : asked.failed.front());
+    say_new(search);
+    costs.restore = restore_seconds_;
+    costs.check = std::max(0.05, check_seconds);
+    search.set_costs(costs);
+  }
+  out_.restores = search.restores();
+  out_.probes = search.probes();
+  co_return Result<>{};
+}
+
+void Hunt::conclude(const Search& search, size_t last_good) {
+  const Mark& bad = report_.marks[last_good];
+  if (last_good > 0) out_.last_good = report_.marks[last_good - 1];
+  out_.first_bad = bad;
+  out_.target = {.xid = bad.xid, .lsn = bad.before, .time = bad.at - std::chrono::microseconds{1}};
+  for (const forensics::Finding& finding : report_.findings) {
+    if (finding.transaction.commit != bad.lsn) continue;
+    out_.target = finding.before;
+    out_.did = forensics::in_words(finding.deeds.front());
+  }
+  auto failed = failed_at_.find(last_good + 1);
+  if (failed != failed_at_.end()) out_.failed = failed->second;
+  for (const auto& flap : search.flaps())
+    out_.notes.push_back(fmt::format("the checks also failed from {} on, and held again at {}",
+                                     moment_in_words(report_.marks[flap.bad - 1].at),
+                                     moment_in_words(report_.marks[flap.good - 1].at)));
+}
+
+Json mark_json(const Mark& mark) {
+  return JsonObject{
+      {"xid", mark.xid}, {"time", ScalarText<Moment>::format(mark.at)}, {"lsn", ScalarText<Lsn>::format(mark.lsn)}};
+}
+
+std::string_view words_of(NoAnswer answer) {
+  switch (answer) {
+    case NoAnswer::bad_from_the_start: return "the checks fail at the beginning already: give an earlier --from";
+    case NoAnswer::never_bad: return "the checks hold at the end: the damage is later, or they do not see it";
+    case NoAnswer::flaps: return "the checks fail and hold in turn: they do not tell one moment";
+  }
+  return "";
+}
+
+}  // namespace
+
+Json to_json(const CleanPointReport& report) {
+  JsonObject out{{"found", !report.no_answer.has_value()},
+                 {"restores_used", report.restores},
+                 {"probes", report.probes},
+                 {"commits", report.commits},
+                 {"seconds", report.seconds},
+                 {"restore_seconds", report.restore_seconds},
+                 {"backup", report.set}};
+  if (report.no_answer) out["why"] = words_of(*report.no_answer);
+  if (report.last_good) out["last_good"] = mark_json(*report.last_good);
+  if (report.first_bad) {
+    out["first_bad"] = mark_json(*report.first_bad);
+    out["restore_to"] = forensics::to_json(report.target);
+  }
+  if (!report.did.empty()) out["did"] = report.did;
+  JsonArray failed, reasoning, notes;
+  for (const std::string& line : report.failed) failed.push_back(Json(line));
+  for (const std::string& line : report.reasoning) reasoning.push_back(Json(line));
+  for (const std::string& line : report.notes) notes.push_back(Json(line));
+  out["failed"] = std::move(failed);
+  out["reasoning"] = std::move(reasoning);
+  out["notes"] = std::move(notes);
+  return out;
+}
+
+std::string in_words(const CleanPointReport& report) {
+  std::string out;
+  if (report.no_answer) {
+    out = fmt::format("No last clean moment was found: {}.\n", words_of(*report.no_answer));
+  } else {
+    out = fmt::format("The last clean moment is just before transaction {} of {}", report.first_bad->xid,
+                      moment_in_words(report.first_bad->at));
+    out += report.did.empty() ? ".\n" : fmt::format(", which {}.\n", report.did);
+    if (report.last_good)
+      out += fmt::format("  last clean   transaction {} of {}\n", report.last_good->xid,
+                         moment_in_words(report.last_good->at));
+    for (const std::string& line : report.failed) out += fmt::format("  fails behind {}\n", line);
+    out += fmt::format("  restore to   {}\n", forensics::restore_words(report.target));
+  }
+  out += fmt::format("  {} restore{}, {} positions asked among {} commits, {}\n", report.restores,
+                     report.restores == 1 ? "" : "s", report.probes, forensics::grouped(report.commits),
+                     format_span(Duration{static_cast<int64_t>(report.seconds * 1000)}));
+  for (const std::string& note : report.notes) out += fmt::format("  note: {}\n", note);
+  return out;
+}
+
+Task<Result<CleanPointReport>> find_clean_point(CleanPointRequest request, Deadline deadline) {
+  request.restore.folder = std::filesystem::absolute(request.restore.folder).lexically_normal().string();
+  auto hunt = std::make_shared<Hunt>(std::move(request), deadline);
+  auto working = hunt->work();
+  auto out = co_await std::move(working);
+  co_return out;
+}
+
+}  // namespace lifeboat::recovery
