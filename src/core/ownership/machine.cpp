@@ -458,6 +458,7 @@ class Turn {
     transfer.adopted = true;
     transfer.adopted_timeline = static_cast<uint64_t>(int_or(input.result, "timeline"));
     transfer.adopted_at = ScalarText<Lsn>::parse(text_or(input.result, "lsn")).value_or(Lsn{});
+    transfer.kept = text_or(input.result, "kept");
     transfer.stage = Transfer::Stage::waiting_for_vacancy;
     note("put-back",
          fmt::format("{} has the data of restore {}; what it had is kept in {}", member.config.name, transfer.restored,

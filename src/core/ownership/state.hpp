@@ -95,6 +95,7 @@ struct Transfer {
   bool adopted = false;             // restore: the member's data are those that were put back
   uint64_t adopted_timeline = 0;    // where these end
   Lsn adopted_at;
+  std::string kept;                 // where what it had is
   bool undone = false;              // restore: the old primary is to go on
   std::vector<SyncSet> sync_before;  // restore: as it was before the grant, should that be undone
   enum class Stage {

@@ -29,6 +29,7 @@ Json result_of_transfer(const State& state, std::string how, MonoTime now) {
   if (!transfer.restored.empty()) {
     out["restored"] = transfer.restored;
     out["restored_to"] = ScalarText<Lsn>::format(transfer.adopted_at);
+    out["kept"] = transfer.kept;
   }
   bool planned = transfer.kind == TransferKind::switchover || transfer.kind == TransferKind::restore;
   if (planned && transfer.writes_stopped != MonoTime{})
