@@ -4,6 +4,7 @@
 #include "actions/restore_common.hpp"
 #include "core/data/encode.hpp"
 #include "core/recovery/messages.hpp"
+#include "core/recovery/moment.hpp"
 #include "io/clock.hpp"
 
 namespace lifeboat {

@@ -13,6 +13,7 @@
 #include "agent/protocol.hpp"
 #include "core/recovery/messages.hpp"
 #include "io/task.hpp"
+#include "recovery/folder.hpp"
 #include "recovery/restore.hpp"
 
 namespace lifeboat {

@@ -72,7 +72,8 @@ Result<Json> RestoreKeeper::begin(const std::string& service, const std::string&
   if (job && job->state == "running")
     return fail(ErrorKind::conflict, fmt::format("{} of {} is under way", job->what, service));
   if (what == "restore") {
-    TRY_VOID(recovery::target_from_json(body.target).transform([](const auto&) {}));
+    TRY(recovery::RecoveryTarget target, recovery::target_from_json(body.target));
+    (void)target;  // the agent reads it again
     if (body.into == "replace" && !body.yes)
       return fail(ErrorKind::refused, fmt::format("everything written to {} behind that point would be given up", service),
                   "say --yes when that is meant");
