@@ -4,6 +4,7 @@
 
 #include "agent/agent.hpp"
 #include "agent/guard.hpp"
+#include "agent/handicaps.hpp"
 #include "agent/test_pair.hpp"
 
 namespace lifeboat {
@@ -55,6 +56,36 @@ Task<bool> two_agents_replicate(Pair& p) {
   co_return true;
 }
 TEST_F(AgentPair, OneLeadsAndTheOtherFollows) { play(two_agents_replicate(*pair)); }
+
+// patroni#3685: the rewinding role lacked a right, and that was seen on the day. Here it is seen while the server is well.
+Task<bool> handicaps_are_seen(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  EXPECT_TRUE(p.controller.member("a")->handicaps.empty());
+  EXPECT_TRUE(p.controller.member("b")->handicaps.empty());
+  // Rights to functions are of one database: where a rewind connects to.
+  PgParams params = p.socket_of("a");
+  params["dbname"] = "postgres";
+  Deadline deadline = Deadline::after(Duration{20'000});
+  auto revoking =
+      pg_query_once(params, "REVOKE EXECUTE ON FUNCTION pg_read_binary_file(text) FROM replicator", {}, deadline);
+  REQUIRE((co_await std::move(revoking)).has_value());
+  auto making =
+      pg_query_once(params, "SELECT pg_create_logical_replication_slot('orders_feed', 'test_decoding')", {}, deadline);
+  REQUIRE((co_await std::move(making)).has_value());
+  auto asking = pg_query_once(params, handicaps_sql("replicator"), {}, deadline);
+  auto rows = co_await std::move(asking);
+  REQUIRE(rows.has_value());
+  std::vector<std::string> seen = handicaps_in(*rows);
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_TRUE(
+      std::ranges::any_of(seen, [](const std::string& one) { return one.contains("pg_read_binary_file(text)"); }));
+  EXPECT_TRUE(std::ranges::any_of(seen, [](const std::string& one) { return one.contains("orders_feed"); }));
+  // The agent finds it too, without being asked.
+  auto told = p.until([&] { return p.controller.member("a")->handicaps.size() == 2; }, Duration{45'000});
+  EXPECT_TRUE(co_await std::move(told));
+  co_return true;
+}
+TEST_F(AgentPair, WhatWouldHinderARewindIsSeenWhileTheServerIsWell) { play(handicaps_are_seen(*pair)); }
 
 // The reflex: the death of the server is told at once, the standby is promoted, the old primary is rewound.
 Task<bool> server_dies(Pair& p) {

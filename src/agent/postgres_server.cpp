@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "agent/backup_files.hpp"
+#include "agent/handicaps.hpp"
 #include "io/file.hpp"
 #include "io/process.hpp"
 
@@ -355,7 +356,19 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
         seen.standbys.add(name, position(standbys.text(row, "flush_lsn")));
     }
   }
+  co_await look_for_handicaps(deadline);
+  seen.handicaps = handicaps_;
   co_return seen;
+}
+
+// They change when somebody changes rights or settings. What is known stays while the question has no answer.
+Task<> PostgresServer::look_for_handicaps(Deadline deadline) {
+  constexpr Duration kEvery{30'000};
+  if (looked_for_handicaps_ != MonoTime{} && boot_now() < looked_for_handicaps_ + kEvery) co_return;
+  looked_for_handicaps_ = boot_now();
+  auto asking = ask(handicaps_sql(config_.replication_user), deadline);
+  auto rows = co_await std::move(asking);
+  if (rows) handicaps_ = handicaps_in(*rows);
 }
 
 Task<Result<>> PostgresServer::wait_until_answers(Deadline deadline) {

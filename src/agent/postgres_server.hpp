@@ -119,6 +119,8 @@ class PostgresServer {
   std::unique_ptr<Guard> guard_;
   std::optional<SyncSet> sync_;
   std::unique_ptr<PgConnection> kept_;
+  std::vector<std::string> handicaps_;
+  MonoTime looked_for_handicaps_{};
   BeforeGivingUp before_giving_up_;
   SourceHistory source_history_;        // of the source that was prepared last
   std::optional<std::string> keep_as_;  // they may be given up for that source; empty: and need not be kept
@@ -130,6 +132,7 @@ class PostgresServer {
   Result<> clear_up_swap() const;
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
+  Task<> look_for_handicaps(Deadline deadline);
   Task<Result<std::string>> may_give_up(Deadline deadline);
   std::string history_file(uint64_t timeline) const;
   Result<> claim_timelines(uint64_t own, uint64_t next) const;

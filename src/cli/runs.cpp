@@ -132,6 +132,8 @@ int show_status(Client& client, const Output& output) {
       fmt::print("  {:<14} {:<12} {:<9} {:<10} {}\n", text_or(one, "member"), text_or(one, "region"),
                  bool_or(one, "connected") ? text_or(one, "state") : "NO AGENT",
                  bool_or(one, "streaming") ? "streams" : "", text_or(one, "written"));
+      for (const Json& handicap : list_of(one, "handicaps"))
+        if (handicap.is_string()) fmt::print("    {}\n", std::string(handicap.get_string()));
     }
   }
   for (const auto& [name, database] : databases.is_object() ? databases.get_object() : JsonObject{})

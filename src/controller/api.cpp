@@ -266,7 +266,8 @@ Json Api::status() const {
                          {"upstream", one.report.upstream},
                          {"timeline", one.report.timeline},
                          {"written", ScalarText<Lsn>::format(one.report.written)},
-                         {"lag_ms", one.report.lag_ms}});
+                         {"lag_ms", one.report.lag_ms},
+                         {"handicaps", JsonArray(one.report.handicaps.begin(), one.report.handicaps.end())}});
     }
     databases[service] = {{"term", view->term},
                           {"holder", view->holder},

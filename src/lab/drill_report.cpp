@@ -40,10 +40,17 @@ std::optional<Duration> after(MonoTime at, MonoTime fault) {
 Json or_null(const std::optional<Duration>& span) { return span ? Json(in_seconds(*span)) : Json(nullptr); }
 double or_never(const std::optional<Duration>& span) { return span ? in_seconds(*span) : -1; }
 
+// Writes that users sent and that nobody acknowledged: each may be there or not.
+struct InDoubt {
+  int64_t writes = 0;
+  int64_t there = 0;
+};
+
 // Which of the acknowledged writes are gone.
 struct Looked {
   std::vector<std::string> missing;
   int64_t unknown = 0;  // no clear answer: neither there nor not there
+  InDoubt in_doubt;
 };
 
 // The keys of a service's acknowledged writes at its servers that the server does not have which takes writes now.
@@ -61,7 +68,7 @@ Result<std::vector<std::string>> missing_rows(const VerifyOptions& wanted, const
 }
 
 // Runs where it may start threads: see below.
-JsonObject look_for_all(const VerifyOptions& wanted, const Direct& direct) {
+JsonObject look_for_all(const VerifyOptions& wanted, const Direct& direct, std::vector<std::string> doubtful) {
   auto verified = verify_writes(wanted);
   if (!verified) return {{"error", verified.error().text()}};
   JsonArray missing(verified->missing.begin(), verified->missing.end());
@@ -70,7 +77,14 @@ JsonObject look_for_all(const VerifyOptions& wanted, const Direct& direct) {
     if (!rows) return {{"error", rows.error().text()}};
     for (const std::string& key : *rows) missing.emplace_back(key);
   }
-  return {{"unknown", verified->unknown.size()}, {"missing", std::move(missing)}};
+  VerifyOptions open = wanted;
+  open.keys = std::move(doubtful);
+  auto looked = verify_writes(open);
+  if (!looked) return {{"error", looked.error().text()}};
+  return {{"unknown", verified->unknown.size()},
+          {"missing", std::move(missing)},
+          {"in_doubt", open.keys.size()},
+          {"in_doubt_there", open.keys.size() - looked->missing.size() - looked->unknown.size()}};
 }
 
 // Asks for every write that was acknowledged: users' where users stand, the others' at the server that takes writes. In a
@@ -80,14 +94,15 @@ Result<Looked> missing_writes(const DrillOptions& options, const std::vector<mea
   Mode mode = geteuid() == 0 ? Mode::namespaces : Mode::loopback;
   TRY(Layout layout, lay_out(options.plan, number, mode));
   VerifyOptions wanted{.plan = with_addresses(options.plan, layout), .secrets_dir = folder + "/secrets"};
+  std::vector<std::string> doubtful;
   for (const measure::Sample& sample : users) {
-    if (sample.ok && sample.write) wanted.keys.push_back(sample.key);
+    if (sample.write && !sample.key.empty()) (sample.ok ? wanted.keys : doubtful).push_back(sample.key);
   }
   TRY(SocketPair pair, socket_pair());
   pid_t pid = fork();
   if (pid < 0) return std::unexpected(os_error("cannot look for writes"));
   if (pid == 0) {
-    JsonObject answer = look_for_all(wanted, direct);
+    JsonObject answer = look_for_all(wanted, direct, std::move(doubtful));
     JsonLines link(std::move(pair.there));
     _exit(link.send(answer) ? 0 : 1);
   }
@@ -99,7 +114,8 @@ Result<Looked> missing_writes(const DrillOptions& options, const std::vector<mea
   if (!answer) return fail(ErrorKind::timed_out, "the acknowledged writes were not looked for in time");
   if (std::string problem = text_or(*answer, "error"); !problem.empty())
     return fail(ErrorKind::unknown_outcome, problem);
-  Looked looked{.unknown = int_or(*answer, "unknown")};
+  Looked looked{.unknown = int_or(*answer, "unknown"),
+                .in_doubt = {int_or(*answer, "in_doubt"), int_or(*answer, "in_doubt_there")}};
   for (const Json& key : member(*answer, "missing").as_array()) looked.missing.emplace_back(key.as_string());
   return looked;
 }
@@ -138,6 +154,7 @@ struct Figures {
   Duration alone_gap{};  // the longest time without an acknowledged write, while no controller was there
   measure::Loss failback_loss;
   UsersView users;  // from the fault until it was healed
+  InDoubt in_doubt;
 };
 
 // Of the databases, the one that was without an acknowledged write for longest.
@@ -354,6 +371,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
   JsonObject rpa{{"acknowledged", figures.loss.acknowledged + figures.failback_loss.acknowledged},
                  {"lost", figures.loss.lost},
                  {"given_back", given_back},
+                 {"in_doubt", JsonObject{{"writes", figures.in_doubt.writes}, {"there", figures.in_doubt.there}}},
                  {"oldest_lost_age_s", in_seconds(figures.loss.oldest_age.value_or(Duration{0}))}};
   JsonObject objectives{{"rto_s", in_seconds(options.plan.objectives.rto)},
                         {"rpo_s", in_seconds(options.plan.objectives.rpo)},
@@ -463,6 +481,7 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
   TRY(Direct direct, read_direct(trace));
   TRY(Looked looked, missing_writes(options, users, direct, folder, number));
   Figures figures = compute(trace, users, direct, looked.missing);
+  figures.in_doubt = looked.in_doubt;
   Verdict verdict = judge(options, trace, figures);
   TRY(int64_t back, given_back(orphans_in(trace), figures, link));
   DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met, back),

@@ -87,6 +87,9 @@ Result<void> wait_for_databases(const LabWorld& world, bool standbys_too, int64_
 }
 
 // Runs SQL as the server's own user over its Unix socket; postmaster.pid names socket folder and port.
+// With synchronous replication its commits wait until the first standby has been copied.
+constexpr Duration kSetUpWithin{60'000};
+
 Result<void> run_sql(pid_t postmaster, const std::string& database, const std::string& sql) {
   std::string folder = fmt::format("/proc/{}/cwd", postmaster);
   TRY(std::string lock, read_file(folder + "/postmaster.pid"));
@@ -106,7 +109,7 @@ Result<void> run_sql(pid_t postmaster, const std::string& database, const std::s
   };
   TRY_VOID(run_program(
       {psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", port, "-U", "postgres", "-d", database}, sql,
-      Duration{10'000}, drop_rights));
+      kSetUpWithin, drop_rights));
   return {};
 }
 

@@ -55,6 +55,15 @@ std::vector<SeenCommit> commits_in(std::string_view text) {
   return out;
 }
 
+std::optional<Moment> first_abort_in(std::string_view text) {
+  constexpr std::string_view kAbort = "desc: ABORT ";
+  size_t at = text.find(kAbort);
+  if (at == text.npos) return std::nullopt;
+  std::string_view rest = text.substr(at + kAbort.size());
+  auto time = ScalarText<Moment>::parse(rest.substr(0, std::min(rest.find(';'), rest.find('\n'))));
+  return time ? std::optional(*time) : std::nullopt;
+}
+
 Task<Result<Point>> find_point(LogPlace place, Lsn position, uint64_t timeline, uint64_t segment_bytes,
                                uint64_t first_segment, Deadline deadline) {
   Point out;
@@ -72,6 +81,7 @@ Task<Result<Point>> find_point(LogPlace place, Lsn position, uint64_t timeline, 
     auto reading = dump(place, std::move(following), deadline);
     CO_TRY(Dump behind, co_await std::move(reading));
     out.behind = commits_in(behind.out);
+    out.abort_behind = first_abort_in(behind.out);
   }
   // Before it: segment by segment backwards, until one holds a commit.
   uint64_t segment = segment_of(Lsn{position.value == 0 ? 0 : position.value - 1}, segment_bytes);
@@ -97,7 +107,9 @@ Verdict judge_point(const RecoveryTarget& target, Lsn reached, const Point& poin
         out.wrong = fmt::format("transaction {} of {} is in, which is after the target", point.before->xid,
                                 moment_in_words(point.before->time));
       if (next == nullptr) {
-        if (out.wrong.empty())
+        // A transaction that was given up later proves it as well.
+        bool proven = point.abort_behind && *point.abort_behind > target.time;
+        if (!proven && out.wrong.empty())
           out.wrong = "no commit stands behind the point, so nothing proves that it is the last before it";
       } else if (next->time <= target.time) {
         out.wrong = fmt::format("transaction {} of {} is not in, which is before the target", next->xid,

@@ -19,6 +19,8 @@ struct SeenCommit {
 };
 // Every commit that pg_waldump printed, in the order of the log.
 std::vector<SeenCommit> commits_in(std::string_view waldump);
+// When the first transaction was given up that pg_waldump printed.
+std::optional<Moment> first_abort_in(std::string_view waldump);
 
 struct LogPlace {
   std::string tool;    // pg_waldump, with its full path
@@ -29,8 +31,9 @@ struct LogPlace {
 struct Point {
   std::optional<SeenCommit> before;
   std::vector<SeenCommit> behind;  // the first ones
-  Lsn next_record;                 // where the first record at or behind the position begins; 0/0: there is none
-  std::string end;                 // what pg_waldump said when it came to the end of what is there
+  std::optional<Moment> abort_behind;
+  Lsn next_record;  // where the first record at or behind the position begins; 0/0: there is none
+  std::string end;  // what pg_waldump said when it came to the end of what is there
 };
 // `first_segment`: the oldest there is. Errors: `unsupported`, `refused` (cannot be read).
 Task<Result<Point>> find_point(LogPlace place, Lsn position, uint64_t timeline, uint64_t segment_bytes,

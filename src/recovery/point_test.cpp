@@ -41,6 +41,10 @@ TEST(Points, AMomentWithNothingBehindItIsNotProven) {
   Point alone = around();
   alone.behind.clear();
   EXPECT_NE(judge_point(to("2026-11-27 23:54:24Z"), Lsn{0x13D5C518}, alone).wrong, "");
+  alone.abort_behind = first_abort_in(
+      "rmgr: Transaction len (rec/tot):     34/    34, tx:      45925, lsn: 0/13D5C518, prev 0/13D5C4C8, desc: ABORT "
+      "2026-11-27 23:54:24.003826 UTC\n");
+  EXPECT_EQ(judge_point(to("2026-11-27 23:54:24Z"), Lsn{0x13D5C518}, alone).wrong, "");
 }
 
 TEST(Points, ATransactionIsInOrOut) {

@@ -19,10 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Duration kLook{15};        // between two looks at the server
-constexpr Duration kTell{200};       // between two words about progress
-constexpr Duration kAnswer{10'000};  // for one question
-constexpr Duration kStuck{400};      // a server that waits so long for log that is there will wait for ever
+constexpr Duration kLook{15};          // between two looks at the server
+constexpr Duration kTell{200};         // between two words about progress
+constexpr Duration kAnswer{10'000};    // for one question
+constexpr Duration kStuck{100};        // a server that waits so long for log may have come to its end
+constexpr Duration kPatience{60'000};  // and one that waits so long for log that is there will wait for ever
 constexpr Duration kFeedEnds{20'000};
 constexpr uint64_t kSpareBytes = uint64_t{128} << 20;
 constexpr uint64_t kMostLogBytes = uint64_t{6} << 30;
@@ -371,7 +372,10 @@ Task<Result<>> Run::check(ReplayServer& server) {
   server.reload();
   out_.reached.lsn = seen->replayed;
   out_.reached.timeline = timeline_at(seen->replayed);
-  auto syncing = blocking([path = folder_.path] { return sync_all(path); });
+  auto syncing = blocking([data = folder_.data(), more = folder_.tablespaces()] {
+    auto synced = sync_all(data);
+    return synced ? sync_all(more) : synced;
+  });
   // The record that follows may be the first of another timeline's file.
   auto finding = find_point(log_place(), seen->replayed, timeline_at(Lsn{seen->replayed.value + 1}),
                             catalogue_.segment_bytes, choice_.log.front().number, deadline_);

@@ -24,6 +24,7 @@ constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
 constexpr Duration kAdoptPatience{600'000};
 constexpr Nanos kPersonsPatience = 40_s;
+constexpr Nanos kReprotectPatience = 600_s;
 
 }  // namespace
 
@@ -186,8 +187,9 @@ void Controller::take(const std::shared_ptr<Link>& link, Message message) {
 
 void Controller::person_asks(Transfer wanted) {
   if (!state_ || state_->transfer) return;
+  Nanos patience = wanted.kind == TransferKind::reprotect ? kReprotectPatience : kPersonsPatience;
   uint64_t id = ask(std::move(wanted), nullptr);
-  world_.kernel.after(process(), kPersonsPatience, [this, id] { give_up(id); });
+  world_.kernel.after(process(), patience, [this, id] { give_up(id); });
 }
 
 uint64_t Controller::ask(Transfer wanted, Told told) {

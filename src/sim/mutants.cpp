@@ -84,6 +84,7 @@ constexpr Mutant kMutants[] = {
     {"no-answer-is-a-yes", "a step that had no answer is told to be done"},
     {"unseen-is-not-done", "whether a step is done cannot be seen, and it is done again"},
     {"acts-before-it-is-written", "steps of a run begin before their start is in the journal"},
+    {"reprotect-stands-in-the-way", "while standbys are being made nobody follows a primary that is lost"},
     {"deposed-controller-writes",
      "the grant of a controller that was deposed arrives late and is recorded, whatever was recorded since"},
 };

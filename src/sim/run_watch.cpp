@@ -36,6 +36,7 @@ run::RunOpened plan_to_run(const PlanOfRun& plan) {
   run::ResolvedStep point = a_step("point-users", "outside", {"move"});
   point.can_undo = true;
   run::ResolvedStep rejoin = a_step("rejoin", "database.reprotect", {"move"});
+  rejoin.timeout = Duration{600'000};
   rejoin.on_failure = OnFailure::go_on;
   opened.steps = {a_step("prepare", "outside", {}),
                   std::move(agree),

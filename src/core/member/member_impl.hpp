@@ -402,6 +402,7 @@ MemberReport MemberLogic<Rim>::report() const {
     out.sync = seen_->sync;
     out.disk_full = seen_->disk_full;
     out.standbys = seen_->standbys;
+    out.handicaps = seen_->handicaps;
     for (const auto& [name, peer] : server_.config().members) {
       if (peer.address == seen_->upstream_host && peer.port == seen_->upstream_port) out.upstream = name;
     }

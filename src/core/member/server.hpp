@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "core/base/mutants.hpp"
 #include "core/base/time.hpp"
@@ -29,6 +30,7 @@ struct ServerLook {
   bool disk_full = false;   // no room is left for its files
   std::string sync;         // whom commits wait for, as the server's setting says
   OrderedMap<Lsn> standbys;
+  std::vector<std::string> handicaps;  // what would hinder a rewind or a failover, in words
 };
 
 // What its data directory says while it is stopped.

@@ -241,6 +241,7 @@ class Turn {
   void look_around() {
     if (news_are_wanted(state_) && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
     end_lease();
+    if (!LIFEBOAT_BUG("reprotect-stands-in-the-way")) end_reprotect_of_nobody();
     if (state_.transfer) push_transfer();
     if (!state_.transfer) fill_vacancy();
     if (!state_.transfer) leave_full_disk();
@@ -339,7 +340,7 @@ class Turn {
       transfer.stage = Transfer::Stage::attaching;
       if (!is_writable(state_, now_)) {
         return finish_transfer(
-            transfer_error(ErrorKind::refused, fmt::format("{} has no primary to follow", state_.config.service)));
+            transfer_error(ErrorKind::unreachable, fmt::format("{} has no primary to follow", state_.config.service)));
       }
       for (Member& member : state_.members) {
         member.follow_not_before = now_;
@@ -736,6 +737,14 @@ class Turn {
       // A standby that is attached but does not stream is asked again only after a while.
       member.follow_not_before = now_ + kStreamPatience;
     }
+  }
+
+  // Who is to be followed is gone. Whoever asked tries again, and nothing stands in the way of the next primary.
+  void end_reprotect_of_nobody() {
+    bool waits = state_.transfer && state_.transfer->stage == Transfer::Stage::attaching;
+    if (!waits || state_.vacancy == Vacancy::none) return;
+    finish_transfer(transfer_error(ErrorKind::unreachable,
+                                   fmt::format("the primary was lost meanwhile: {}", state_.vacancy_reason)));
   }
 
   void check_attached() {

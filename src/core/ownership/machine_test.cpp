@@ -213,6 +213,24 @@ TEST(Ownership, SwitchoverStopsTheOldPrimaryBeforeItGrantsTheNew) {
   EXPECT_EQ(world.find<SendLead>()->at_least.value, 0x500u);
 }
 
+// What happened: a reprotection of a hundred gigabytes was under way when the primary's server died, and for as long as it was waited
+// for nobody took over. True now: it ends with the primary, and whoever asked asks again.
+TEST(Ownership, AReprotectStandsInNobodysWay) {
+  World world;
+  world.settle();
+  world.report("west-1", ServerState::stopped, 900);
+  Transfer transfer;
+  transfer.id = 9;
+  transfer.kind = TransferKind::reprotect;
+  world.feed(TransferAsked{transfer});
+  ASSERT_EQ(world.find<FinishTransfer>(), nullptr);
+  world.feed(Released{"east-1", 1, "server died", true});
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_EQ(world.find<FinishTransfer>()->error->kind, ErrorKind::unreachable);
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-2");
+}
+
 // What happened: a switchover granted the right to a target whose host had gone while the old primary stopped, and waited half a minute for
 // its answer, while nobody wrote. True now: who has not been heard of for a second is passed over, and the old primary goes on.
 TEST(Ownership, ASwitchoverWhoseTargetIsGoneWhenTheOldPrimaryHasStoppedGoesBackAtOnce) {
