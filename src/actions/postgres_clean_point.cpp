@@ -43,7 +43,8 @@ struct PostgresCleanPointParams {
     for (const auto& [path, text] : {std::pair("/from", from), std::pair("/to", to)}) {
       bool given = !text.empty() && !comes_later(text);
       if (given && !ScalarText<Moment>::parse(text))
-        problems.push_back({path, fmt::format("'{}' is no moment", text), "a date, a time and a zone: 2024-01-01 14:30:00+00"});
+        problems.push_back(
+            {path, fmt::format("'{}' is no moment", text), "a date, a time and a zone: 2024-01-01 14:30:00+00"});
     }
     return problems;
   }
@@ -84,7 +85,8 @@ class PostgresCleanPoint : public Action {
     order.encrypted = params_.encrypted;
     const auto* database = service_as<PostgresService>(context.world.plan, params_.service.text);
     for (const CleanPointCheck& check : params_.checks)
-      order.checks.push_back({check.name, check.database.empty() && database != nullptr ? database->database : check.database, check.sql});
+      order.checks.push_back(
+          {check.name, check.database.empty() && database != nullptr ? database->database : check.database, check.sql});
     auto asking = context.world.agents.call(place.host, std::string(wire::RestoreCleanPoint::kMethod), encode(order),
                                             context.deadline, context.progress);
     CO_TRY(Json found, co_await std::move(asking));
@@ -110,8 +112,9 @@ const ActionDescriptor& postgres_clean_point_action() {
       .summary = "Finds the last moment at which a database's data were good, to one transaction.",
       .details =
           "Changes nothing. Forensics proposes which transactions may have done the damage; isolated copies that roll "
-          "forward on a member's host answer the checks and confirm; they are removed again. Fails when the checks hold "
-          "nowhere in that time, or everywhere. Its data: target as postgres.restore takes it (${steps.ID.data.target}), "
+          "forward on a member's host answer the checks and confirm; they are removed again. Fails when the checks "
+          "hold "
+          "nowhere in that time, or everywhere. Its data: target as postgres.restore takes it, "
           "restores_used, reasoning, found.",
       .example =
           "- {id: clean, uses: postgres.clean-point, timeout: 2h, with: {service: database, since: 1h,\n"

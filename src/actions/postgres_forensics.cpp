@@ -25,7 +25,8 @@ struct PostgresForensicsParams {
     for (const auto& [path, text] : {std::pair("/from", from), std::pair("/to", to)}) {
       bool given = !text.empty() && !comes_later(text);
       if (given && !ScalarText<Moment>::parse(text))
-        problems.push_back({path, fmt::format("'{}' is no moment", text), "a date, a time and a zone: 2024-01-01 14:30:00+00"});
+        problems.push_back(
+            {path, fmt::format("'{}' is no moment", text), "a date, a time and a zone: 2024-01-01 14:30:00+00"});
     }
     return problems;
   }
@@ -87,9 +88,11 @@ const ActionDescriptor& postgres_forensics_action() {
       .name = "postgres.forensics",
       .summary = "Finds the transactions that stand out in a database's log, and the point before them.",
       .details =
-          "Changes nothing. Reads the log of the repository on a member's host, of that time and of the hour before, and "
-          "ranks what is unusual: mass deletes and updates, dropped and emptied tables. Its data: findings, and target, the "
-          "point just before the most unusual of them as postgres.restore takes it (${steps.ID.data.target}).",
+          "Changes nothing. Reads the log of the repository on a member's host, of that time and of the hour before, "
+          "and "
+          "ranks what is unusual: mass deletes and updates, dropped and emptied tables. Its data: findings, and "
+          "target, the "
+          "point just before the most unusual of them as postgres.restore takes it.",
       .example = "- {id: find, uses: postgres.forensics, timeout: 30m, with: {service: database, since: 1h}}",
       .usual_timeout = Duration{1'800'000},
       .schema = params_schema<PostgresForensicsParams>,

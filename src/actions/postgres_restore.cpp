@@ -33,7 +33,8 @@ constexpr auto field_docs(const PostgresRestoreParams*) {
   return std::to_array<FieldDoc>({
       {"service", Need::required, "the postgres service"},
       {"to", Need::required,
-       "the point: a moment with its zone, before:N or after:N (a transaction), a position of the log, name:POINT, or latest"},
+       "the point: a moment with its zone, before:N or after:N (a transaction), a position of the log, name:POINT, or "
+       "latest"},
       {"name", Need::required, "name of the copy"},
       {"member", Need::optional, "the member on whose host it is made; chosen when left out"},
       {"host", Need::optional, "a host instead, such as the repository's"},
@@ -53,8 +54,9 @@ class PostgresRestore : public Action {
     bool same = to_canonical_text(lifeboat::member(lifeboat::member(copy, "wish"), "target")) ==
                 to_canonical_text(recovery::to_json(target));
     bool holds = same && text_or(copy, "state") == "done";
-    std::string state = copy.is_object() ? fmt::format("restore {} on {} is {}", params_.name.text, host, text_or(copy, "state"))
-                                         : fmt::format("there is no restore {} on {}", params_.name.text, host);
+    std::string state = copy.is_object()
+                            ? fmt::format("restore {} on {} is {}", params_.name.text, host, text_or(copy, "state"))
+                            : fmt::format("there is no restore {} on {}", params_.name.text, host);
     std::string change = holds ? "" : fmt::format("→ {}, isolated on {}", recovery::in_words(target), host);
     Json data = lifeboat::member(copy, "restored");
     if (data.is_object()) data.as_object()["host"] = host;
@@ -72,9 +74,8 @@ class PostgresRestore : public Action {
                                             context.deadline, context.progress);
     CO_TRY(Json done, co_await std::move(asking));
     const Json& reached = lifeboat::member(done, "reached");
-    std::string summary =
-        fmt::format("restored to {} on {}: last commit {}, {:.1f} s", recovery::in_words(target), host,
-                    text_or(reached, "time", "unknown"), number_or(done, "seconds"));
+    std::string summary = fmt::format("restored to {} on {}: last commit {}, {:.1f} s", recovery::in_words(target),
+                                      host, text_or(reached, "time", "unknown"), number_or(done, "seconds"));
     co_return Outcome{std::move(summary), std::move(done)};
   }
 
@@ -99,8 +100,10 @@ const ActionDescriptor& postgres_restore_action() {
           "Holds when a finished copy of that name with that target is on the host. Otherwise it is made from the "
           "service's "
           "repository of backups, on the host of the member named, or of a standby near the primary: files and log are "
-          "copied, replayed to the point, and the point is read back and compared. The copy is left paused and read-only "
-          "in a network of its own; nothing of production is touched. A copy that was cut off is taken up where it was. "
+          "copied, replayed to the point, and the point is read back and compared. The copy is left paused and "
+          "read-only "
+          "in a network of its own; nothing of production is touched. A copy that was cut off is taken up where it "
+          "was. "
           "Fails when the point cannot be restored; the error names the nearest that can. Its data: host, target, "
           "reached, lost_transactions, seconds, copy_seconds, replay_seconds, bytes, backup.",
       .example =

@@ -49,7 +49,8 @@ std::vector<recovery::RestorePlace> restore_places(World& world, const std::stri
   return out;
 }
 
-Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where, bool to_lead) {
+Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
+                                             bool to_lead) {
   return recovery::choose_place(restore_places(world, service), where, to_lead);
 }
 

@@ -12,7 +12,8 @@ inline bool comes_later(std::string_view text) { return text.find("${") != std::
 // The members of a database and their hosts, as they are now.
 std::vector<recovery::RestorePlace> restore_places(World& world, const std::string& service);
 // Where a copy of that name is, or where one is to be made.
-Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where, bool to_lead);
+Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
+                                             bool to_lead);
 // The point just before a transaction, as forensics says it, in the form that postgres.restore takes; empty: it says none.
 std::string target_before(const Json& before);
 // One copy as its host tells of it (core/recovery/messages.hpp, restore.list); null when there is none.

@@ -55,7 +55,8 @@ class Agent {
                   [this](std::string service, std::string sql, Deadline deadline) {
                     return ask_server(std::move(service), std::move(sql), deadline);
                   }}),
-        restores_(scope_, options.host, options.data_dir, options.run_as, [this](const std::string& line) { say(line); }) {}
+        restores_(scope_, options.host, options.data_dir, options.run_as,
+                  [this](const std::string& line) { say(line); }) {}
 
   Task<> run(asio::signal_set& signals) {
     std::error_code ignored;

@@ -32,7 +32,8 @@ std::vector<std::string> kept_for(const std::string& data) {
   fs::path of(data);
   std::string begin = of.filename().string() + std::string(kKeptAside);
   for (const auto& entry : fs::directory_iterator(of.parent_path(), ignored)) {
-    if (entry.path().filename().string().starts_with(begin) && entry.is_directory(ignored)) out.push_back(entry.path().string());
+    if (entry.path().filename().string().starts_with(begin) && entry.is_directory(ignored))
+      out.push_back(entry.path().string());
   }
   std::ranges::sort(out);
   return out;

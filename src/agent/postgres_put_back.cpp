@@ -77,7 +77,8 @@ Task<Result<>> PostgresServer::prepare_put_back(std::string name, Deadline deadl
   auto timeline = static_cast<uint64_t>(int_or(reached, "timeline"));
   if (!lsn || timeline == 0) co_return fail(ErrorKind::internal, at + ".json does not say where its data end");
   recovery::RestoreFolder folder{at, run_as_};
-  auto settling = recovery::make_ready(folder, fs::path(tool("postgres")).parent_path().string(), *lsn, timeline, deadline);
+  auto settling =
+      recovery::make_ready(folder, fs::path(tool("postgres")).parent_path().string(), *lsn, timeline, deadline);
   CO_TRY(recovery::ReadyData ready, co_await std::move(settling));
   if (has_data()) {
     auto reading = control_data(deadline.at_most(Duration{5'000}));
@@ -88,9 +89,12 @@ Task<Result<>> PostgresServer::prepare_put_back(std::string name, Deadline deadl
                                  own->system_id),
                      "restore from the repository of this database");
   }
-  JsonObject mark{{"name", name}, {"member", config_.member}, {"lsn", ScalarText<Lsn>::format(ready.at)}, {"timeline", ready.timeline}};
-  std::string kept = fmt::format("{}{}{:%Y%m%dT%H%M%SZ}-before-{}", paths_.data, kKeptAside,
-                                 fmt::gmtime(std::time(nullptr)), name);
+  JsonObject mark{{"name", name},
+                  {"member", config_.member},
+                  {"lsn", ScalarText<Lsn>::format(ready.at)},
+                  {"timeline", ready.timeline}};
+  std::string kept =
+      fmt::format("{}{}{:%Y%m%dT%H%M%SZ}-before-{}", paths_.data, kKeptAside, fmt::gmtime(std::time(nullptr)), name);
   mark["kept"] = has_data() ? kept : "";
   co_return write_owned(folder.data() + "/lifeboat.restored", to_text(mark));
 }

@@ -82,8 +82,12 @@ void Restores::configure(const wire::Configure& configuration) {
   for (const auto& [service, config] : configuration.servers) {
     if (config.archive.stanza.empty()) continue;
     ServerPaths at = server_paths(agent_folder_ + "/" + service, config);
-    places[service] = {config.archive.stanza, restores_folder(agent_folder_, config.data_dir), at.data, config.database,
-                       at.socket, config.port};
+    places[service] = {config.archive.stanza,
+                       restores_folder(agent_folder_, config.data_dir),
+                       at.data,
+                       config.database,
+                       at.socket,
+                       config.port};
   }
   for (const auto& [service, config] : configuration.repositories) {
     if (!places.contains(service)) places[service] = {config.stanza, restores_folder(agent_folder_, ""), "", "", "", 0};
@@ -139,10 +143,18 @@ void Restores::find_again(const Place& place) {
 }
 
 Json Restores::in_json(const Place& place, const Copy& copy) const {
-  return JsonObject{{"service", copy.service},   {"name", copy.name},         {"host", host_},
-                    {"wish", copy.wish},         {"state", copy.state},       {"progress", copy.progress},
-                    {"error_kind", copy.error_kind}, {"error", copy.error},   {"hint", copy.hint},
-                    {"restored", copy.restored}, {"began_at", copy.began_at}, {"ended_at", copy.ended_at},
+  return JsonObject{{"service", copy.service},
+                    {"name", copy.name},
+                    {"host", host_},
+                    {"wish", copy.wish},
+                    {"state", copy.state},
+                    {"progress", copy.progress},
+                    {"error_kind", copy.error_kind},
+                    {"error", copy.error},
+                    {"hint", copy.hint},
+                    {"restored", copy.restored},
+                    {"began_at", copy.began_at},
+                    {"ended_at", copy.ended_at},
                     {"folder", folder_of(place, copy.name).path}};
 }
 
@@ -237,23 +249,30 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
   auto known = find(order.service, order.name);
   bool same = known && to_canonical_text((*known)->wish) == to_canonical_text(wish);
   if (known && !same && (*known)->state != "failed")
-    co_return fail(ErrorKind::conflict,
-                   fmt::format("restore '{}' on {} is {} and was asked for another target", order.name, host_, (*known)->state),
-                   "take another name, or remove that one");
+    co_return fail(
+        ErrorKind::conflict,
+        fmt::format("restore '{}' on {} is {} and was asked for another target", order.name, host_, (*known)->state),
+        "take another name, or remove that one");
   std::shared_ptr<Copy> copy = known ? *known : std::make_shared<Copy>();
   if (copy->state == "adopted")
-    co_return fail(ErrorKind::conflict, fmt::format("the data of restore '{}' were given to the member here", order.name),
+    co_return fail(ErrorKind::conflict,
+                   fmt::format("the data of restore '{}' were given to the member here", order.name),
                    "take another name");
   if (copy->state != "running" && copy->state != "done") {
-    *copy = {.service = order.service, .name = order.name, .wish = wish, .state = "running", .began_at = format_wall(wall_now())};
+    *copy = {.service = order.service,
+             .name = order.name,
+             .wish = wish,
+             .state = "running",
+             .began_at = format_wall(wall_now())};
     CO_TRY_VOID(keep(place, *copy));
     copies_[place.folder + "/" + order.name] = copy;
-    recovery::RestoreRequest request{.config = config(),
-                                     .stanza = place.stanza,
-                                     .wish = {.target = target, .set = order.set, .timeline = order.timeline, .accept_gap = order.accept_gap},
-                                     .folder = folder_of(place, order.name).path,
-                                     .again = true,
-                                     .run_as = run_as_};
+    recovery::RestoreRequest request{
+        .config = config(),
+        .stanza = place.stanza,
+        .wish = {.target = target, .set = order.set, .timeline = order.timeline, .accept_gap = order.accept_gap},
+        .folder = folder_of(place, order.name).path,
+        .again = true,
+        .run_as = run_as_};
     scope_.spawn("restore " + order.name, work(place, copy, std::move(request)));
   }
   // It goes on also when whoever asked goes away.
@@ -379,9 +398,12 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
     co_return fail(ErrorKind::refused, fmt::format("restore '{}' is {}", order.name, copy->state));
   auto starting = make_run(place, order.name, deadline);
   CO_TRY_VOID(co_await std::move(starting));
-  while (!order.sql.empty() && (order.sql.back() == ';' || order.sql.back() == '\n' || order.sql.back() == ' ')) order.sql.pop_back();
+  while (!order.sql.empty() && (order.sql.back() == ';' || order.sql.back() == '\n' || order.sql.back() == ' '))
+    order.sql.pop_back();
   int64_t rows = std::clamp<int64_t>(order.rows, 1, kRowsMost);
-  std::string database = !order.database.empty() ? order.database : !place.database.empty() ? place.database : "postgres";
+  std::string database = !order.database.empty()   ? order.database
+                         : !place.database.empty() ? place.database
+                                                   : "postgres";
   PgParams params{{"host", folder_of(place, order.name).socket()},
                   {"port", std::to_string(recovery::kPort)},
                   {"dbname", database},
@@ -420,7 +442,8 @@ Task<Result<Json>> Restores::forensics(wire::RestoreForensics order, Deadline de
   CO_TRY(request.to, moment_of(order.to));
   request.usual = Duration{order.usual_ms};
   request.most = static_cast<size_t>(std::clamp<int64_t>(order.most, 1, 10'000));
-  if (!place.socket.empty()) request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
+  if (!place.socket.empty())
+    request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
   auto reading = read_log(std::move(request), deadline);
   CO_TRY(forensics::Report report, co_await std::move(reading));
   co_return forensics::to_json(report);
@@ -437,8 +460,10 @@ Task<Result<Json>> Restores::clean_point(wire::RestoreCleanPoint order, Deadline
   CO_TRY(request.to, moment_of(order.to));
   request.usual = Duration{order.usual_ms};
   request.built_in = {order.indexes, order.pages, order.encrypted};
-  for (const wire::CleanCheck& check : order.checks) request.checks.push_back({check.name, check.database, check.sql, 0});
-  if (!place.socket.empty()) request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
+  for (const wire::CleanCheck& check : order.checks)
+    request.checks.push_back({check.name, check.database, check.sql, 0});
+  if (!place.socket.empty())
+    request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
   request.on_reason = [progress](const std::string& line) { progress(line); };
   std::error_code ignored;
   fs::create_directories(place.folder, ignored);

@@ -58,9 +58,9 @@ class Restores {
   std::string agent_folder_;
   std::string run_as_;
   Log log_;
-  std::map<std::string, Place> places_;                     // by service
-  std::map<std::string, std::shared_ptr<Copy>> copies_;     // by folder
-  std::map<std::string, std::string> unhashed_;             // what was said of evidence that cannot be listed
+  std::map<std::string, Place> places_;                  // by service
+  std::map<std::string, std::shared_ptr<Copy>> copies_;  // by folder
+  std::map<std::string, std::string> unhashed_;          // what was said of evidence that cannot be listed
   bool begun_ = false;
 
   std::string config() const;

@@ -228,7 +228,8 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
   backups->group("Evidence")->require_subcommand(1);
   auto wanted = std::make_shared<BackupOptions>();
   wanted->by = who_am_i();
-  auto* list = backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
+  auto* list =
+      backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
   list->add_option("service", wanted->service, "the database; the only one when left out");
   add_client_options(list, common);
   list->callback([wanted, &common, &exit_code] {
@@ -255,8 +256,8 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
 
 void add_restore(CLI::App& app, Common& common, int& exit_code) {
   auto* command =
-      app.add_subcommand("restore",
-                         "bring a database back to an exact point: a service of the plan, or straight from a repository")
+      app.add_subcommand(
+             "restore", "bring a database back to an exact point: a service of the plan, or straight from a repository")
           ->group("Incidents");
   auto wanted = std::make_shared<RestoreOptions>();
   wanted->by = who_am_i();
@@ -272,7 +273,8 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
   command->add_flag("--latest", wanted->target.latest, "the end of the archive");
   command
       ->add_option("--into", wanted->into,
-                   "isolated, replace (it becomes the database), or a member or host; with --repository a folder that is empty or "
+                   "isolated, replace (it becomes the database), or a member or host; with --repository a folder that "
+                   "is empty or "
                    "of an earlier restore")
       ->required();
   command->add_option("--on", wanted->on, "with --into replace: the member that takes the data; chosen when left out");
@@ -301,7 +303,8 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
 }
 
 void add_restores(CLI::App& app, Common& common, int& exit_code) {
-  auto* restores = app.add_subcommand("restores", "restored copies on the hosts of a plan: what is there, and end or remove one");
+  auto* restores =
+      app.add_subcommand("restores", "restored copies on the hosts of a plan: what is there, and end or remove one");
   restores->group("Incidents")->require_subcommand(1);
   auto wanted = std::make_shared<RestoreOptions>();
   wanted->by = who_am_i();

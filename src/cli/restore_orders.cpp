@@ -27,18 +27,19 @@ void print_done(const RestoreOptions& options, const Json& result) {
   fmt::print("  reached   position {} on timeline {}; last commit {}\n", text_or(reached, "lsn"),
              int_or(reached, "timeline"), when(text_or(reached, "time")));
   if (int_or(reached, "next_xid") != 0)
-    fmt::print("  left out  from transaction {} of {} on\n", int_or(reached, "next_xid"), when(text_or(reached, "next_time")));
+    fmt::print("  left out  from transaction {} of {} on\n", int_or(reached, "next_xid"),
+               when(text_or(reached, "next_time")));
   fmt::print("  took      {:.2f} s: copy {:.2f} s, replay {:.2f} s; set {}\n", number_or(result, "seconds"),
              number_or(result, "copy_seconds"), number_or(result, "replay_seconds"), text_or(result, "backup"));
   const Json& adopted = member(result, "adopted");
   if (!adopted.is_object()) return;
-  fmt::print("It is the database now: {} takes writes on timeline {}; writes paused {:.2f} s.\n", text_or(adopted, "member"),
-             int_or(adopted, "timeline"), number_or(adopted, "write_outage_s"));
+  fmt::print("It is the database now: {} takes writes on timeline {}; writes paused {:.2f} s.\n",
+             text_or(adopted, "member"), int_or(adopted, "timeline"), number_or(adopted, "write_outage_s"));
   const Json& evidence = member(result, "evidence");
   fmt::print("  evidence  {}\n", text_or(adopted, "kept"));
   if (bool_or(evidence, "done"))
-    fmt::print("            {} files, hashes in {} (sha256 {})\n", int_or(evidence, "files"), text_or(evidence, "manifest"),
-               text_or(evidence, "sha256"));
+    fmt::print("            {} files, hashes in {} (sha256 {})\n", int_or(evidence, "files"),
+               text_or(evidence, "manifest"), text_or(evidence, "sha256"));
   if (std::string trouble = text_or(result, "standbys_error"); !trouble.empty())
     fmt::print("  NOT YET   the other members do not follow: {}\n", trouble);
 }
@@ -65,9 +66,9 @@ int order_restore(Client& client, const RestoreOptions& options, const Output& o
   auto target = recovery::parse_target(options.target);
   if (!target) return complain(target.error());
   std::string at = "/api/restores/" + percent_encode(options.service);
-  JsonObject body{{"by", options.by},   {"yes", options.yes}, {"into", options.into}, {"on", options.on},
-                  {"name", options.name}, {"target", recovery::to_json(*target)}, {"set", options.set},
-                  {"timeline", options.timeline}, {"accept_gap", options.accept_gap}};
+  JsonObject body{{"by", options.by},   {"yes", options.yes},           {"into", options.into},
+                  {"on", options.on},   {"name", options.name},         {"target", recovery::to_json(*target)},
+                  {"set", options.set}, {"timeline", options.timeline}, {"accept_gap", options.accept_gap}};
   auto begun = client.post(at + "/restore", body);
   if (!begun) return complain(begun.error());
   auto done = follow(client, at, int_or(*begun, "number"), output);
@@ -91,7 +92,8 @@ int list_restores(Client& client, const std::string& service, const Output& outp
   }
   const Json& hosts = member(*listed, "hosts");
   for (const auto& [host, answer] : hosts.is_object() ? hosts.get_object() : JsonObject{}) {
-    if (std::string error = text_or(answer, "error"); !error.empty()) fmt::print("{:<16} {}\n", std::string(host), error);
+    if (std::string error = text_or(answer, "error"); !error.empty())
+      fmt::print("{:<16} {}\n", std::string(host), error);
     const Json& restores = member(answer, "restores");
     for (const Json& one : restores.is_array() ? restores.get_array() : JsonArray{}) {
       std::string state = text_or(one, "state");
@@ -102,8 +104,9 @@ int list_restores(Client& client, const std::string& service, const Output& outp
     const Json& evidence = member(answer, "evidence");
     for (const Json& one : evidence.is_array() ? evidence.get_array() : JsonArray{})
       fmt::print("{:<16} evidence {}{}\n", std::string(host), text_or(one, "kept"),
-                 bool_or(one, "done") ? fmt::format(", {} files, manifest sha256 {}", int_or(one, "files"), text_or(one, "sha256"))
-                                      : ", not hashed yet");
+                 bool_or(one, "done")
+                     ? fmt::format(", {} files, manifest sha256 {}", int_or(one, "files"), text_or(one, "sha256"))
+                     : ", not hashed yet");
   }
   return kOk;
 }

@@ -14,7 +14,6 @@
 #include "controller/agent_hub.hpp"
 #include "controller/api.hpp"
 #include "controller/backups.hpp"
-#include "controller/restores.hpp"
 #include "controller/configure.hpp"
 #include "controller/crash_points.hpp"
 #include "controller/databases.hpp"
@@ -23,6 +22,7 @@
 #include "controller/incidents.hpp"
 #include "controller/open_store.hpp"
 #include "controller/orphan_book.hpp"
+#include "controller/restores.hpp"
 #include "controller/watch.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
@@ -283,8 +283,9 @@ class Controller {
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
     CO_TRY_VOID(co_await backups_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,      world_,
-                   databases_,   orphans_,   backups_,   restores_,  watch_,           incidents_, runs_,          options_.host};
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,    options_.drill,
+                   *store_,      world_,     databases_,       orphans_, backups_,
+                   restores_,    watch_,     incidents_,       runs_,    options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

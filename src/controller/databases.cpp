@@ -414,7 +414,8 @@ std::string DatabaseKeeper::waiting_reason(const Database& database, const Trans
       return "no candidate: " + choose(state, wanted.to, state.transfer->failed, now).reason;
     case Transfer::Stage::adopting: return fmt::format("{} puts the data of {} in place", wanted.to, wanted.restored);
     case Transfer::Stage::stepping_down: return fmt::format("{} stops writing", state.holder);
-    case Transfer::Stage::succeeding: return fmt::format("{} has stopped; {} is heard first", state.holder, state.transfer->target);
+    case Transfer::Stage::succeeding:
+      return fmt::format("{} has stopped; {} is heard first", state.holder, state.transfer->target);
     case Transfer::Stage::granting: return fmt::format("{} is granted the right to write", state.transfer->target);
     case Transfer::Stage::leading: return fmt::format("{} is promoted", state.transfer->target);
     case Transfer::Stage::attaching: {

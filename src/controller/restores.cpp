@@ -21,9 +21,9 @@ std::string name_by_time() { return fmt::format("at-{:%Y%m%dt%H%M%Sz}", fmt::gmt
 
 std::string in_words(const std::string& what, const Json& result) {
   if (what != "restore") return what + " has ended";
-  std::string out = fmt::format("restore {} on {}: last commit {}, {:.1f} s", text_or(result, "name"), text_or(result, "host"),
-                                text_or(member(member(result, "restored"), "reached"), "time", "unknown"),
-                                number_or(result, "seconds"));
+  std::string out = fmt::format(
+      "restore {} on {}: last commit {}, {:.1f} s", text_or(result, "name"), text_or(result, "host"),
+      text_or(member(member(result, "restored"), "reached"), "time", "unknown"), number_or(result, "seconds"));
   const Json& adopted = member(result, "adopted");
   if (adopted.is_object())
     out += fmt::format("; {} leads with it on timeline {}, evidence {}", text_or(adopted, "member"),
@@ -50,12 +50,13 @@ Task<Result<Json>> RestoreKeeper::list(std::string service) {
   std::vector<std::string> names;
   for (const recovery::RestorePlace& place : restore_places(world_, service)) names.push_back(place.host);
   const auto* database = service_as<PostgresService>(world_.plan, service);
-  if (database->backups && database->backups->repository_host) names.push_back(database->backups->repository_host->text);
+  if (database->backups && database->backups->repository_host)
+    names.push_back(database->backups->repository_host->text);
   for (const std::string& host : names) {
     if (hosts.contains(host) || !world_.agents.connected(host)) continue;
     wire::RestoreList order{service};
-    auto asking = world_.agents.call(host, std::string(wire::RestoreList::kMethod), encode(order), Deadline::after(kAsk),
-                                     [](std::string) {});
+    auto asking = world_.agents.call(host, std::string(wire::RestoreList::kMethod), encode(order),
+                                     Deadline::after(kAsk), [](std::string) {});
     auto answer = co_await std::move(asking);
     hosts[host] = answer ? *answer : Json(JsonObject{{"error", answer.error().text()}});
   }
@@ -75,7 +76,8 @@ Result<Json> RestoreKeeper::begin(const std::string& service, const std::string&
     TRY(recovery::RecoveryTarget target, recovery::target_from_json(body.target));
     (void)target;  // the agent reads it again
     if (body.into == "replace" && !body.yes)
-      return fail(ErrorKind::refused, fmt::format("everything written to {} behind that point would be given up", service),
+      return fail(ErrorKind::refused,
+                  fmt::format("everything written to {} behind that point would be given up", service),
                   "say --yes when that is meant");
     if (body.name.empty()) body.name = name_by_time();
   }
@@ -92,7 +94,8 @@ Result<Json> RestoreKeeper::begin(const std::string& service, const std::string&
 Task<> RestoreKeeper::work(std::string service, std::string what, RestoreBody body, std::shared_ptr<Job> job) {
   bool changes = what == "restore" || what == "stop";
   if (changes) {
-    auto noting = note(service, what + "-ordered", fmt::format("{} by {}: {} {}", what, body.by, body.into, body.name), encode(body));
+    auto noting = note(service, what + "-ordered", fmt::format("{} by {}: {} {}", what, body.by, body.into, body.name),
+                       encode(body));
     co_await std::move(noting);
   }
   auto doing = carry_out(service, what, body, job);
@@ -116,7 +119,8 @@ Task<> RestoreKeeper::work(std::string service, std::string what, RestoreBody bo
   job->state = "failed";
 }
 
-Task<Result<Json>> RestoreKeeper::carry_out(std::string service, std::string what, RestoreBody body, std::shared_ptr<Job> job) {
+Task<Result<Json>> RestoreKeeper::carry_out(std::string service, std::string what, RestoreBody body,
+                                            std::shared_ptr<Job> job) {
   if (what == "restore") {
     auto restoring = restore(std::move(service), std::move(body), std::move(job));
     co_return co_await std::move(restoring);
@@ -134,10 +138,11 @@ Task<Result<Json>> RestoreKeeper::carry_out(std::string service, std::string wha
     params = encode(wire::RestoreForensics{service, body.from, body.to, body.usual_ms, body.most});
   } else {
     method = wire::RestoreCleanPoint::kMethod;
-    params = encode(wire::RestoreCleanPoint{service, body.from, body.to, body.usual_ms, body.checks, body.indexes, body.pages,
-                                            body.encrypted});
+    params = encode(wire::RestoreCleanPoint{service, body.from, body.to, body.usual_ms, body.checks, body.indexes,
+                                            body.pages, body.encrypted});
   }
-  auto asking = world_.agents.call(place.host, std::move(method), std::move(params), Deadline::after(kWorkWithin), progress);
+  auto asking =
+      world_.agents.call(place.host, std::move(method), std::move(params), Deadline::after(kWorkWithin), progress);
   co_return co_await std::move(asking);
 }
 
@@ -193,10 +198,11 @@ Task<Result<Json>> RestoreKeeper::stop(std::string service, RestoreBody body) {
       if (host.empty() && text_or(one, "name") == body.name) host = std::string(name);
     }
   }
-  if (host.empty()) co_return fail(ErrorKind::not_found, fmt::format("no host that can be asked has a restore '{}'", body.name));
+  if (host.empty())
+    co_return fail(ErrorKind::not_found, fmt::format("no host that can be asked has a restore '{}'", body.name));
   wire::RestoreStop order{service, body.name, body.remove};
-  auto asking = world_.agents.call(host, std::string(wire::RestoreStop::kMethod), encode(order), Deadline::after(kAsk * 6),
-                                   [](std::string) {});
+  auto asking = world_.agents.call(host, std::string(wire::RestoreStop::kMethod), encode(order),
+                                   Deadline::after(kAsk * 6), [](std::string) {});
   co_return co_await std::move(asking);
 }
 
@@ -204,9 +210,9 @@ Json RestoreKeeper::job(const std::string& service) const {
   auto found = jobs_.find(service);
   if (found == jobs_.end() || !found->second) return nullptr;
   const Job& job = *found->second;
-  return JsonObject{{"number", job.number}, {"what", job.what},         {"by", job.by},
-                    {"state", job.state},   {"progress", job.progress}, {"result", job.result},
-                    {"error_kind", job.error_kind}, {"error", job.error}, {"hint", job.hint}};
+  return JsonObject{{"number", job.number},         {"what", job.what},         {"by", job.by},
+                    {"state", job.state},           {"progress", job.progress}, {"result", job.result},
+                    {"error_kind", job.error_kind}, {"error", job.error},       {"hint", job.hint}};
 }
 
 Task<> RestoreKeeper::note(std::string service, std::string kind, std::string text, Json data) {

@@ -32,8 +32,8 @@ struct RestoreBody {
   bool indexes = false, pages = false, encrypted = false;
 };
 BOOST_DESCRIBE_STRUCT(RestoreBody, (),
-                      (by, yes, into, on, name, target, set, timeline, accept_gap, remove, from, to, usual_ms, most, checks,
-                       indexes, pages, encrypted))
+                      (by, yes, into, on, name, target, set, timeline, accept_gap, remove, from, to, usual_ms, most,
+                       checks, indexes, pages, encrypted))
 constexpr auto field_docs(const RestoreBody*) {
   return std::to_array<FieldDoc>({{"by", Need::required, "who asks"},
                                   {"yes", Need::optional, "what was written behind the point is given up"},
@@ -81,7 +81,8 @@ class RestoreKeeper {
   Task<Result<Json>> carry_out(std::string service, std::string what, RestoreBody body, std::shared_ptr<Job> job);
   Task<Result<Json>> restore(std::string service, RestoreBody body, std::shared_ptr<Job> job);
   Task<Result<Json>> stop(std::string service, RestoreBody body);
-  Task<Result<Json>> replace(std::string service, std::string member, std::string host, Json restored, std::shared_ptr<Job> job);
+  Task<Result<Json>> replace(std::string service, std::string member, std::string host, Json restored,
+                             std::shared_ptr<Job> job);
   Task<> note(std::string service, std::string kind, std::string text, Json data);
 };
 

@@ -27,12 +27,29 @@ constexpr Duration kAnswer{10'000};
 
 // Whatever reaches out, brings log in, or stops a replay. Settings of an upstream are the member's own, in a file that this one
 // would win over.
-constexpr auto kNotTaken = std::to_array<std::string_view>(
-    {"archive_command", "archive_library", "archive_mode", "archive_cleanup_command", "restore_command",
-     "recovery_end_command", "primary_conninfo", "primary_slot_name", "promote_trigger_file", "listen_addresses", "port",
-     "unix_socket_directories", "hba_file", "ident_file", "data_directory", "config_file", "external_pid_file",
-     "cluster_name", "synchronous_standby_names", "shared_preload_libraries", "session_preload_libraries",
-     "local_preload_libraries", "hot_standby"});
+constexpr auto kNotTaken = std::to_array<std::string_view>({"archive_command",
+                                                            "archive_library",
+                                                            "archive_mode",
+                                                            "archive_cleanup_command",
+                                                            "restore_command",
+                                                            "recovery_end_command",
+                                                            "primary_conninfo",
+                                                            "primary_slot_name",
+                                                            "promote_trigger_file",
+                                                            "listen_addresses",
+                                                            "port",
+                                                            "unix_socket_directories",
+                                                            "hba_file",
+                                                            "ident_file",
+                                                            "data_directory",
+                                                            "config_file",
+                                                            "external_pid_file",
+                                                            "cluster_name",
+                                                            "synchronous_standby_names",
+                                                            "shared_preload_libraries",
+                                                            "session_preload_libraries",
+                                                            "local_preload_libraries",
+                                                            "hot_standby"});
 
 bool is_taken(std::string_view line) {
   size_t begin = line.find_first_not_of(" \t");
@@ -90,8 +107,7 @@ Result<> cut_log(const std::string& folder, uint64_t timeline, Lsn at, uint64_t 
   }
   if (problem) return fail(ErrorKind::refused, fmt::format("{}: {}", folder, problem.message()));
   // Nothing of a restored copy is to be archived: it came from there.
-  for (const auto& entry : fs::directory_iterator(folder + "/archive_status", problem))
-    unlink(entry.path().c_str());
+  for (const auto& entry : fs::directory_iterator(folder + "/archive_status", problem)) unlink(entry.path().c_str());
   return sync_path(folder, O_RDONLY | O_DIRECTORY);
 }
 
@@ -135,13 +151,15 @@ std::string settings_for_member(const std::string& auto_conf) {
     at = end + 1;
   }
   // Whatever another file says: nothing brings in log from elsewhere, and nothing stops replay.
-  for (const char* name : {"restore_command", "archive_cleanup_command", "recovery_end_command", "recovery_target",
-                           "recovery_target_lsn", "recovery_target_name", "recovery_target_time", "recovery_target_xid"})
+  for (const char* name :
+       {"restore_command", "archive_cleanup_command", "recovery_end_command", "recovery_target", "recovery_target_lsn",
+        "recovery_target_name", "recovery_target_time", "recovery_target_xid"})
     out += fmt::format("{} = ''\n", name);
   return out;
 }
 
-Task<Result<ReadyData>> make_ready(RestoreFolder folder, std::string tools, Lsn at, uint64_t timeline, Deadline deadline) {
+Task<Result<ReadyData>> make_ready(RestoreFolder folder, std::string tools, Lsn at, uint64_t timeline,
+                                   Deadline deadline) {
   CO_TRY(std::string mark, read_file(folder.journal()));
   CO_TRY(Json json, parse_json(mark));
   if (text_or(json, "state") != "done" || bool_or(json, "promoted"))

@@ -31,6 +31,7 @@ struct ReadyData {
 
 // Ends the restored server in good order and settles its data. Done again it changes nothing more. `postgres`: full path of the
 // program. Errors: `refused` when it is no finished restore, was promoted, or its data need log behind `at` to be consistent.
-Task<Result<ReadyData>> make_ready(RestoreFolder folder, std::string tools, Lsn at, uint64_t timeline, Deadline deadline);
+Task<Result<ReadyData>> make_ready(RestoreFolder folder, std::string tools, Lsn at, uint64_t timeline,
+                                   Deadline deadline);
 
 }  // namespace lifeboat::recovery

@@ -203,7 +203,8 @@ void World::asked_for(const ownership::Transfer& wanted) {
 // Up to which some backup of its history was restored.
 WalPlace World::older_place(const Host& host) {
   uint64_t least = WalTree::kBegin, most = host.disk.where.lsn;
-  uint64_t back = random.chance(0.7) ? random.below(std::min<uint64_t>(most - least, 4'000) + 1) : random.below(most - least + 1);
+  uint64_t back =
+      random.chance(0.7) ? random.below(std::min<uint64_t>(most - least, 4'000) + 1) : random.below(most - least + 1);
   return wal.on_way(host.disk.where, most - back / 100 * 100);
 }
 

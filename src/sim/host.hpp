@@ -28,8 +28,8 @@ struct Disk {
   uint64_t consistent_at = 0;  // after a rewind it answers only from here on
   uint32_t known_timeline = 1;
   std::string restored;  // the restore that the data come from, as they say themselves
-  int upstream = -1;  // in its settings
-  SyncSet sync;       // there too
+  int upstream = -1;     // in its settings
+  SyncSet sync;          // there too
   std::optional<MemberRecord> record;
   bool full = false;
   Nanos slow = 0;  // what each flush takes longer

@@ -188,10 +188,13 @@ void add_put_back(Setup& setup, Random& random) {
   auto soon = [&] { return at + random.between(1, 3'000) * 1_ms + random.between(0, 999'999); };
   if (random.chance(0.3))
     setup.faults.push_back({FaultKind::crash_at, at, 0, wanted, 0, static_cast<int>(random.between(1, 12))});
-  if (random.chance(0.3)) setup.faults.push_back({FaultKind::crash_node, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
+  if (random.chance(0.3))
+    setup.faults.push_back({FaultKind::crash_node, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
   if (random.chance(0.2))
-    setup.faults.push_back({FaultKind::crash_controller_at, at, 0, 0, member(), static_cast<int>(random.between(1, 5))});
-  if (random.chance(0.2)) setup.faults.push_back({FaultKind::isolate, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
+    setup.faults.push_back(
+        {FaultKind::crash_controller_at, at, 0, 0, member(), static_cast<int>(random.between(1, 5))});
+  if (random.chance(0.2))
+    setup.faults.push_back({FaultKind::isolate, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
   if (random.chance(0.2)) setup.faults.push_back({FaultKind::ask_restore, soon(), 0, member(), 0, 3});
   if (random.chance(0.3)) setup.faults.push_back({FaultKind::ask_reprotect, soon(), 0, member(), 0, 1});
   for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);

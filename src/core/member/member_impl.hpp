@@ -435,5 +435,5 @@ MemberReport MemberLogic<Rim>::report() const {
 }  // namespace lifeboat
 
 #include "core/member/member_orders_impl.hpp"
-#include "core/member/member_put_back_impl.hpp"
 #include "core/member/member_promises_impl.hpp"
+#include "core/member/member_put_back_impl.hpp"

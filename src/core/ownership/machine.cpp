@@ -418,7 +418,8 @@ class Turn {
     switch (next.what) {
       case PutBackStep::What::wait: return;
       case PutBackStep::What::refuse: return finish_transfer(transfer_error(next.kind, next.why, next.hint));
-      case PutBackStep::What::there: return finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
+      case PutBackStep::What::there:
+        return finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
       case PutBackStep::What::undo: return undo_restore(next.why);
       case PutBackStep::What::adopt:
         transfer.stage = Transfer::Stage::adopting;
@@ -426,13 +427,12 @@ class Turn {
         note("put-back-begun", fmt::format("{} takes the data of restore {}", transfer.to, transfer.restored));
         commands.push_back(SendAdopt{transfer.to, transfer.restored, state_.term});
         return;
-      case PutBackStep::What::step_down:
-        transfer.from = state_.holder;
-        return step_down_for(transfer.to);
+      case PutBackStep::What::step_down: transfer.from = state_.holder; return step_down_for(transfer.to);
       case PutBackStep::What::grant:
         transfer.stage = Transfer::Stage::granting;
         transfer.sync_before = state_.sync_sets;
-        return make_grant(transfer.to, fmt::format("its data were put back by restore {}", transfer.restored), false, true);
+        return make_grant(transfer.to, fmt::format("its data were put back by restore {}", transfer.restored), false,
+                          true);
     }
   }
 

@@ -128,8 +128,8 @@ struct Note {  // for the journal and the timeline
   Json data;
 };
 
-using Command = std::variant<AnswerRenew, MakeGrant, RecordSync, SendLead, SendFollow, SendStepDown, SendAdopt, SendSync,
-                             AskLook, FinishTransfer, Note>;
+using Command = std::variant<AnswerRenew, MakeGrant, RecordSync, SendLead, SendFollow, SendStepDown, SendAdopt,
+                             SendSync, AskLook, FinishTransfer, Note>;
 
 // Takes one input at `now`, changes the state and says what is to be done, in this order.
 std::vector<Command> step(State& state, const Input& input, MonoTime now);

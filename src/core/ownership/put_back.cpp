@@ -44,7 +44,8 @@ PutBackStep next_put_back(const State& state, MonoTime now) {
   if (now < state.stood_still_until || state.grant_in_flight) return wait_for("the others are heard first");
   bool is_holder = transfer.to == state.holder;
   const MemberReport& report = target->report;
-  bool takes_writes = is_holder && is_writable(state, now) && is_fresh(*target, now) && !may_be_old_news(state, *target);
+  bool takes_writes =
+      is_holder && is_writable(state, now) && is_fresh(*target, now) && !may_be_old_news(state, *target);
   if (takes_writes && report.restored == transfer.restored && !report.put_back) return {What::there, {}, {}, {}};
   bool vacant = is_vacant(state, now);
   bool stopped_for_it = vacant && transfer.writes_stopped != MonoTime{};

@@ -92,11 +92,11 @@ struct Transfer {
   std::string target;               // chosen candidate
   std::vector<std::string> failed;  // candidates that were tried and could not
   MonoTime last_failure{};
-  bool adopted = false;             // restore: the member's data are those that were put back
-  uint64_t adopted_timeline = 0;    // where these end
+  bool adopted = false;           // restore: the member's data are those that were put back
+  uint64_t adopted_timeline = 0;  // where these end
   Lsn adopted_at;
-  std::string kept;                 // where what it had is
-  bool undone = false;              // restore: the old primary is to go on
+  std::string kept;                  // where what it had is
+  bool undone = false;               // restore: the old primary is to go on
   std::vector<SyncSet> sync_before;  // restore: as it was before the grant, should that be undone
   enum class Stage {
     waiting_for_vacancy,

@@ -63,7 +63,8 @@ std::string why_it_may_lose_of(const State& state, const SyncSet& set, const Mem
                  (member->report.state == ServerState::standby || rests_as_primary(*member));
     return there ? member : nullptr;
   };
-  if (has_forgotten(candidate)) return fmt::format("the data of {} were put back to an older moment", candidate.config.name);
+  if (has_forgotten(candidate))
+    return fmt::format("the data of {} were put back to an older moment", candidate.config.name);
   // The holder at rest has a little more than it knows to say.
   const Member* holder = counts(set.holder);
   if (holder == &candidate) return {};

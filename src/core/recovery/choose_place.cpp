@@ -17,7 +17,7 @@ Result<RestorePlace> choose_place(const std::vector<RestorePlace>& places, const
   std::string refused;
   for (const RestorePlace& place : places) {
     if (!where.empty() && place.member != where && place.host != where) continue;
-    std::string why = !place.connected                 ? "its agent is not connected"
+    std::string why = !place.connected              ? "its agent is not connected"
                       : to_lead && !place.candidate ? "the plan does not let it be promoted"
                                                     : "";
     if (!why.empty()) {
@@ -27,7 +27,8 @@ Result<RestorePlace> choose_place(const std::vector<RestorePlace>& places, const
     if (best == nullptr || rank(place) < rank(*best)) best = &place;
   }
   if (best != nullptr) return *best;
-  if (refused.empty()) return fail(ErrorKind::not_found, fmt::format("no member of the database is '{}' or runs there", where));
+  if (refused.empty())
+    return fail(ErrorKind::not_found, fmt::format("no member of the database is '{}' or runs there", where));
   return fail(ErrorKind::unreachable, "there is no host to restore on: " + refused);
 }
 

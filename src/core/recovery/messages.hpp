@@ -28,12 +28,13 @@ struct RestoreBegin {
 };
 BOOST_DESCRIBE_STRUCT(RestoreBegin, (), (service, name, target, set, timeline, accept_gap))
 constexpr auto field_docs(const RestoreBegin*) {
-  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
-                                  {"name", Need::required, "name of the copy"},
-                                  {"target", Need::required, "the point to reach"},
-                                  {"set", Need::optional, "label of a backup"},
-                                  {"timeline", Need::optional, "history to follow; 0: the newest"},
-                                  {"accept_gap", Need::optional, "with the end of the archive: stop where log is missing"}});
+  return std::to_array<FieldDoc>(
+      {{"service", Need::required, "service"},
+       {"name", Need::required, "name of the copy"},
+       {"target", Need::required, "the point to reach"},
+       {"set", Need::optional, "label of a backup"},
+       {"timeline", Need::optional, "history to follow; 0: the newest"},
+       {"accept_gap", Need::optional, "with the end of the archive: stop where log is missing"}});
 }
 
 // restore.list: the copies of a service that are here or were. Replies {restores: [{name, service, state: running|done|failed|adopted,
