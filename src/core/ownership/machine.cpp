@@ -398,6 +398,10 @@ class Turn {
     bool waits = transfer.stage == Transfer::Stage::waiting_for_vacancy;
     if (waits && transfer.kind == TransferKind::failover) return push_failover();
     if (waits && transfer.kind == TransferKind::switchover) return begin_switchover();
+    // Its agent is not at it, and nothing was heard: the order or its answer was lost. Given again it is answered at once.
+    const Member* adopting = transfer.stage == Transfer::Stage::adopting ? state_.find(transfer.to) : nullptr;
+    if (adopting != nullptr && !adopting->command_running) transfer.stage = Transfer::Stage::waiting_for_vacancy;
+    waits = transfer.stage == Transfer::Stage::waiting_for_vacancy;
     if (waits && transfer.kind == TransferKind::restore) return push_restore();
     if (transfer.stage == Transfer::Stage::succeeding) return succeed();
     // A leader that was granted and then lost its lease before it was known to take writes: the next candidate gets a try. After

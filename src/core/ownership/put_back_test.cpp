@@ -113,6 +113,21 @@ TEST(PutBack, NothingIsStoppedWhenTheDataCannotBeTaken) {
   EXPECT_TRUE(world.find<FinishTransfer>()->error.has_value());
 }
 
+TEST(PutBack, AnOrderWhoseAnswerWasLostIsGivenAgain) {
+  World world;
+  world.ask("east-2");
+  world.last.clear();
+  for (int tick = 0; tick < 40; ++tick) {
+    world.now += milliseconds(100);
+    world.feed(RenewAsked{"east-1", 3, 0});
+    world.report("east-1", ServerState::primary, 1000, 3);
+    world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  }
+  ASSERT_NE(world.find<SendAdopt>(), nullptr);
+  world.adopted("east-2");
+  EXPECT_NE(world.find<SendStepDown>(), nullptr);
+}
+
 TEST(PutBack, TheOldPrimaryGoesOnWhenTheMemberCannotLead) {
   World world;
   world.ask("east-2");
