@@ -149,8 +149,7 @@ TEST(HouseRules, ARoomIncludesOnlyTheRoomsItMayUse) {
       {"report", {"core", "io", "store"}},
       {"witness", {"core", "io", "report"}},
       {"statuspage", {"core", "io"}},
-      {"agent", {"core", "io"}},
-      {"recovery", {"core", "io"}},
+      {"agent", {"core", "io", "recovery"}},
       {"controller", {"core", "plan", "io", "store", "actions", "report", "agent"}},
       {"lab", {"core", "plan", "io", "store", "report", "witness"}},
   };

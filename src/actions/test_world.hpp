@@ -37,6 +37,10 @@ class FakeDatabases final : public Databases {
   Task<Result<Json>> reprotect(std::string service, std::string member, Deadline, ProgressLine) override {
     co_return on_call("reprotect", service, member);
   }
+  Task<Result<Json>> put_back(std::string service, std::string member, std::string restored, Deadline,
+                              ProgressLine) override {
+    co_return on_call("put-back " + restored, service, member);
+  }
 };
 
 class FakeAgents final : public Agents {

@@ -64,6 +64,10 @@ class Databases {
   // Makes `member` (or, when empty, every member that is not one) a streaming standby of the holder.
   virtual Task<Result<Json>> reprotect(std::string service, std::string member, Deadline deadline,
                                        ProgressLine progress) = 0;
+  // Gives the right to write to `member` with the data of the restore of that name, which is finished on its host, whatever the others
+  // have: a person wants it. Replies {member, from, term, timeline, restored, restored_to, seconds, write_outage_s}.
+  virtual Task<Result<Json>> put_back(std::string service, std::string member, std::string restored, Deadline deadline,
+                                      ProgressLine progress) = 0;
 };
 
 class Agents {

@@ -20,6 +20,7 @@
 #include "agent/backup_host.hpp"
 #include "agent/database_member.hpp"
 #include "agent/member_line.hpp"
+#include "agent/restores.hpp"
 #include "agent/unit_group.hpp"
 #include "core/data/encode.hpp"
 #include "io/crypto.hpp"
@@ -53,7 +54,9 @@ class Agent {
                  {[this](const std::string& line) { say(line); },
                   [this](std::string service, std::string sql, Deadline deadline) {
                     return ask_server(std::move(service), std::move(sql), deadline);
-                  }}) {}
+                  }}),
+        restores_(scope_, options.host, options.data_dir, options.run_as,
+                  [this](const std::string& line) { say(line); }) {}
 
   Task<> run(asio::signal_set& signals) {
     std::error_code ignored;
@@ -103,6 +106,7 @@ class Agent {
   std::map<std::string, std::unique_ptr<MemberLine>> lines_;  // by service: to the other members
   std::map<std::string, std::unique_ptr<UnitGroup>> units_;
   BackupHost backups_;
+  Restores restores_;
 
   void say(const std::string& text) { spdlog::info("{}", secrets_.redact(text)); }
   std::string configuration_file() const { return options_.data_dir + "/configuration.json"; }
@@ -350,6 +354,7 @@ class Agent {
   Task<> configure(wire::Configure next) {
     configuration_ = std::move(next);
     backups_.configure(configuration_);
+    restores_.configure(configuration_);
     for (const auto& [service, config] : configuration_.servers) {
       if (auto found = members_.find(service); found != members_.end()) {
         found->second->reconfigure(config);
@@ -493,6 +498,11 @@ class Agent {
       CO_TRY(DatabaseMember * member, member_of(order.service));
       co_return co_await member->step_down(std::move(order), deadline);
     }
+    if (request.method == wire::Adopt::kMethod) {
+      CO_TRY(wire::Adopt order, params_of<wire::Adopt>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      co_return co_await member->adopt(std::move(order), deadline, progress);
+    }
     if (request.method == wire::ReadOrphans::kMethod) {
       CO_TRY(wire::ReadOrphans what, params_of<wire::ReadOrphans>(request));
       CO_TRY(DatabaseMember * member, member_of(what.service));
@@ -510,6 +520,8 @@ class Agent {
         co_return fail(ErrorKind::not_found, fmt::format("{} runs no instances of '{}'", options_.host, order.service));
       co_return co_await group->second->scale(order.count, deadline, progress);
     }
+    if (Restores::knows(request.method))
+      co_return co_await restores_.carry_out(request.method, request.params, deadline, progress);
     if (BackupHost::knows(request.method))
       co_return co_await backups_.carry_out(request.method, request.params, deadline, progress);
     co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", request.method),

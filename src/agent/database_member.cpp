@@ -21,13 +21,17 @@ std::optional<MemberRecord> MemberRim::recall() const {
   auto text = read_file(state_file);
   auto state = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
   if (!state) return std::nullopt;
-  return MemberRecord{static_cast<uint64_t>(int_or(*state, "floor")), static_cast<uint64_t>(int_or(*state, "leads")),
-                      text_or(*state, "upstream"), bool_or(*state, "promised")};
+  return MemberRecord{static_cast<uint64_t>(int_or(*state, "floor")),
+                      static_cast<uint64_t>(int_or(*state, "leads")),
+                      text_or(*state, "upstream"),
+                      bool_or(*state, "promised"),
+                      text_or(*state, "restored"),
+                      bool_or(*state, "put_back")};
 }
 
 Result<> MemberRim::keep(const MemberRecord& record) const {
-  JsonObject state{
-      {"floor", record.floor}, {"leads", record.leads}, {"upstream", record.upstream}, {"promised", record.promised}};
+  JsonObject state{{"floor", record.floor},       {"leads", record.leads},       {"upstream", record.upstream},
+                   {"promised", record.promised}, {"restored", record.restored}, {"put_back", record.put_back}};
   return write_file_atomic(state_file, to_text(state), 0600);
 }
 

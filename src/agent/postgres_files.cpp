@@ -46,6 +46,10 @@ ServerPaths server_paths(const std::string& folder, const wire::ServerConfig& co
   return paths;
 }
 
+std::string restores_folder(const std::string& agent_folder, const std::string& data_dir) {
+  return data_dir.empty() ? agent_folder + "/restores" : data_dir + ".restores";
+}
+
 std::string sql_literal(std::string_view text) {
   bool escapes = text.find('\\') != std::string_view::npos;
   std::string out = escapes ? "E'" : "'";

@@ -16,6 +16,11 @@ struct ServerPaths {
   std::string log;
   std::string archive_settings;  // included by lifeboat.conf; beside the data, so that no copy of them archives by it
 };
+// Where restored copies of its database are kept on this host: on the disk of its data, so that one can take their place.
+std::string restores_folder(const std::string& agent_folder, const std::string& data_dir);
+// What a data directory that was set aside is named; `what` says for whose sake.
+inline constexpr std::string_view kKeptAside = ".kept-";
+
 // Where everything of a service's server is, below `folder`.
 ServerPaths server_paths(const std::string& folder, const wire::ServerConfig& config);
 

@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/handicaps.hpp"
 #include "agent/backup_files.hpp"
+#include "agent/handicaps.hpp"
 #include "io/file.hpp"
 #include "io/process.hpp"
 
@@ -165,6 +165,7 @@ Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv
 }
 
 Result<> PostgresServer::clear_up() {
+  TRY_VOID(clear_up_swap());
   if (!has_data() && access((paths_.data + ".old/PG_VERSION").c_str(), F_OK) == 0) {
     std::error_code problem;
     fs::rename(paths_.data + ".old", paths_.data, problem);

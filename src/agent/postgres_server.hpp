@@ -85,6 +85,18 @@ class PostgresServer {
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
   Task<Result<>> copy(const std::string& source, Deadline deadline);
 
+  // Restored data in place of these (recovery/take_over.hpp makes them fit). Under which name the present ones were restored, as they
+  // say themselves until forgotten; empty: they are nobody's restore.
+  std::string restored_name() const;
+  void forget_restored_name() const;
+  // Where the data are that were here before those.
+  std::string kept_aside() const;
+  // Ends the restored server and settles its data; nothing of this server is touched.
+  Task<Result<>> prepare_put_back(std::string name, Deadline deadline);
+  // The server is stopped. Its data are set aside as evidence, never deleted, and the restored ones get their place. After a crash
+  // in between clear_up() puts its own back.
+  Task<Result<>> put_in_place(std::string name, Deadline deadline);
+
   // What is done before the data here are given up for those of a source. Gives where they are to be kept (empty: nowhere), or
   // an error, and then they stay as they are.
   using BeforeGivingUp = std::function<Task<Result<std::string>>(SourceHistory source, Deadline deadline)>;
@@ -114,6 +126,10 @@ class PostgresServer {
   std::optional<std::string> keep_as_;  // they may be given up for that source; empty: and need not be kept
 
   std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
+  std::string swap_file() const { return paths_.folder + "/swap.json"; }
+  std::string restored_file() const { return paths_.data + "/lifeboat.restored"; }
+  std::string restore_at(const std::string& name) const;
+  Result<> clear_up_swap() const;
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
   Task<> look_for_handicaps(Deadline deadline);

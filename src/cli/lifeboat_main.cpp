@@ -229,7 +229,8 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
   backups->group("Evidence")->require_subcommand(1);
   auto wanted = std::make_shared<BackupOptions>();
   wanted->by = who_am_i();
-  auto* list = backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
+  auto* list =
+      backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
   list->add_option("service", wanted->service, "the database; the only one when left out");
   add_client_options(list, common);
   list->callback([wanted, &common, &exit_code] {
@@ -256,19 +257,31 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
 
 void add_restore(CLI::App& app, Common& common, int& exit_code) {
   auto* command =
-      app.add_subcommand("restore", "bring a database back to an exact point, cut off from everything, on this host")
+      app.add_subcommand(
+             "restore", "bring a database back to an exact point: a service of the plan, or straight from a repository")
           ->group("Incidents");
   auto wanted = std::make_shared<RestoreOptions>();
-  command->add_option("service", wanted->service, "what it is called");
-  command->add_option("--repository", wanted->repository, "pgBackRest's configuration file")->required();
-  command->add_option("--stanza", wanted->stanza, "stanza of the repository")->required();
+  wanted->by = who_am_i();
+  command->add_option("service", wanted->service, "the service; with --repository what it is called");
+  command->add_option("--repository", wanted->repository,
+                      "pgBackRest's configuration file: restore here, without a controller");
+  command->add_option("--stanza", wanted->stanza, "stanza of the repository");
   command->add_option("--repository-number", wanted->repository_number, "which of several repositories");
   command->add_option("--to", wanted->target.to, "a moment with its zone: \"2024-01-01 14:30:00+00\"");
   command->add_option("--to-lsn", wanted->target.to_lsn, "a position of the log");
   command->add_option("--to-xid", wanted->target.to_xid, "before:N or after:N, a transaction's commit");
   command->add_option("--to-name", wanted->target.to_name, "a restore point");
   command->add_flag("--latest", wanted->target.latest, "the end of the archive");
-  command->add_option("--into", wanted->into, "an empty folder, or that of an earlier restore")->required();
+  command
+      ->add_option("--into", wanted->into,
+                   "isolated, replace (it becomes the database), or a member or host; with --repository a folder that "
+                   "is empty or "
+                   "of an earlier restore")
+      ->required();
+  command->add_option("--on", wanted->on, "with --into replace: the member that takes the data; chosen when left out");
+  command->add_option("--name", wanted->name, "of the copy; made up from the time when left out");
+  command->add_option("--by", wanted->by, "who asks for it (LIFEBOAT_USER)");
+  command->add_flag("--yes", wanted->yes, "with --into replace: everything written behind the point is given up");
   command->add_option("--set", wanted->set, "label of a backup; chosen by the target when left out");
   command->add_option("--timeline", wanted->timeline, "history to follow; the newest when left out");
   command->add_flag("--promote", wanted->promote, "let it take writes; it is left paused and read-only otherwise");
@@ -278,8 +291,45 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
   command->add_option("--run-as", wanted->user, "user that reads the repository and runs the server");
   command->add_option("--superuser", wanted->superuser, "of the database");
   command->add_option("--within", wanted->within, "give up after so long");
-  command->add_option("--format", common.format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  command->callback([wanted, &common, &exit_code] { exit_code = run_restore(*wanted, detect_output(common.format)); });
+  add_client_options(command, common);
+  command->callback([wanted, &common, &exit_code] {
+    Output output = detect_output(common.format);
+    if (!wanted->repository.empty() || wanted->service.empty()) {
+      exit_code = run_restore(*wanted, output);
+      return;
+    }
+    Client client(common.client);
+    exit_code = order_restore(client, *wanted, output);
+  });
+}
+
+void add_restores(CLI::App& app, Common& common, int& exit_code) {
+  auto* restores =
+      app.add_subcommand("restores", "restored copies on the hosts of a plan: what is there, and end or remove one");
+  restores->group("Incidents")->require_subcommand(1);
+  auto wanted = std::make_shared<RestoreOptions>();
+  wanted->by = who_am_i();
+  auto* list = restores->add_subcommand("list", "every copy, and what was kept as evidence");
+  list->add_option("service", wanted->service, "the database")->required();
+  add_client_options(list, common);
+  list->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = list_restores(client, wanted->service, detect_output(common.format));
+  });
+  static constexpr std::pair<const char*, const char*> kVerbs[] = {
+      {"stop", "end the server of a copy, or a restore that is under way"}, {"remove", "end it and delete its files"}};
+  for (const auto& [name, text] : kVerbs) {
+    auto* command = restores->add_subcommand(name, text);
+    command->add_option("service", wanted->service, "the database")->required();
+    command->add_option("name", wanted->name, "name of the copy")->required();
+    command->add_option("--on", wanted->on, "the host; found when left out");
+    command->add_option("--by", wanted->by, "who says so (LIFEBOAT_USER)");
+    add_client_options(command, common);
+    command->callback([wanted, remove = std::string_view(name) == "remove", &common, &exit_code] {
+      Client client(common.client);
+      exit_code = stop_restore(client, *wanted, remove, detect_output(common.format));
+    });
+  }
 }
 
 void add_completion(CLI::App& app, int& exit_code) {
@@ -318,6 +368,7 @@ int run(int argc, char** argv) {
   add_plan_commands(app, common, exit_code);
   add_run_commands(app, common, exit_code);
   add_restore(app, common, exit_code);
+  add_restores(app, common, exit_code);
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
   add_backup_commands(app, common, exit_code);

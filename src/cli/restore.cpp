@@ -94,6 +94,9 @@ void print_restored(const RestoreOptions& options, const Restored& done) {
 
 int run_restore(const RestoreOptions& options, const Output& output) {
   std::signal(SIGPIPE, SIG_IGN);
+  if (options.stanza.empty())
+    return complain(
+        fail(ErrorKind::invalid_input, "--repository needs --stanza", "the stanza of the repository").error());
   auto target = recovery::parse_target(options.target);
   if (!target) return complain(target.error());
   auto within_span = parse_duration(options.within);

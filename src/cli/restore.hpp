@@ -1,18 +1,24 @@
-// `lifeboat restore`: a restore on this host, straight from a repository; needs no controller and no plan.
+// `lifeboat restore`: straight from a repository on this host, without a controller and a plan; or by the controller, on the hosts of
+// a service of the plan.
 #pragma once
 
+#include "cli/client.hpp"
 #include "cli/runs.hpp"
 #include "core/recovery/target.hpp"
 
 namespace lifeboat::cli {
 
 struct RestoreOptions {
-  std::string service;     // what it is, for people
-  std::string repository;  // pgBackRest's configuration file
+  std::string service;     // of the plan; with a repository: what it is, for people
+  std::string repository;  // pgBackRest's configuration file; empty: the controller is asked
   std::string stanza;
   int64_t repository_number = 0;
   recovery::TargetWords target;
   std::string into;
+  std::string on;    // with `--into replace`: the member that takes the data
+  std::string name;  // of the copy
+  std::string by;
+  bool yes = false;
   std::string set;
   uint64_t timeline = 0;
   bool promote = false;
@@ -25,5 +31,9 @@ struct RestoreOptions {
 };
 
 int run_restore(const RestoreOptions& options, const Output& output);
+// Orders it and follows it to its end.
+int order_restore(Client& client, const RestoreOptions& options, const Output& output);
+int list_restores(Client& client, const std::string& service, const Output& output);
+int stop_restore(Client& client, const RestoreOptions& options, bool remove, const Output& output);
 
 }  // namespace lifeboat::cli

@@ -225,6 +225,10 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
     auto answering = backups(request, body);
     co_return co_await std::move(answering);
   }
+  if (path.starts_with("/api/restores/")) {
+    auto answering = restores(request, body);
+    co_return co_await std::move(answering);
+  }
   constexpr std::string_view kOrphans = "/api/orphans/";
   if (get && path.starts_with(kOrphans)) {
     auto file = request.query.find("file");
@@ -433,6 +437,21 @@ Task<Result<Json>> Api::backups(const HttpIncoming& request, Json body) {
     co_return fail(ErrorKind::not_found, fmt::format("there is no {}", Decoder::printable(request.path)));
   CO_TRY(BackupBody said, body_as<BackupBody>(body));
   co_return parts_.backups.begin(service, verb, said.type, said.by);
+}
+
+Task<Result<Json>> Api::restores(const HttpIncoming& request, Json body) {
+  std::string rest = request.path.substr(std::string_view("/api/restores/").size());
+  size_t slash = std::min(rest.find('/'), rest.size());
+  std::string service = rest.substr(0, slash), verb = rest.substr(std::min(slash + 1, rest.size()));
+  if (request.method == "GET" && verb.empty()) {
+    auto listing = parts_.restores.list(service);
+    co_return co_await std::move(listing);
+  }
+  if (request.method == "GET" && verb == "job") co_return parts_.restores.job(service);
+  if (request.method != "POST")
+    co_return fail(ErrorKind::not_found, fmt::format("there is no {}", Decoder::printable(request.path)));
+  CO_TRY(RestoreBody said, body_as<RestoreBody>(body));
+  co_return parts_.restores.begin(service, verb, std::move(said));
 }
 
 // In the journal before it has an effect, and as one fact for all that counts.

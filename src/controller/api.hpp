@@ -17,6 +17,9 @@
 //   GET  /api/backups/SERVICE                  every backup that is there, and the archive
 //   GET  /api/backups/SERVICE/job              how the last order goes
 //   POST /api/backups/SERVICE/VERB             {by, type}; take, verify, expire → {number}
+//   GET  /api/restores/SERVICE                 restored copies and what is kept as evidence, by host
+//   GET  /api/restores/SERVICE/job             how the last order goes
+//   POST /api/restores/SERVICE/VERB            RestoreBody; restore, stop, forensics, clean-point → {number}
 //   POST /api/witness                          {error_rate, p95_ms, rps}: what users see now
 #pragma once
 
@@ -25,6 +28,7 @@
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
 #include "controller/orphan_book.hpp"
+#include "controller/restores.hpp"
 #include "controller/watch.hpp"
 #include "io/http_server.hpp"
 #include "store/store.hpp"
@@ -42,6 +46,7 @@ struct ApiParts {
   DatabaseKeeper& databases;
   OrphanBook& orphans;
   BackupKeeper& backups;
+  RestoreKeeper& restores;
   Watch& watch;
   IncidentBook& incidents;
   RunExecutor& runs;
@@ -62,6 +67,7 @@ class Api {
   Task<Result<Json>> events(const HttpIncoming& request);
   Task<Result<Json>> say(std::string id, std::string verb, Json body);
   Task<Result<Json>> backups(const HttpIncoming& request, Json body);
+  Task<Result<Json>> restores(const HttpIncoming& request, Json body);
   Task<Result<Json>> acknowledge(Json body);
   Task<Result<Json>> preview(Json body);
   Task<HttpReply> report(const HttpIncoming& request, std::string id);

@@ -22,6 +22,7 @@
 #include "controller/incidents.hpp"
 #include "controller/open_store.hpp"
 #include "controller/orphan_book.hpp"
+#include "controller/restores.hpp"
 #include "controller/watch.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
@@ -62,6 +63,7 @@ class Controller {
         incidents_(*store_),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
         world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, options.drill},
+        restores_(*store_, world_, scope_),
         runs_(context.get_executor(), *store_, world_, executor_options()) {}
 
   Task<> run(asio::signal_set& signals) {
@@ -98,6 +100,7 @@ class Controller {
   IncidentBook incidents_;
   Watch watch_;
   World world_;
+  RestoreKeeper restores_;
   RunExecutor runs_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<HttpServer> server_;
@@ -280,8 +283,9 @@ class Controller {
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
     CO_TRY_VOID(co_await backups_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,      world_,
-                   databases_,   orphans_,   backups_,   watch_,           incidents_, runs_,          options_.host};
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,    options_.drill,
+                   *store_,      world_,     databases_,       orphans_, backups_,
+                   restores_,    watch_,     incidents_,       runs_,    options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

@@ -5,6 +5,7 @@
 #include "agent/protocol.hpp"
 #include "controller/configure.hpp"
 #include "core/data/encode.hpp"
+#include "core/ownership/put_back.hpp"
 #include "core/ownership/sync_sets.hpp"
 
 namespace lifeboat {
@@ -20,6 +21,8 @@ constexpr Duration kFirstReports{5'000};
 // answer can do, so this only bounds the waiting.
 constexpr Duration kLeadPatience{30'000};
 constexpr Duration kStepDownPatience{60'000};
+// The restored data are moved, not copied.
+constexpr Duration kAdoptPatience{600'000};
 // A fresh copy of a large database takes hours.
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
 
@@ -203,6 +206,11 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
     scope_.spawn("step-down " + down->member,
                  ask_agent(service, What::step_down, down->member, down->term, std::string(wire::StepDown::kMethod),
                            encode(params), kStepDownPatience));
+  } else if (const auto* adopt = std::get_if<SendAdopt>(&command)) {
+    wire::Adopt params{service, adopt->member, adopt->restored, adopt->term};
+    scope_.spawn("adopt " + adopt->member,
+                 ask_agent(service, What::adopt, adopt->member, adopt->term, std::string(wire::Adopt::kMethod),
+                           encode(params), kAdoptPatience));
   } else if (const auto* finish = std::get_if<FinishTransfer>(&command)) {
     auto waiter = waiters_.find(finish->id);
     if (waiter == waiters_.end()) return;
@@ -347,6 +355,13 @@ Task<Result<Json>> DatabaseKeeper::reprotect(std::string service, std::string me
   co_return co_await std::move(work);
 }
 
+Task<Result<Json>> DatabaseKeeper::put_back(std::string service, std::string member, std::string restored,
+                                            Deadline deadline, ProgressLine progress) {
+  Transfer wanted{.kind = TransferKind::restore, .to = std::move(member), .restored = std::move(restored)};
+  auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
+  co_return co_await std::move(work);
+}
+
 Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted, Deadline deadline,
                                             ProgressLine progress) {
   auto found = databases_.find(service);
@@ -357,7 +372,7 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
   while (database.state.transfer && !deadline.passed()) co_await sleep_for(kTick);
   // So is a primary that this controller, leading since a moment ago, has not heard of yet.
   Deadline heard{std::min(began_ + kFirstReports, deadline.at)};
-  bool needs_primary = wanted.kind != TransferKind::failover;
+  bool needs_primary = wanted.kind != TransferKind::failover && wanted.kind != TransferKind::restore;
   while (needs_primary && !is_writable(database.state, boot_now()) && !heard.passed()) co_await sleep_for(kTick);
   wanted.id = next_transfer_++;
   auto waiter = std::make_shared<Waiter>(executor_);
@@ -392,12 +407,15 @@ std::string DatabaseKeeper::waiting_reason(const Database& database, const Trans
   if (!state.transfer || state.transfer->id != wanted.id) return "another movement is under way";
   switch (state.transfer->stage) {
     case Transfer::Stage::waiting_for_vacancy:
+      if (wanted.kind == TransferKind::restore) return next_put_back(state, now).why;
       if (!is_vacant(state, now))
         return fmt::format("{} may still write for {}", state.holder,
                            format_span(to_duration(state.lease_until - now)));
       return "no candidate: " + choose(state, wanted.to, state.transfer->failed, now).reason;
+    case Transfer::Stage::adopting: return fmt::format("{} puts the data of {} in place", wanted.to, wanted.restored);
     case Transfer::Stage::stepping_down: return fmt::format("{} stops writing", state.holder);
-    case Transfer::Stage::succeeding: return fmt::format("{} has stopped; {} is heard first", state.holder, state.transfer->target);
+    case Transfer::Stage::succeeding:
+      return fmt::format("{} has stopped; {} is heard first", state.holder, state.transfer->target);
     case Transfer::Stage::granting: return fmt::format("{} is granted the right to write", state.transfer->target);
     case Transfer::Stage::leading: return fmt::format("{} is promoted", state.transfer->target);
     case Transfer::Stage::attaching: {

@@ -41,6 +41,8 @@ class DatabaseKeeper : public Databases {
   Task<Result<Json>> switchover(std::string service, std::string to, Deadline deadline, ProgressLine progress) override;
   Task<Result<Json>> reprotect(std::string service, std::string member, Deadline deadline,
                                ProgressLine progress) override;
+  Task<Result<Json>> put_back(std::string service, std::string member, std::string restored, Deadline deadline,
+                              ProgressLine progress) override;
 
  private:
   struct Database;

@@ -215,6 +215,9 @@ Task<> Agent::carry_out(RequestMessage request, std::shared_ptr<Link> over) {
   } else if (const auto* follow = std::get_if<wire::Follow>(&request.order)) {
     auto following = logic_.follow(*follow, deadline, [](const std::string&) {});
     done = co_await std::move(following);
+  } else if (const auto* adopt = std::get_if<wire::Adopt>(&request.order)) {
+    auto adopting = logic_.adopt(*adopt, deadline, [](const std::string&) {});
+    done = co_await std::move(adopting);
   } else {
     auto stepping = logic_.step_down(std::get<wire::StepDown>(request.order), deadline);
     done = co_await std::move(stepping);

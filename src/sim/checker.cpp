@@ -303,6 +303,8 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
   if (moved && !wrote_lately && !hosts_frozen())
     return violated("S15", "a transfer is told to be done, and nobody takes writes");
   if (asked.kind == ownership::TransferKind::reprotect) return reprotected(finished.result, primary);
+  if (asked.kind == ownership::TransferKind::restore && primary == member_index(asked.to))
+    return put_back(asked, asked_at);
   if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
   for (const Write& write : writes_) {
     if ((write.gone && write.gone_at < asked_at) ||
@@ -314,6 +316,20 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
                            "m{} has {:X} of timeline {})",
                            write.server, static_cast<double>(write.when) / 1e9, write.at.lsn, wal.timeline(write.at),
                            primary, place.lsn, wal.timeline(place)));
+  }
+}
+
+// S15: what was put back is what users see: all of it, and of what was written before the wish nothing else.
+void World::put_back(const ownership::Transfer& asked, Nanos asked_at) {
+  const Host& host = *hosts[static_cast<size_t>(member_index(asked.to))];
+  const WalPlace& place = restored.at(asked.restored);
+  if (!wal.holds(host.disk.where, place))
+    return violated("S15",
+                    fmt::format("restore {} is told to be done, and m{} does not have it", asked.restored, host.index));
+  for (const Write& write : writes_) {
+    if (write.when < asked_at && !wal.holds(place, write.at) && wal.holds(host.disk.where, write.at))
+      return violated("S15", fmt::format("restore {} is told to be done, and a write of {:.3f} s behind it is there",
+                                         asked.restored, static_cast<double>(write.when) / 1e9));
   }
 }
 

@@ -22,6 +22,7 @@ constexpr Duration kLeadMargin{200};
 constexpr Duration kLeadPatience{30'000};
 constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
+constexpr Duration kAdoptPatience{600'000};
 constexpr Nanos kPersonsPatience = 40_s;
 constexpr Nanos kReprotectPatience = 600_s;
 
@@ -248,6 +249,9 @@ void Controller::carry_out(const Command& command) {
   } else if (const auto* down = std::get_if<SendStepDown>(&command)) {
     call({.what = What::step_down, .member = down->member, .term = down->term},
          wire::StepDown{kService, down->member, down->term}, kStepDownPatience);
+  } else if (const auto* adopt = std::get_if<SendAdopt>(&command)) {
+    call({.what = What::adopt, .member = adopt->member, .term = adopt->term},
+         wire::Adopt{kService, adopt->member, adopt->restored, adopt->term}, kAdoptPatience);
   } else if (const auto* finish = std::get_if<FinishTransfer>(&command)) {
     auto asked = asked_.find(finish->id);
     if (asked == asked_.end()) return;

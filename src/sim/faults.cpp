@@ -177,7 +177,8 @@ void World::inject(const Fault& fault) {
     case FaultKind::lie: host.lie = fault.n; return;
     case FaultKind::ask_switchover:
     case FaultKind::ask_failover:
-    case FaultKind::ask_reprotect: return person_asks(fault, host);
+    case FaultKind::ask_reprotect:
+    case FaultKind::ask_restore: return person_asks(fault, host);
     case FaultKind::open_run: return open_run(fault, host);
     case FaultKind::meddle: return meddle(fault);
   }
@@ -191,7 +192,20 @@ void World::asked_for(const ownership::Transfer& wanted) {
     return;
   }
   move_asked_ = true;
+  if (wanted.kind == ownership::TransferKind::restore) {
+    accepted_loss_ = kernel.now();
+    may_replace_[static_cast<size_t>(member_index(wanted.to))] = true;
+    return;
+  }
   if (wanted.kind == ownership::TransferKind::failover && wanted.accept_loss) accepted_loss_ = kernel.now();
+}
+
+// Up to which some backup of its history was restored.
+WalPlace World::older_place(const Host& host) {
+  uint64_t least = WalTree::kBegin, most = host.disk.where.lsn;
+  uint64_t back =
+      random.chance(0.7) ? random.below(std::min<uint64_t>(most - least, 4'000) + 1) : random.below(most - least + 1);
+  return wal.on_way(host.disk.where, most - back / 100 * 100);
 }
 
 void World::person_asks(const Fault& fault, const Host& host) {
@@ -204,6 +218,11 @@ void World::person_asks(const Fault& fault, const Host& host) {
   } else if (fault.kind == FaultKind::ask_failover) {
     wanted.kind = ownership::TransferKind::failover;
     wanted.accept_loss = fault.n % 2 == 0;
+  } else if (fault.kind == FaultKind::ask_restore) {
+    if (!host.disk.present || host.disk.spoiled) return;
+    wanted.kind = ownership::TransferKind::restore;
+    wanted.restored = fmt::format("r{}", restored.size() + 1);
+    restored[wanted.restored] = older_place(host);
   } else {
     wanted.kind = ownership::TransferKind::reprotect;
     if (fault.n % 2 == 0) wanted.to.clear();

@@ -577,4 +577,28 @@ Task<Result<>> Server::copy(const std::string& source, Deadline) {
   co_return Result<>{};
 }
 
+Task<Result<>> Server::prepare_put_back(const std::string& name, Deadline) {
+  co_await sleep(world_.random.between(10, 200) * 1_ms);
+  if (host_.disk.full) co_return fail(ErrorKind::refused, "no space");
+  if (!world_.restored.contains(name)) co_return fail(ErrorKind::not_found, "there is no restore " + name);
+  co_return Result<>{};
+}
+
+Task<Result<>> Server::put_in_place(const std::string& name, Deadline) {
+  if (auto cleared = clear_up(); !cleared) co_return cleared;
+  world_.agent_effect(host_.index, "is about to put restored data in place");
+  co_await sleep(world_.random.between(5, 60) * 1_ms + host_.disk.slow);
+  WalPlace place = world_.restored.at(name);
+  host_.disk.present = host_.disk.standby = true;
+  host_.disk.spoiled = host_.disk.clean = false;
+  host_.disk.where = place;
+  host_.disk.checkpoint = place.lsn;
+  host_.disk.consistent_at = 0;
+  host_.disk.known_timeline = world_.wal.timeline(place);
+  host_.disk.upstream = -1;
+  host_.disk.restored = name;
+  world_.agent_effect(host_.index, "has put restored data in place");
+  co_return Result<>{};
+}
+
 }  // namespace lifeboat::sim

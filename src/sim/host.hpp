@@ -27,8 +27,9 @@ struct Disk {
   WalPlace where;
   uint64_t consistent_at = 0;  // after a rewind it answers only from here on
   uint32_t known_timeline = 1;
-  int upstream = -1;  // in its settings
-  SyncSet sync;       // there too
+  std::string restored;  // the restore that the data come from, as they say themselves
+  int upstream = -1;     // in its settings
+  SyncSet sync;          // there too
   std::optional<MemberRecord> record;
   bool full = false;
   Nanos slow = 0;  // what each flush takes longer
@@ -149,6 +150,11 @@ class Server {
   Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
   Task<Result<>> copy(const std::string& source, Deadline deadline);
+  std::string restored_name() const { return host_.disk.restored; }
+  void forget_restored_name() { host_.disk.restored.clear(); }
+  std::string kept_aside() const { return "kept"; }
+  Task<Result<>> prepare_put_back(const std::string& name, Deadline deadline);
+  Task<Result<>> put_in_place(const std::string& name, Deadline deadline);
 
  private:
   World& world_;

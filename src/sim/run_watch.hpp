@@ -40,7 +40,7 @@ class RunWatch {
 
  private:
   std::optional<run::RunState> state_;  // folded from the journal
-  bool waits_for_a_person_ = false;  // paused, halted or put back, and not resumed since
+  bool waits_for_a_person_ = false;     // paused, halted or put back, and not resumed since
   std::map<std::string, Nanos> done_;
 
   std::optional<Violation> may_follow(const run::Event& event) const;

@@ -48,9 +48,10 @@ enum class FaultKind {
   ask_switchover,
   ask_failover,
   ask_reprotect,
-  open_run,  // of a plan that moves the database to a
-  meddle,    // a person pauses the run, stops it or one of its steps
-  lie,       // a standby's agent says what is not so
+  ask_restore,  // to an older place of a's own history
+  open_run,     // of a plan that moves the database to a
+  meddle,       // a person pauses the run, stops it or one of its steps
+  lie,          // a standby's agent says what is not so
 };
 std::string_view name_of(FaultKind kind);
 

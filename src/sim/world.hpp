@@ -36,7 +36,7 @@ struct ReplyMessage {
 struct RequestMessage {
   uint64_t id = 0;
   Duration within{};
-  std::variant<wire::Lead, wire::Follow, wire::StepDown> order;
+  std::variant<wire::Lead, wire::Follow, wire::StepDown, wire::Adopt> order;
 };
 // The controller has nothing to say, and is there.
 struct HereMessage {};
@@ -110,6 +110,7 @@ class World {
   std::vector<std::unique_ptr<Controller>> controllers;  // the same
   std::vector<ProcessId> controller_processes;
   std::vector<Clock> controller_clocks;
+  std::map<std::string, WalPlace> restored;  // what lies ready on some host, by name: up to where
 
   std::string member_name(int index) const { return "m" + std::to_string(index); }
   int member_index(std::string_view name) const;
@@ -155,6 +156,7 @@ class World {
   void number_reused(const Host& host, uint32_t timeline);
   void transfer_ended(const ownership::FinishTransfer& finished, const ownership::Transfer& asked, Nanos asked_at);
   void reprotected(const Json& result, int primary);
+  void put_back(const ownership::Transfer& asked, Nanos asked_at);
   void note(const ownership::Note& note);
   void made_by_itself();
   void goes_on_under(Host& host, uint64_t term);
@@ -199,6 +201,7 @@ class World {
   void swizzle(Nanos length);
   void restore_store(StoreModel::Contents copy);
   void person_asks(const Fault& fault, const Host& host);
+  WalPlace older_place(const Host& host);
   void open_run(const Fault& fault, const Host& host);
   void person_says(run::Input input);
   void meddle(const Fault& fault);

@@ -66,6 +66,8 @@ class MemberLogic {
   Task<Result<Json>> lead(wire::Lead order, Deadline deadline, Progress progress);
   Task<Result<Json>> follow(wire::Follow order, Deadline deadline, Progress progress);
   Task<Result<Json>> step_down(wire::StepDown order, Deadline deadline);
+  // Takes restored data in place of its own; see core/ownership/put_back.hpp for when.
+  Task<Result<Json>> adopt(wire::Adopt order, Deadline deadline, Progress progress);
   void renewed(const wire::Renewed& answer);
   // Takes another set of standbys to wait for, at once.
   void sync_with(const wire::SyncWith& order);
@@ -93,6 +95,8 @@ class MemberLogic {
   std::string doing_;         // the order under way; empty: none
   bool hides_state_ = false;  // that order makes the server no candidate
   bool parked_ = false;
+  std::string restored_;   // the restore whose data these are, as long as nothing else was done to them
+  bool put_back_ = false;  // they may lack what was here once
   bool stopping_ = false;  // its end is wanted
   bool hung_ = false;
   bool ended_ = false;           // this member is shut down
@@ -171,6 +175,8 @@ class MemberLogic {
   // Whether what it has may be replaced by the upstream's history.
   Task<Result<>> may_replace(const wire::Follow& order, Deadline deadline);
   Task<> newer_wanted();
+  Task<Result<>> put_in_place(const std::string& name, Deadline deadline, Progress progress);
+  void no_longer_put_back(uint64_t leads);
   Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);
 };
 

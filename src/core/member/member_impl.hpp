@@ -76,11 +76,22 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
     lease_.floor = record->floor;
     lease_.term = record->leads;
     upstream_ = record->upstream;
+    restored_ = record->restored;
+    put_back_ = record->put_back;
     // What was promised before the restart ends a lease from now at the latest.
     promise_is_kept_ = record->promised;
     if (record->promised && !LIFEBOAT_BUG("promise-forgotten")) promised_until_ = now() + lease_.length;
   }
   auto cleared = server_.clear_up();
+  // The data say it themselves, if this member ended before it could write it down. Those that were promoted lack nothing any more.
+  if (std::string name = server_.restored_name(); !name.empty() && server_.marked_standby()) {
+    restored_ = name;
+    put_back_ = true;
+    upstream_.clear();
+  } else if (!name.empty()) {
+    server_.forget_restored_name();
+    put_back_ = false;
+  }
   // What an agent before this one held is over as soon as nothing of its server is left.
   if (cleared && lease_.term != 0) release("the agent was started again", false);
   drop(lease_);
@@ -136,7 +147,7 @@ Result<> MemberLogic<Rim>::remember(uint64_t leads) {
   if (LIFEBOAT_BUG("intent-not-kept") && leads != 0) return {};
   bool promised = now() < promised_until_;
   uint64_t floor = LIFEBOAT_BUG("floor-not-kept") ? 0 : lease_.floor;
-  auto kept = rim_.keep(MemberRecord{floor, leads, upstream_, promised});
+  auto kept = rim_.keep(MemberRecord{floor, leads, upstream_, promised, restored_, put_back_});
   if (kept) promise_is_kept_ = promised;
   return kept;
 }
@@ -357,6 +368,8 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   if (mark < mark_seen_) co_return;
   mark_seen_ = mark;
   seen_ = std::move(*seen);
+  bool caught_up = put_back_ && !upstream_.empty() && seen_->in_recovery && seen_->streaming && seen_->current_ms >= 0;
+  if (caught_up && doing_.empty()) no_longer_put_back(0);
   if (seen_->in_recovery && seen_->current_ms >= 0)
     current_at_ = std::max(current_at_, begun - Duration{seen_->current_ms});
   if (news) hooks_.changed();
@@ -370,6 +383,8 @@ MemberReport MemberLogic<Rim>::report() const {
   out.floor = lease_.floor;
   out.reason = reason_;
   out.busy = !doing_.empty();
+  out.restored = restored_;
+  out.put_back = put_back_;
   out.heard = mark_heard_;
   out.mark = server_.running() ? mark_seen_ : mark_heard_;
   if (now() < promised_until_) out.promised_ms = to_duration(promised_until_ - now()).count();
@@ -421,3 +436,4 @@ MemberReport MemberLogic<Rim>::report() const {
 
 #include "core/member/member_orders_impl.hpp"
 #include "core/member/member_promises_impl.hpp"
+#include "core/member/member_put_back_impl.hpp"

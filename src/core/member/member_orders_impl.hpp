@@ -61,6 +61,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   }
   role_ = Role::primary;
   reason_.clear();
+  if (put_back_) no_longer_put_back(order.term);
   auto looking = server_.look(after(member_times::kLookWithin));
   if (auto seen = co_await std::move(looking)) seen_ = std::move(*seen);
   rim_.spawn("furnish " + service_, furnish_primary());
@@ -205,6 +206,9 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
                    fmt::format("term {} is older than {}, which it has seen", order.term, lease_.floor));
   if (lease_.term != 0)
     co_return fail(ErrorKind::refused, fmt::format("{} holds term {} itself", order.member, lease_.term));
+  if (put_back_ && !restored_.empty() && !order.given_up)
+    co_return fail(ErrorKind::refused, fmt::format("its data were put back by restore {}", restored_),
+                   "a reprotect gives them up");
   if (!server_.config().members.contains(order.upstream))
     co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", order.upstream));
   MonoTime begun = now();
@@ -213,7 +217,9 @@ auto MemberLogic<Rim>::follow(wire::Follow order, Deadline deadline, Progress pr
   lease_.floor = order.term;
   following_term_ = order.term;
   upstream_ = order.upstream;
+  restored_.clear();
   CO_TRY_VOID(remember(0));
+  server_.forget_restored_name();
   parked_ = false;
   auto attaching = attach(order, deadline, std::move(progress));
   auto how = co_await std::move(attaching);

@@ -53,6 +53,8 @@ struct MemberRecord {
   uint64_t leads = 0;  // term it was about to take writes under; 0: none
   std::string upstream;
   bool promised = false;  // it may have promised a primary not to take over
+  std::string restored;   // the restore whose data it took over and has not given up since
+  bool put_back = false;  // and so it may lack what it once had
 };
 
 inline constexpr int64_t kNoFence = std::numeric_limits<int64_t>::max();

@@ -56,6 +56,8 @@ std::optional<Duration> age_of_loss(const State& state, const Member& candidate,
   return std::max(*heard, *unheard);
 }
 
+}  // namespace
+
 // A primary that hears no controller goes on while the others promise not to take over, and may be the better for it. It asks
 // within the first part of its lease, so a report from before that says nothing of it. Whoever did not promise waits too: it may
 // lack what the other has.
@@ -73,8 +75,6 @@ std::string why_to_wait(const State& state, MonoTime now) {
   }
   return {};
 }
-
-}  // namespace
 
 std::string why_not_candidate(const State& state, const Member& member, MonoTime now) {
   const MemberReport& report = member.report;

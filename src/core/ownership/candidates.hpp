@@ -8,6 +8,10 @@ namespace lifeboat::ownership {
 // Why this member cannot be promoted now; empty when it can.
 std::string why_not_candidate(const State& state, const Member& member, MonoTime now);
 
+// Why nobody may be promoted yet, though nobody holds the right: somebody may have promised the old primary not to take over, or has
+// not been heard since. Empty: nothing is waited for.
+std::string why_to_wait(const State& state, MonoTime now);
+
 struct Choice {
   std::string member;       // empty: nobody
   std::string reason;       // why this one, or why nobody, for people

@@ -41,8 +41,8 @@ struct GrantMade {  // the store's answer to MakeGrant
 struct GrantFailed {
   std::string reason;
 };
-struct CommandDone {  // an agent's answer to Lead, Follow or StepDown
-  enum class What { lead, follow, step_down } what = What::lead;
+struct CommandDone {  // an agent's answer to Lead, Follow, StepDown or Adopt
+  enum class What { lead, follow, step_down, adopt } what = What::lead;
   std::string member;
   uint64_t term = 0;
   bool ok = false;
@@ -112,6 +112,11 @@ struct SendStepDown {
   std::string member;
   uint64_t term = 0;
 };
+struct SendAdopt {
+  std::string member;
+  std::string restored;
+  uint64_t term = 0;
+};
 struct FinishTransfer {
   uint64_t id = 0;
   std::optional<Error> error;
@@ -123,8 +128,8 @@ struct Note {  // for the journal and the timeline
   Json data;
 };
 
-using Command = std::variant<AnswerRenew, MakeGrant, RecordSync, SendLead, SendFollow, SendStepDown, SendSync, AskLook,
-                             FinishTransfer, Note>;
+using Command = std::variant<AnswerRenew, MakeGrant, RecordSync, SendLead, SendFollow, SendStepDown, SendAdopt,
+                             SendSync, AskLook, FinishTransfer, Note>;
 
 // Takes one input at `now`, changes the state and says what is to be done, in this order.
 std::vector<Command> step(State& state, const Input& input, MonoTime now);

@@ -248,6 +248,25 @@ constexpr auto field_docs(const Follow*) {
                                   {"parted_at", Need::optional, "position at or before which it did"}});
 }
 
+// restore.adopt: take the data that were restored on this host under `name` in place of its own. The server is stopped, what it has
+// is kept aside as evidence, read-only and never deleted, and the restored data are started as a standby that follows nobody and has
+// nothing behind the point that was restored to. Refused while the member may write. Done again it only says how things are. Replies
+// {lsn, timeline, kept, seconds}; after an error reply its data are either what they were or, with a report of `restored`, these.
+struct Adopt {
+  static constexpr std::string_view kMethod = "restore.adopt";
+  std::string service;
+  std::string member;
+  std::string name;
+  uint64_t term = 0;  // the newest that was granted; the agent refuses an older one than it has seen
+};
+BOOST_DESCRIBE_STRUCT(Adopt, (), (service, member, name, term))
+constexpr auto field_docs(const Adopt*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"member", Need::required, "member"},
+                                  {"name", Need::required, "name of the restore"},
+                                  {"term", Need::required, "newest term that was granted"}});
+}
+
 // postgres.step-down: for a planned switchover. A checkpoint first, then a clean (fast) stop, so that connected standbys get
 // every record. Replies {lsn: shutdown checkpoint, timeline, seconds}; the term is released with the stop.
 struct StepDown {

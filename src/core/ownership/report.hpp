@@ -74,13 +74,15 @@ struct MemberReport {
   std::string sync;           // primary: whom its commits wait for, as the server says
   uint64_t heard = 0;         // the newest question to look again that came before this was said
   uint64_t mark = 0;          // the newest one that the server was looked at after
+  std::string restored;       // the restore whose data it took over and has not given up since; empty: none
+  bool put_back = false;      // and so it may lack what it once had
   OrderedMap<Lsn> standbys;   // primary: flushed position of each connected standby, by member
   std::vector<std::string> handicaps;  // what would hinder a rewind or a failover on the day, in words
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
                        streaming, upstream, replay_paused, lag_ms, current_ms, busy, disk_full, promised_ms,
-                       promise_over_ms, primary_data, sync, heard, mark, standbys, handicaps))
+                       promise_over_ms, primary_data, sync, heard, mark, restored, put_back, standbys, handicaps))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -105,6 +107,8 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"sync", Need::optional, "whom commits wait for"},
                                   {"heard", Need::optional, "the newest question that was heard"},
                                   {"mark", Need::optional, "the question that this answers"},
+                                  {"restored", Need::optional, "the restore that its data come from"},
+                                  {"put_back", Need::optional, "it may lack what it once had"},
                                   {"standbys", Need::optional, "positions of its standbys"},
                                   {"handicaps", Need::optional, "what would hinder a rewind or a failover"}});
 }

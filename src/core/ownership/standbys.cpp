@@ -35,6 +35,8 @@ bool wants_follow(const State& state, const Member& member, MonoTime now) {
     return false;
   if (now < member.follow_not_before) return false;
   const MemberReport& report = member.report;
+  // Data that a person had put back stand apart until a person says what is to become of them.
+  if (report.put_back && !report.restored.empty() && !reprotecting(state, member)) return false;
   switch (report.state) {
     // One that follows the holder and receives nothing, or nothing of the holder's timeline, is asked again only while the holder is
     // there to be followed: a dead primary's standby is a candidate and must not be kept busy.

@@ -69,7 +69,13 @@ struct Member {
   MonoTime attached_changed{};
 };
 
-enum class TransferKind { failover, switchover, reprotect, reflex };
+enum class TransferKind {
+  failover,
+  switchover,
+  reprotect,
+  reflex,
+  restore,  // to a member whose data are put back from a backup, whatever the others have: a person's wish
+};
 
 // One movement of ownership, or the making of standbys, that somebody waits for. At most one at a time.
 struct Transfer {
@@ -78,6 +84,7 @@ struct Transfer {
   bool unasked = false;  // the machine began it by itself
   std::string to;        // region or member; empty: any
   bool accept_loss = false;
+  std::string restored;  // restore: the name of what is put in place of the member's data
   MonoTime asked{};
   MonoTime writes_stopped{};        // switchover
   Lsn at_least;                     // switchover: the shutdown checkpoint
@@ -85,8 +92,15 @@ struct Transfer {
   std::string target;               // chosen candidate
   std::vector<std::string> failed;  // candidates that were tried and could not
   MonoTime last_failure{};
+  bool adopted = false;           // restore: the member's data are those that were put back
+  uint64_t adopted_timeline = 0;  // where these end
+  Lsn adopted_at;
+  std::string kept;                  // where what it had is
+  bool undone = false;               // restore: the old primary is to go on
+  std::vector<SyncSet> sync_before;  // restore: as it was before the grant, should that be undone
   enum class Stage {
     waiting_for_vacancy,
+    adopting,  // the member puts restored data in place of its own
     stepping_down,
     succeeding,  // the old primary has stopped
     granting,

@@ -48,16 +48,23 @@ bool rests_as_primary(const Member& member) {
   return member.report.state == ServerState::stopped && member.report.primary_data;
 }
 
+// Its data were put back, so that it has had a commit says nothing any more.
+bool has_forgotten(const Member& member) {
+  return member.report.put_back && !LIFEBOAT_BUG("put-back-data-are-believed");
+}
+
 auto rank(const Member& member) { return std::tuple(member.report.timeline, member.report.written); }
 
 std::string why_it_may_lose_of(const State& state, const SyncSet& set, const Member& candidate, MonoTime now) {
   int64_t seen = 0;
   auto counts = [&](const std::string& name) -> const Member* {
     const Member* member = state.find(name);
-    bool there = member != nullptr && was_looked_at(state, *member, now) &&
+    bool there = member != nullptr && was_looked_at(state, *member, now) && !has_forgotten(*member) &&
                  (member->report.state == ServerState::standby || rests_as_primary(*member));
     return there ? member : nullptr;
   };
+  if (has_forgotten(candidate))
+    return fmt::format("the data of {} were put back to an older moment", candidate.config.name);
   // The holder at rest has a little more than it knows to say.
   const Member* holder = counts(set.holder);
   if (holder == &candidate) return {};

@@ -26,7 +26,13 @@ Json result_of_transfer(const State& state, std::string how, MonoTime now) {
   out["timeline"] = target == nullptr ? 0 : target->report.timeline;
   out["how"] = std::move(how);
   out["seconds"] = to_seconds(now - transfer.asked);
-  if (transfer.kind == TransferKind::switchover && transfer.writes_stopped != MonoTime{})
+  if (!transfer.restored.empty()) {
+    out["restored"] = transfer.restored;
+    out["restored_to"] = ScalarText<Lsn>::format(transfer.adopted_at);
+    out["kept"] = transfer.kept;
+  }
+  bool planned = transfer.kind == TransferKind::switchover || transfer.kind == TransferKind::restore;
+  if (planned && transfer.writes_stopped != MonoTime{})
     out["write_outage_s"] = to_seconds(now - transfer.writes_stopped);
   return out;
 }

@@ -78,6 +78,22 @@ Result<RecoveryTarget> parse_target(const TargetWords& words) {
   return target_at(given.front(), words);
 }
 
+Result<RecoveryTarget> target_of_text(const std::string& text) {
+  TargetWords words;
+  if (text == "latest") {
+    words.latest = true;
+  } else if (text.starts_with("before:") || text.starts_with("after:")) {
+    words.to_xid = text;
+  } else if (text.starts_with("name:")) {
+    words.to_name = text.substr(5);
+  } else if (ScalarText<Lsn>::parse(text)) {
+    words.to_lsn = text;
+  } else {
+    words.to = text;
+  }
+  return parse_target(words);
+}
+
 std::string in_words(const RecoveryTarget& target) {
   switch (target.kind) {
     case TargetKind::latest: return "the end of the archive";

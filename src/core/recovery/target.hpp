@@ -39,6 +39,10 @@ struct TargetWords {
 // Errors: `invalid_input` when none or more than one was given, or one cannot be read; the hint says how it is written.
 Result<RecoveryTarget> parse_target(const TargetWords& words);
 
+// The same in one text, for steps of a plan: "latest", "before:4711" or "after:4711" (a transaction), "0/16B3748", "name:POINT", or a
+// moment with its zone.
+Result<RecoveryTarget> target_of_text(const std::string& text);
+
 // "2024-01-01 14:30:00 UTC", "before transaction 4711", "the end of the archive".
 std::string in_words(const RecoveryTarget& target);
 // {"kind": "time", "time": …}: only what belongs to its kind. Numbers of transactions are numbers, positions text.

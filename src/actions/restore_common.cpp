@@ -1,0 +1,81 @@
+#include "actions/restore_common.hpp"
+
+#include "actions/postgres_common.hpp"
+#include "core/data/encode.hpp"
+#include "core/recovery/messages.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr Duration kAsk{10'000};
+constexpr Duration kEvidenceWithin{300'000};
+
+Task<Result<Json>> list_of(ActionContext context, std::string host, std::string service) {
+  wire::RestoreList order{service};
+  auto asking = context.world.agents.call(host, std::string(wire::RestoreList::kMethod), encode(order),
+                                          context.deadline.at_most(kAsk), [](std::string) {});
+  co_return co_await std::move(asking);
+}
+
+Json one_of(const Json& list, std::string_view key, std::string_view name) {
+  if (list.is_array()) {
+    for (const Json& one : list.get_array()) {
+      if (text_or(one, key) == name) return one;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<recovery::RestorePlace> restore_places(World& world, const std::string& service) {
+  std::vector<recovery::RestorePlace> out;
+  const auto* database = service_as<PostgresService>(world.plan, service);
+  if (database == nullptr) return out;
+  auto view = world.databases.view(service);
+  for (const auto& [name, settings] : database->members) {
+    recovery::RestorePlace place{.member = name,
+                                 .host = settings.host.text,
+                                 .region = region_of(world.plan, settings.host.text),
+                                 .connected = world.agents.connected(settings.host.text),
+                                 .candidate = settings.candidate};
+    if (view) {
+      const MemberView* seen = member_of(*view, name);
+      place.holder = view->holder == name;
+      place.streams = seen != nullptr && seen->report.streaming;
+    }
+    out.push_back(std::move(place));
+  }
+  return out;
+}
+
+Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
+                                             bool to_lead) {
+  return recovery::choose_place(restore_places(world, service), where, to_lead);
+}
+
+std::string target_before(const Json& before) {
+  std::string xid = text_or(before, "xid");
+  return xid.empty() ? text_or(before, "lsn") : xid;
+}
+
+Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name) {
+  auto listing = list_of(std::move(context), std::move(host), std::move(service));
+  CO_TRY(Json listed, co_await std::move(listing));
+  co_return one_of(member(listed, "restores"), "name", name);
+}
+
+Task<Result<Json>> evidence_of(ActionContext context, std::string host, std::string service, std::string kept) {
+  if (kept.empty()) co_return Json(nullptr);
+  std::string said;
+  for (Deadline end = context.deadline.at_most(kEvidenceWithin);;) {
+    auto listing = list_of(context, host, service);
+    CO_TRY(Json listed, co_await std::move(listing));
+    Json found = one_of(member(listed, "evidence"), "kept", kept);
+    if (bool_or(found, "done") || !text_or(found, "error").empty() || end.passed()) co_return found;
+    if (said.empty()) context.progress(said = "hashes what is kept as evidence");
+    co_await sleep_for(Duration{500});
+  }
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,24 @@
+// What the actions on restored copies share: where they are made, and what was found there.
+#pragma once
+
+#include "actions/action.hpp"
+#include "core/recovery/choose_place.hpp"
+
+namespace lifeboat {
+
+// Whether a text stands for what another step found and is not known yet.
+inline bool comes_later(std::string_view text) { return text.find("${") != std::string_view::npos; }
+
+// The members of a database and their hosts, as they are now.
+std::vector<recovery::RestorePlace> restore_places(World& world, const std::string& service);
+// Where a copy of that name is, or where one is to be made.
+Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
+                                             bool to_lead);
+// The point just before a transaction, as forensics says it, in the form that postgres.restore takes; empty: it says none.
+std::string target_before(const Json& before);
+// One copy as its host tells of it (core/recovery/messages.hpp, restore.list); null when there is none.
+Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name);
+// What was set aside on a host under this path, once its hashes stand beside it; as far as that is by the deadline.
+Task<Result<Json>> evidence_of(ActionContext context, std::string host, std::string service, std::string kept);
+
+}  // namespace lifeboat

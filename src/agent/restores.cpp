@@ -1,0 +1,476 @@
+#include "agent/restores.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "agent/backup_files.hpp"
+#include "agent/evidence.hpp"
+#include "agent/postgres_files.hpp"
+#include "agent/postgres_server.hpp"
+#include "core/data/decode.hpp"
+#include "core/data/encode.hpp"
+#include "io/clock.hpp"
+#include "io/file.hpp"
+#include "io/process.hpp"
+#include "recovery/clean_point.hpp"
+#include "recovery/forensics.hpp"
+#include "recovery/replay_server.hpp"
+#include "recovery/settings.hpp"
+
+namespace lifeboat {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kLookEvery{1'000};
+constexpr Duration kTellEvery{200};
+constexpr Duration kRestoreWithin{std::chrono::hours(24)};
+constexpr Duration kStartsWithin{60'000};
+constexpr Duration kSweep{5'000};
+constexpr int64_t kRowsMost = 100'000;
+
+bool is_name(const std::string& text) {
+  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= 48 && text.front() != '-' && std::ranges::all_of(text, plain);
+}
+
+template <class Params>
+Result<Params> params_of(const Json& params) {
+  auto decoded = decode<Params>(params);
+  if (!decoded) return std::unexpected(to_error(decoded.error(), "the parameters do not fit"));
+  return std::move(*decoded);
+}
+
+std::string in_line(const recovery::RestoreProgress& at) {
+  std::string out(recovery::in_words(at.stage));
+  if (at.total_bytes > 0) out += fmt::format(" {} of {} MB", at.done_bytes >> 20, at.total_bytes >> 20);
+  if (at.bytes_per_second > 0) out += fmt::format(", {:.0f} MB/s", at.bytes_per_second / (1 << 20));
+  if (at.left) out += fmt::format(", {} left", format_span(*at.left));
+  return at.note.empty() ? out : out + ": " + at.note;
+}
+
+Result<Moment> moment_of(const std::string& text) {
+  auto at = ScalarText<Moment>::parse(text);
+  if (!at) return fail(ErrorKind::invalid_input, fmt::format("'{}': {}", text, at.error()));
+  return *at;
+}
+
+ErrorKind kind_of(const std::string& text) {
+  for (int kind = 0; kind <= static_cast<int>(ErrorKind::internal); ++kind) {
+    if (to_string(static_cast<ErrorKind>(kind)) == text) return static_cast<ErrorKind>(kind);
+  }
+  return ErrorKind::internal;
+}
+
+}  // namespace
+
+Restores::Restores(Scope& scope, std::string host, std::string agent_folder, std::string run_as, Log log)
+    : scope_(scope),
+      host_(std::move(host)),
+      agent_folder_(std::move(agent_folder)),
+      run_as_(std::move(run_as)),
+      log_(std::move(log)) {}
+
+std::string Restores::config() const { return BackupPaths{agent_folder_ + "/" + std::string(kBackupFolder)}.config(); }
+
+void Restores::configure(const wire::Configure& configuration) {
+  std::map<std::string, Place> places;
+  for (const auto& [service, config] : configuration.servers) {
+    if (config.archive.stanza.empty()) continue;
+    ServerPaths at = server_paths(agent_folder_ + "/" + service, config);
+    places[service] = {config.archive.stanza,
+                       restores_folder(agent_folder_, config.data_dir),
+                       at.data,
+                       config.database,
+                       at.socket,
+                       config.port};
+  }
+  for (const auto& [service, config] : configuration.repositories) {
+    if (!places.contains(service)) places[service] = {config.stanza, restores_folder(agent_folder_, ""), "", "", "", 0};
+  }
+  places_ = std::move(places);
+  if (places_.empty() || std::exchange(begun_, true)) return;
+  for (const auto& [service, place] : places_) find_again(place);
+  scope_.spawn("evidence", look_after());
+}
+
+Result<Restores::Place> Restores::place_of(const std::string& service) const {
+  auto found = places_.find(service);
+  if (found == places_.end())
+    return fail(ErrorKind::not_found, fmt::format("{} has no repository of '{}' to restore from", host_, service),
+                "name a host that runs a member of it, or the repository's own");
+  return found->second;
+}
+
+recovery::RestoreFolder Restores::folder_of(const Place& place, const std::string& name) const {
+  return {place.folder + "/" + name, run_as_};
+}
+
+// What was under way when the agent ended is taken up by the next order for it.
+void Restores::find_again(const Place& place) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(place.folder, ignored)) {
+    if (entry.path().extension() != ".json") continue;
+    auto text = read_file(entry.path().string());
+    auto json = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
+    std::string name = entry.path().stem().string();
+    if (!json || !is_name(name)) continue;
+    auto copy = std::make_shared<Copy>();
+    *copy = {.service = text_or(*json, "service"),
+             .name = name,
+             .wish = member(*json, "wish"),
+             .state = text_or(*json, "state"),
+             .progress = {},
+             .error_kind = text_or(*json, "error_kind"),
+             .error = text_or(*json, "error"),
+             .hint = text_or(*json, "hint"),
+             .restored = member(*json, "restored"),
+             .began_at = text_or(*json, "began_at"),
+             .ended_at = text_or(*json, "ended_at")};
+    if (copy->state == "running") {
+      copy->state = "failed";
+      copy->error_kind = to_string(ErrorKind::cancelled);
+      copy->error = "the agent was started again while it was under way";
+      copy->hint = "the same order takes it up";
+      if (auto kept = keep(place, *copy); !kept) log_(kept.error().text());
+    }
+    copies_[place.folder + "/" + name] = std::move(copy);
+  }
+}
+
+Json Restores::in_json(const Place& place, const Copy& copy) const {
+  return JsonObject{{"service", copy.service},
+                    {"name", copy.name},
+                    {"host", host_},
+                    {"wish", copy.wish},
+                    {"state", copy.state},
+                    {"progress", copy.progress},
+                    {"error_kind", copy.error_kind},
+                    {"error", copy.error},
+                    {"hint", copy.hint},
+                    {"restored", copy.restored},
+                    {"began_at", copy.began_at},
+                    {"ended_at", copy.ended_at},
+                    {"folder", folder_of(place, copy.name).path}};
+}
+
+Result<> Restores::keep(const Place& place, const Copy& copy) const {
+  std::error_code problem;
+  fs::create_directories(place.folder, problem);
+  if (problem) return fail(ErrorKind::refused, fmt::format("{}: {}", place.folder, problem.message()));
+  // The servers' own user passes through on its way to its folders.
+  chmod(place.folder.c_str(), 0711);
+  return write_file_atomic(place.folder + "/" + copy.name + ".json", to_pretty_text(in_json(place, copy)), 0600);
+}
+
+bool Restores::runs(const Place& place, const std::string& name) const {
+  std::string postgres = postgres_program("postgres");
+  return !postgres.empty() && !processes_at(folder_of(place, name).data(), postgres).empty();
+}
+
+Result<std::shared_ptr<Restores::Copy>> Restores::find(const std::string& service, const std::string& name) {
+  TRY(Place place, place_of(service));
+  auto found = copies_.find(place.folder + "/" + name);
+  if (found == copies_.end() || found->second->service != service)
+    return fail(ErrorKind::not_found, fmt::format("there is no restore '{}' of {} on {}", name, service, host_));
+  std::shared_ptr<Copy> copy = found->second;
+  // Its data have been given to the member since.
+  bool gone = copy->state == "done" && access((found->first + "/data/PG_VERSION").c_str(), F_OK) != 0;
+  if (gone) {
+    copy->state = "adopted";
+    if (auto kept = keep(place, *copy); !kept) log_(kept.error().text());
+  }
+  return copy;
+}
+
+// Evidence is hashed when it has been set aside, by whichever agent runs then.
+Task<> Restores::look_after() {
+  while (true) {
+    for (const auto& [service, place] : places_) {
+      if (place.data.empty()) continue;
+      std::string what;
+      for (const std::string& kept : kept_for(place.data)) {
+        if (access(manifest_of(kept).c_str(), F_OK) != 0 && !unhashed_.contains(kept)) what = kept;
+      }
+      if (what.empty()) continue;
+      auto hashing = blocking([what] { return write_manifest(what); });
+      auto hashed = co_await std::move(hashing);
+      if (!hashed) unhashed_[what] = hashed.error().text();
+      log_(hashed ? fmt::format("{} is kept as evidence, its hashes are in {}", what, manifest_of(what))
+                  : fmt::format("the hashes of {} could not be written: {}", what, hashed.error().text()));
+      break;  // the configuration may have changed meanwhile
+    }
+    co_await sleep_for(kLookEvery);
+  }
+}
+
+// ---- orders
+
+Task<Result<Json>> Restores::carry_out(std::string method, Json params, Deadline deadline, Progress progress) {
+  if (method == wire::RestoreBegin::kMethod) {
+    CO_TRY(auto order, params_of<wire::RestoreBegin>(params));
+    co_return co_await begin(std::move(order), deadline, std::move(progress));
+  }
+  if (method == wire::RestoreList::kMethod) {
+    CO_TRY(auto order, params_of<wire::RestoreList>(params));
+    co_return co_await list(std::move(order));
+  }
+  if (method == wire::RestoreStop::kMethod) {
+    CO_TRY(auto order, params_of<wire::RestoreStop>(params));
+    co_return co_await stop(std::move(order));
+  }
+  if (method == wire::RestoreQuery::kMethod) {
+    CO_TRY(auto order, params_of<wire::RestoreQuery>(params));
+    co_return co_await query(std::move(order), deadline);
+  }
+  if (method == wire::RestoreForensics::kMethod) {
+    CO_TRY(auto order, params_of<wire::RestoreForensics>(params));
+    co_return co_await forensics(std::move(order), deadline);
+  }
+  if (method == wire::RestoreCleanPoint::kMethod) {
+    CO_TRY(auto order, params_of<wire::RestoreCleanPoint>(params));
+    co_return co_await clean_point(std::move(order), deadline, std::move(progress));
+  }
+  co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", method),
+                 "it may be older than the controller");
+}
+
+Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, Progress progress) {
+  CO_TRY(Place place, place_of(order.service));
+  if (!is_name(order.name))
+    co_return fail(ErrorKind::invalid_input, fmt::format("'{}' is no name of a restore", order.name),
+                   "small letters, digits and '-', at most 48");
+  CO_TRY(recovery::RecoveryTarget target, recovery::target_from_json(order.target));
+  Json wish = encode(order);
+  auto known = find(order.service, order.name);
+  bool same = known && to_canonical_text((*known)->wish) == to_canonical_text(wish);
+  if (known && !same && (*known)->state != "failed")
+    co_return fail(
+        ErrorKind::conflict,
+        fmt::format("restore '{}' on {} is {} and was asked for another target", order.name, host_, (*known)->state),
+        "take another name, or remove that one");
+  std::shared_ptr<Copy> copy = known ? *known : std::make_shared<Copy>();
+  if (copy->state == "adopted")
+    co_return fail(ErrorKind::conflict,
+                   fmt::format("the data of restore '{}' were given to the member here", order.name),
+                   "take another name");
+  if (copy->state != "running" && copy->state != "done") {
+    *copy = {.service = order.service,
+             .name = order.name,
+             .wish = wish,
+             .state = "running",
+             .began_at = format_wall(wall_now())};
+    CO_TRY_VOID(keep(place, *copy));
+    copies_[place.folder + "/" + order.name] = copy;
+    recovery::RestoreRequest request{
+        .config = config(),
+        .stanza = place.stanza,
+        .wish = {.target = target, .set = order.set, .timeline = order.timeline, .accept_gap = order.accept_gap},
+        .folder = folder_of(place, order.name).path,
+        .again = true,
+        .run_as = run_as_};
+    scope_.spawn("restore " + order.name, work(place, copy, std::move(request)));
+  }
+  // It goes on also when whoever asked goes away.
+  for (std::string said; copy->state == "running";) {
+    if (deadline.passed()) co_return fail(ErrorKind::timed_out, "the restore goes on: " + copy->progress, "ask again");
+    if (copy->progress != said) progress(said = copy->progress);
+    co_await sleep_for(kTellEvery);
+  }
+  if (copy->state != "done") co_return fail(kind_of(copy->error_kind), copy->error, copy->hint);
+  Json out = copy->restored;
+  out.as_object()["name"] = copy->name;
+  out.as_object()["host"] = host_;
+  out.as_object()["began_at"] = copy->began_at;
+  co_return out;
+}
+
+Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request) {
+  // Also when it is cancelled.
+  struct Ended {
+    Restores& self;
+    Place& place;
+    Copy& copy;
+    ~Ended() {
+      if (copy.state == "running") {
+        copy.state = "failed";
+        copy.error_kind = to_string(ErrorKind::cancelled);
+        copy.error = "it was stopped";
+        copy.hint = "the same order takes it up";
+      }
+      copy.ended_at = format_wall(wall_now());
+      if (auto kept = self.keep(place, copy); !kept) self.log_(kept.error().text());
+    }
+  } ended{*this, place, *copy};
+  auto restoring = recovery::restore(
+      std::move(request), [copy](const recovery::RestoreProgress& at) { copy->progress = in_line(at); },
+      Deadline::after(kRestoreWithin));
+  auto done = co_await std::move(restoring);
+  if (done) {
+    copy->restored = recovery::to_json(*done);
+    copy->state = "done";
+    log_(fmt::format("restore {} of {} is done, {:.1f} s", copy->name, copy->service, done->seconds));
+  } else {
+    copy->state = "failed";
+    Error error = done.error();
+    copy->error_kind = to_string(error.kind);
+    copy->hint = std::exchange(error.hint, {});
+    copy->error = error.text();
+    log_(fmt::format("restore {} of {}: {}", copy->name, copy->service, copy->error));
+  }
+}
+
+Task<Result<Json>> Restores::list(wire::RestoreList order) {
+  CO_TRY(Place place, place_of(order.service));
+  JsonArray restores, evidence;
+  for (const auto& [folder, copy] : copies_) {
+    if (copy->service != order.service) continue;
+    CO_TRY(std::shared_ptr<Copy> now, find(order.service, copy->name));
+    Json one = in_json(place, *now);
+    one.as_object()["runs"] = runs(place, now->name);
+    restores.push_back(std::move(one));
+  }
+  if (!place.data.empty()) {
+    for (const std::string& kept : kept_for(place.data)) {
+      Json one = evidence_in_json(kept);
+      if (unhashed_.contains(kept)) one.as_object()["error"] = unhashed_.at(kept);
+      evidence.push_back(std::move(one));
+    }
+  }
+  co_return Json(JsonObject{{"host", host_}, {"restores", restores}, {"evidence", evidence}});
+}
+
+Task<Result<Json>> Restores::stop(wire::RestoreStop order) {
+  CO_TRY(Place place, place_of(order.service));
+  CO_TRY(std::shared_ptr<Copy> copy, find(order.service, order.name));
+  recovery::RestoreFolder folder = folder_of(place, order.name);
+  if (copy->state == "running") {
+    scope_.cancel("restore " + order.name);
+    for (Deadline end = Deadline::after(kSweep); copy->state == "running" && !end.passed();)
+      co_await sleep_for(Duration{20});
+    if (copy->state == "running") co_return fail(ErrorKind::timed_out, "the restore does not end");
+  }
+  std::string postgres = postgres_program("postgres");
+  if (!postgres.empty() && !end_processes_at(folder.data(), postgres, kSweep))
+    co_return fail(ErrorKind::refused, "its server cannot be ended", "look at its processes");
+  if (!order.remove) co_return Json(JsonObject{{"name", order.name}, {"removed", false}});
+  std::error_code problem;
+  bool elsewhere = copy->state == "adopted" && !fs::is_empty(folder.tablespaces(), problem) && !problem;
+  if (elsewhere)
+    co_return fail(ErrorKind::refused, fmt::format("tablespaces of the member's data are in {}", folder.tablespaces()));
+  auto removing = blocking([path = folder.path] {
+    std::error_code failed;
+    fs::remove_all(path, failed);
+    return failed;
+  });
+  problem = co_await std::move(removing);
+  if (problem) co_return fail(ErrorKind::refused, fmt::format("{}: {}", folder.path, problem.message()));
+  unlink((folder.path + ".json").c_str());
+  copies_.erase(folder.path);
+  co_return Json(JsonObject{{"name", order.name}, {"removed", true}});
+}
+
+// A copy whose server ended, with its host most often, replays to its target once more.
+Task<Result<>> Restores::make_run(Place place, std::string name, Deadline deadline) {
+  if (runs(place, name)) co_return Result<>{};
+  recovery::ReplayServer server(folder_of(place, name), postgres_program("postgres"), "postgres");
+  CO_TRY_VOID(server.start());
+  for (Deadline end = deadline.at_most(kStartsWithin);;) {
+    auto looking = server.look(end);
+    CO_TRY(auto seen, co_await std::move(looking));
+    if (seen && seen->paused) break;
+    if (end.passed() || !server.runs())
+      co_return fail(ErrorKind::refused, "the copy could not be started again: " + server.last_words());
+    co_await sleep_for(Duration{20});
+  }
+  server.let_go();
+  co_return Result<>{};
+}
+
+Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) {
+  CO_TRY(Place place, place_of(order.service));
+  CO_TRY(std::shared_ptr<Copy> copy, find(order.service, order.name));
+  if (copy->state != "done")
+    co_return fail(ErrorKind::refused, fmt::format("restore '{}' is {}", order.name, copy->state));
+  auto starting = make_run(place, order.name, deadline);
+  CO_TRY_VOID(co_await std::move(starting));
+  while (!order.sql.empty() && (order.sql.back() == ';' || order.sql.back() == '\n' || order.sql.back() == ' '))
+    order.sql.pop_back();
+  int64_t rows = std::clamp<int64_t>(order.rows, 1, kRowsMost);
+  std::string database = !order.database.empty()   ? order.database
+                         : !place.database.empty() ? place.database
+                                                   : "postgres";
+  PgParams params{{"host", folder_of(place, order.name).socket()},
+                  {"port", std::to_string(recovery::kPort)},
+                  {"dbname", database},
+                  {"user", "postgres"},
+                  {"options", fmt::format("-c default_transaction_read_only=on -c statement_timeout={} -c timezone=UTC "
+                                          "-c datestyle=ISO",
+                                          order.timeout_ms)}};
+  auto connecting = PgConnection::connect(std::move(params), deadline);
+  CO_TRY(auto connection, co_await std::move(connecting));
+  std::string role = order.as.empty() ? "pg_read_all_data" : order.as;
+  // A cursor takes one SELECT and nothing else, and what it does not fetch is not sent.
+  for (const std::string& sql : {std::string("BEGIN READ ONLY"), "SET LOCAL ROLE " + sql_name(role),
+                                 "DECLARE lifeboat NO SCROLL CURSOR FOR " + order.sql}) {
+    auto asking = connection->query(sql, {}, deadline);
+    auto asked = co_await std::move(asking);
+    if (!asked) co_return std::unexpected(std::move(asked).error().with("the copy " + order.name));
+  }
+  auto fetching = connection->query(fmt::format("FETCH FORWARD {} FROM lifeboat", rows + 1), {}, deadline);
+  CO_TRY(PgRows found, co_await std::move(fetching));
+  JsonArray columns, all;
+  for (const std::string& column : found.columns) columns.push_back(Json(column));
+  for (const auto& row : found.rows) {
+    if (std::cmp_greater_equal(all.size(), rows)) break;
+    JsonArray values;
+    for (const auto& value : row) values.push_back(value ? Json(*value) : Json(nullptr));
+    all.push_back(std::move(values));
+  }
+  co_return Json(JsonObject{{"columns", columns}, {"rows", all}, {"more", std::cmp_greater(found.rows.size(), rows)}});
+}
+
+Task<Result<Json>> Restores::forensics(wire::RestoreForensics order, Deadline deadline) {
+  CO_TRY(Place place, place_of(order.service));
+  ForensicsRequest request;
+  request.repository = PgBackRest{.config = config(), .stanza = place.stanza, .user = run_as_};
+  CO_TRY(request.from, moment_of(order.from));
+  CO_TRY(request.to, moment_of(order.to));
+  request.usual = Duration{order.usual_ms};
+  request.most = static_cast<size_t>(std::clamp<int64_t>(order.most, 1, 10'000));
+  if (!place.socket.empty())
+    request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
+  auto reading = read_log(std::move(request), deadline);
+  CO_TRY(forensics::Report report, co_await std::move(reading));
+  co_return forensics::to_json(report);
+}
+
+Task<Result<Json>> Restores::clean_point(wire::RestoreCleanPoint order, Deadline deadline, Progress progress) {
+  CO_TRY(Place place, place_of(order.service));
+  recovery::CleanPointRequest request;
+  request.restore.config = config();
+  request.restore.stanza = place.stanza;
+  request.restore.run_as = run_as_;
+  request.restore.folder = place.folder + "/clean-point";
+  CO_TRY(request.from, moment_of(order.from));
+  CO_TRY(request.to, moment_of(order.to));
+  request.usual = Duration{order.usual_ms};
+  request.built_in = {order.indexes, order.pages, order.encrypted};
+  for (const wire::CleanCheck& check : order.checks)
+    request.checks.push_back({check.name, check.database, check.sql, 0});
+  if (!place.socket.empty())
+    request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
+  request.on_reason = [progress](const std::string& line) { progress(line); };
+  std::error_code ignored;
+  fs::create_directories(place.folder, ignored);
+  chmod(place.folder.c_str(), 0711);
+  auto searching = recovery::find_clean_point(std::move(request), deadline);
+  CO_TRY(recovery::CleanPointReport report, co_await std::move(searching));
+  co_return recovery::to_json(report);
+}
+
+}  // namespace lifeboat

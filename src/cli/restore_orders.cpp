@@ -1,0 +1,129 @@
+// Restores that the controller carries out on the hosts of a plan.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "cli/exit_codes.hpp"
+#include "cli/restore.hpp"
+#include "core/recovery/moment.hpp"
+#include "io/http_client.hpp"
+
+namespace lifeboat::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{300};
+
+std::string when(const std::string& text) {
+  auto at = ScalarText<Moment>::parse(text);
+  return at ? moment_in_words(*at) : text;
+}
+
+void print_done(const RestoreOptions& options, const Json& result) {
+  const Json& reached = member(result, "reached");
+  fmt::print("{} is restored as {} on {}, paused and read-only.\n", options.service, text_or(result, "name"),
+             text_or(result, "host"));
+  fmt::print("  reached   position {} on timeline {}; last commit {}\n", text_or(reached, "lsn"),
+             int_or(reached, "timeline"), when(text_or(reached, "time")));
+  if (int_or(reached, "next_xid") != 0)
+    fmt::print("  left out  from transaction {} of {} on\n", int_or(reached, "next_xid"),
+               when(text_or(reached, "next_time")));
+  fmt::print("  took      {:.2f} s: copy {:.2f} s, replay {:.2f} s; set {}\n", number_or(result, "seconds"),
+             number_or(result, "copy_seconds"), number_or(result, "replay_seconds"), text_or(result, "backup"));
+  const Json& adopted = member(result, "adopted");
+  if (!adopted.is_object()) return;
+  fmt::print("It is the database now: {} takes writes on timeline {}; writes paused {:.2f} s.\n",
+             text_or(adopted, "member"), int_or(adopted, "timeline"), number_or(adopted, "write_outage_s"));
+  const Json& evidence = member(result, "evidence");
+  fmt::print("  evidence  {}\n", text_or(adopted, "kept"));
+  if (bool_or(evidence, "done"))
+    fmt::print("            {} files, hashes in {} (sha256 {})\n", int_or(evidence, "files"),
+               text_or(evidence, "manifest"), text_or(evidence, "sha256"));
+  if (std::string trouble = text_or(result, "standbys_error"); !trouble.empty())
+    fmt::print("  NOT YET   the other members do not follow: {}\n", trouble);
+}
+
+// Follows the order to its end; gives its result.
+Result<Json> follow(Client& client, const std::string& at, int64_t number, const Output& output) {
+  std::string said;
+  while (true) {
+    TRY(Json job, client.get(at + "/job"));
+    if (int_or(job, "number") != number)
+      return fail(ErrorKind::unknown_outcome, "another controller leads, or another order came since",
+                  "`lifeboat restores list SERVICE` shows what is there");
+    std::string state = text_or(job, "state"), progress = text_or(job, "progress");
+    if (state == "done") return member(job, "result");
+    if (state == "failed") return fail(ErrorKind::refused, text_or(job, "error"), text_or(job, "hint"));
+    if (!output.json && !progress.empty() && progress != said) fmt::print(stderr, "{}\n", said = progress);
+    std::this_thread::sleep_for(kAskEvery);
+  }
+}
+
+}  // namespace
+
+int order_restore(Client& client, const RestoreOptions& options, const Output& output) {
+  auto target = recovery::parse_target(options.target);
+  if (!target) return complain(target.error());
+  std::string at = "/api/restores/" + percent_encode(options.service);
+  JsonObject body{{"by", options.by},   {"yes", options.yes},           {"into", options.into},
+                  {"on", options.on},   {"name", options.name},         {"target", recovery::to_json(*target)},
+                  {"set", options.set}, {"timeline", options.timeline}, {"accept_gap", options.accept_gap}};
+  auto begun = client.post(at + "/restore", body);
+  if (!begun) return complain(begun.error());
+  auto done = follow(client, at, int_or(*begun, "number"), output);
+  if (!done) return complain(done.error());
+  if (output.json) {
+    fmt::print("{}\n", to_pretty_text(*done));
+  } else {
+    print_done(options, *done);
+  }
+  bool whole = !bool_or(*done, "cut_by_gap") && int_or(*done, "lost_transactions") == 0 &&
+               text_or(*done, "standbys_error").empty();
+  return whole ? kOk : kNotWell;
+}
+
+int list_restores(Client& client, const std::string& service, const Output& output) {
+  auto listed = client.get("/api/restores/" + percent_encode(service), Duration{60'000});
+  if (!listed) return complain(listed.error());
+  if (output.json) {
+    fmt::print("{}\n", to_pretty_text(*listed));
+    return kOk;
+  }
+  const Json& hosts = member(*listed, "hosts");
+  for (const auto& [host, answer] : hosts.is_object() ? hosts.get_object() : JsonObject{}) {
+    if (std::string error = text_or(answer, "error"); !error.empty())
+      fmt::print("{:<16} {}\n", std::string(host), error);
+    const Json& restores = member(answer, "restores");
+    for (const Json& one : restores.is_array() ? restores.get_array() : JsonArray{}) {
+      std::string state = text_or(one, "state");
+      std::string how = state == "failed" ? text_or(one, "error") : state == "running" ? text_or(one, "progress") : "";
+      fmt::print("{:<16} {:<24} {:<8} {}{}\n", std::string(host), text_or(one, "name"), state,
+                 when(text_or(member(member(one, "restored"), "reached"), "time")), how.empty() ? "" : "  " + how);
+    }
+    const Json& evidence = member(answer, "evidence");
+    for (const Json& one : evidence.is_array() ? evidence.get_array() : JsonArray{})
+      fmt::print("{:<16} evidence {}{}\n", std::string(host), text_or(one, "kept"),
+                 bool_or(one, "done")
+                     ? fmt::format(", {} files, manifest sha256 {}", int_or(one, "files"), text_or(one, "sha256"))
+                     : ", not hashed yet");
+  }
+  return kOk;
+}
+
+int stop_restore(Client& client, const RestoreOptions& options, bool remove, const Output& output) {
+  std::string at = "/api/restores/" + percent_encode(options.service);
+  JsonObject body{{"by", options.by}, {"name", options.name}, {"on", options.on}, {"remove", remove}};
+  auto begun = client.post(at + "/stop", body);
+  if (!begun) return complain(begun.error());
+  auto done = follow(client, at, int_or(*begun, "number"), output);
+  if (!done) return complain(done.error());
+  if (output.json) {
+    fmt::print("{}\n", to_text(*done));
+  } else {
+    fmt::print("restore {} is {}\n", options.name, bool_or(*done, "removed") ? "removed" : "stopped");
+  }
+  return kOk;
+}
+
+}  // namespace lifeboat::cli

@@ -1,0 +1,89 @@
+// What people ask of restored copies outside of a run: make one, put it in place of the database, look into the log, find the last
+// clean moment. Orders go on in the background; what they did stands in the journal under restores/SERVICE.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "actions/world.hpp"
+#include "core/data/describe.hpp"
+#include "core/recovery/messages.hpp"
+#include "store/store.hpp"
+
+namespace lifeboat {
+
+// What is asked for. `into`: isolated (wherever it stands best), replace (the database itself), or a member or host (isolated there).
+struct RestoreBody {
+  std::string by;
+  bool yes = false;  // replace: what was written behind the point is given up
+  std::string into;
+  std::string on;  // replace: the member that takes the data; chosen when empty
+  std::string name;
+  Json target;
+  std::string set;
+  uint64_t timeline = 0;
+  bool accept_gap = false;
+  bool remove = false;  // stop: the files go too
+  std::string from, to;
+  int64_t usual_ms = 3'600'000;
+  int64_t most = 20;
+  std::vector<wire::CleanCheck> checks;
+  bool indexes = false, pages = false, encrypted = false;
+};
+BOOST_DESCRIBE_STRUCT(RestoreBody, (),
+                      (by, yes, into, on, name, target, set, timeline, accept_gap, remove, from, to, usual_ms, most,
+                       checks, indexes, pages, encrypted))
+constexpr auto field_docs(const RestoreBody*) {
+  return std::to_array<FieldDoc>({{"by", Need::required, "who asks"},
+                                  {"yes", Need::optional, "what was written behind the point is given up"},
+                                  {"into", Need::optional, "isolated, replace, or a member or host"},
+                                  {"on", Need::optional, "the member that takes the data"},
+                                  {"name", Need::optional, "name of the copy"},
+                                  {"target", Need::optional, "the point to reach"},
+                                  {"set", Need::optional, "label of a backup"},
+                                  {"timeline", Need::optional, "history to follow"},
+                                  {"accept_gap", Need::optional, "stop where log is missing"},
+                                  {"remove", Need::optional, "the files go too"},
+                                  {"from", Need::optional, "a moment before the damage"},
+                                  {"to", Need::optional, "a moment behind it"},
+                                  {"usual_ms", Need::optional, "how long the time before is"},
+                                  {"most", Need::optional, "findings"},
+                                  {"checks", Need::optional, "what holds on good data"},
+                                  {"indexes", Need::optional, "also check indexes"},
+                                  {"pages", Need::optional, "also check the checksums of pages"},
+                                  {"encrypted", Need::optional, "also look for texts that look encrypted"}});
+}
+
+class RestoreKeeper {
+ public:
+  RestoreKeeper(Store& store, World& world, Scope& scope) : store_(store), world_(world), scope_(scope) {}
+
+  // The copies on every host that can be asked, and what is kept as evidence there: {hosts: {NAME: answer of restore.list}}.
+  Task<Result<Json>> list(std::string service);
+  // `what`: restore, stop, forensics, clean-point. Gives {service, number}; job() tells how it goes.
+  Result<Json> begin(const std::string& service, const std::string& what, RestoreBody body);
+  // {number, what, by, state: running|done|failed, progress, result, error_kind, error, hint}; null: there was no order.
+  Json job(const std::string& service) const;
+
+ private:
+  struct Job {
+    uint64_t number = 0;
+    std::string what, by, state, progress, error_kind, error, hint;
+    Json result;
+  };
+  Store& store_;
+  World& world_;
+  Scope& scope_;
+  std::map<std::string, std::shared_ptr<Job>> jobs_;
+
+  Task<> work(std::string service, std::string what, RestoreBody body, std::shared_ptr<Job> job);
+  Task<Result<Json>> carry_out(std::string service, std::string what, RestoreBody body, std::shared_ptr<Job> job);
+  Task<Result<Json>> restore(std::string service, RestoreBody body, std::shared_ptr<Job> job);
+  Task<Result<Json>> stop(std::string service, RestoreBody body);
+  Task<Result<Json>> replace(std::string service, std::string member, std::string host, Json restored,
+                             std::shared_ptr<Job> job);
+  Task<> note(std::string service, std::string kind, std::string text, Json data);
+};
+
+}  // namespace lifeboat

@@ -1,0 +1,210 @@
+#include <gtest/gtest.h>
+
+#include "core/ownership/machine.hpp"
+#include "core/ownership/sync_sets.hpp"
+
+namespace lifeboat::ownership {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A store that always works, and three members of which east-1 leads.
+struct World {
+  State state;
+  MonoTime now{milliseconds(10'000)};
+  std::vector<Command> last;
+
+  World() : state(initial_state(config(), 3, "east-1", MonoTime{milliseconds(10'000)})) {
+    for (const char* member : {"east-1", "east-2", "west-1"}) feed(AgentConnected{member});
+    report("east-1", ServerState::primary, 1000, 3);
+    report("east-2", ServerState::standby, 1000, 0, "east-1");
+    report("west-1", ServerState::standby, 1000, 0, "east-1");
+    last.clear();
+  }
+  static Config config() {
+    Config out;
+    out.service = "main";
+    out.members = {{"east-1", "east"}, {"east-2", "east"}, {"west-1", "west"}};
+    out.first_primary = "east-1";
+    out.lease = Duration{2000};
+    return out;
+  }
+  void feed(const Input& input) {
+    for (const Command& command : step(state, input, now)) {
+      last.push_back(command);
+      if (const auto* grant = std::get_if<MakeGrant>(&command))
+        feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
+      if (const auto* look = std::get_if<AskLook>(&command)) state.find(look->member)->report.heard = look->mark;
+    }
+  }
+  void report(const std::string& name, ServerState server, uint64_t written, uint64_t term = 0,
+              std::string upstream = {}, std::string restored = {}, bool put_back = false) {
+    MemberReport said;
+    said.member = name;
+    said.state = server;
+    said.timeline = 3;
+    said.written = Lsn{written};
+    said.term = term;
+    said.upstream = upstream;
+    said.streaming = !upstream.empty();
+    said.primary_data = server == ServerState::stopped;
+    said.heard = said.mark = state.mark;
+    said.restored = restored;
+    said.put_back = put_back;
+    feed(Reported{now.time_since_epoch().count(), said});
+  }
+  void ask(const std::string& to) {
+    feed(TransferAsked{Transfer{.id = 9, .kind = TransferKind::restore, .to = to, .restored = "before-the-drop"}});
+  }
+  void adopted(const std::string& member) {
+    feed(CommandDone{CommandDone::What::adopt,
+                     member,
+                     3,
+                     true,
+                     false,
+                     {},
+                     JsonObject{{"lsn", "0/200"}, {"timeline", 3}, {"kept", "/data.kept-1"}}});
+    report(member, ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  }
+  template <class T>
+  const T* find() const {
+    for (const Command& command : last) {
+      if (const auto* found = std::get_if<T>(&command)) return found;
+    }
+    return nullptr;
+  }
+};
+
+TEST(PutBack, AStandbyTakesTheDataBeforeThePrimaryStops) {
+  World world;
+  world.ask("east-2");
+  ASSERT_NE(world.find<SendAdopt>(), nullptr);
+  EXPECT_EQ(world.find<SendAdopt>()->restored, "before-the-drop");
+  EXPECT_EQ(world.find<SendStepDown>(), nullptr);
+  world.adopted("east-2");
+  ASSERT_NE(world.find<SendStepDown>(), nullptr);
+  EXPECT_EQ(world.find<SendStepDown>()->member, "east-1");
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+}
+
+TEST(PutBack, ItLeadsWhateverTheOthersHaveAndPartsWhereItWasPutBackTo) {
+  World world;
+  world.ask("east-2");
+  world.adopted("east-2");
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 3, true, false, {}, {{"lsn", "0/500"}}});
+  const SendLead* lead = world.find<SendLead>();
+  ASSERT_NE(lead, nullptr);
+  EXPECT_EQ(lead->member, "east-2");
+  EXPECT_EQ(lead->at_least.value, 0u) << "it will never have what the old primary had";
+  EXPECT_FALSE(lead->goes_on);
+  EXPECT_EQ(world.state.begun.written.value, 0x200u);
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 4, true, false, {}, {{"timeline", 4}}});
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_FALSE(world.find<FinishTransfer>()->error);
+  EXPECT_EQ(text_or(world.find<FinishTransfer>()->result, "kept"), "/data.kept-1");
+}
+
+TEST(PutBack, NothingIsStoppedWhenTheDataCannotBeTaken) {
+  World world;
+  world.ask("east-2");
+  world.feed(CommandDone{CommandDone::What::adopt, "east-2", 3, false, false, "no room", nullptr});
+  EXPECT_EQ(world.find<SendStepDown>(), nullptr);
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_TRUE(world.find<FinishTransfer>()->error.has_value());
+}
+
+TEST(PutBack, AnOrderWhoseAnswerWasLostIsGivenAgain) {
+  World world;
+  world.ask("east-2");
+  world.last.clear();
+  for (int tick = 0; tick < 40; ++tick) {
+    world.now += milliseconds(100);
+    world.feed(RenewAsked{"east-1", 3, 0});
+    world.report("east-1", ServerState::primary, 1000, 3);
+    world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  }
+  ASSERT_NE(world.find<SendAdopt>(), nullptr);
+  world.adopted("east-2");
+  EXPECT_NE(world.find<SendStepDown>(), nullptr);
+}
+
+TEST(PutBack, TheOldPrimaryGoesOnWhenTheMemberCannotLead) {
+  World world;
+  world.ask("east-2");
+  world.adopted("east-2");
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 3, true, false, {}, {{"lsn", "0/500"}}});
+  world.report("east-1", ServerState::stopped, 0x500);
+  world.last.clear();
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 4, false, false, "it cannot", nullptr});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
+  world.feed(CommandDone{CommandDone::What::lead, "east-1", 5, true, false, {}, {{"timeline", 5}}});
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_TRUE(world.find<FinishTransfer>()->error.has_value()) << "it was undone";
+}
+
+TEST(PutBack, ThePrimaryItselfTakesTheDataAfterItHasStopped) {
+  World world;
+  world.ask("east-1");
+  EXPECT_EQ(world.find<SendAdopt>(), nullptr);
+  ASSERT_NE(world.find<SendStepDown>(), nullptr);
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 3, true, false, {}, {{"lsn", "0/500"}}});
+  ASSERT_NE(world.find<SendAdopt>(), nullptr);
+  world.adopted("east-1");
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_FALSE(world.find<SendLead>()->goes_on) << "it is another history from here on";
+}
+
+TEST(PutBack, APrimaryThatCannotBeAskedIsWaitedForToTheEndOfItsLease) {
+  World world;
+  world.feed(AgentLost{"east-1"});
+  world.ask("east-2");
+  world.adopted("east-2");
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  for (int tick = 0; tick < 40; ++tick) {
+    world.now += milliseconds(100);
+    world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+    world.report("west-1", ServerState::standby, 1000, 0, "east-1");
+    if (tick < 5) EXPECT_EQ(world.find<SendLead>(), nullptr);
+  }
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-2");
+}
+
+TEST(PutBack, AMemberThatThePlanExcludesIsRefused) {
+  World world;
+  world.state.find("west-1")->config.candidate = false;
+  world.ask("west-1");
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_TRUE(world.find<FinishTransfer>()->error.has_value());
+  EXPECT_EQ(world.find<SendAdopt>(), nullptr);
+}
+
+TEST(PutBack, DataThatWerePutBackStandApartUntilSomebodyAsksForStandbys) {
+  World world;
+  world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  world.now += milliseconds(5'000);
+  world.feed(RenewAsked{"east-1", 3, 0});
+  world.report("east-1", ServerState::primary, 1100, 3);
+  world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  EXPECT_EQ(world.find<SendFollow>(), nullptr);
+  world.feed(TransferAsked{Transfer{.id = 10, .kind = TransferKind::reprotect}});
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->order.member, "east-2");
+}
+
+TEST(PutBack, WithSynchronousCommitsItProvesNothingOfWhatItOnceHad) {
+  World world;
+  world.state.config.sync_copies = 1;
+  world.state.sync_sets = {SyncSet{"east-1", {"east-2", "west-1"}, 1}};
+  world.feed(Released{"east-1", 3, "server died", true});
+  for (const char* member : {"east-2", "west-1"}) world.report(member, ServerState::standby, 1000, 0, "east-1");
+  const Member& west = *world.state.find("west-1");
+  EXPECT_EQ(why_it_may_lose(world.state, west, world.now), "");
+  world.report("east-2", ServerState::standby, 1000, 0, {}, "before-the-drop", true);
+  EXPECT_NE(why_it_may_lose(world.state, west, world.now), "");
+  EXPECT_NE(why_it_may_lose(world.state, *world.state.find("east-2"), world.now), "");
+}
+
+}  // namespace
+}  // namespace lifeboat::ownership
