@@ -4,9 +4,9 @@
 
 #include <set>
 
-#include "core/data/decode.hpp"
 #include "controller/orphan_book.hpp"
 #include "controller/orphan_runs.hpp"
+#include "core/data/decode.hpp"
 
 namespace lifeboat {
 namespace {

@@ -276,9 +276,7 @@ std::string profile_options(Duration statement) {
 }
 
 PgAsk ask_over(PgConnection* connection) {
-  return [connection](std::string sql, Deadline deadline) {
-    return connection->query(std::move(sql), {}, deadline);
-  };
+  return [connection](std::string sql, Deadline deadline) { return connection->query(std::move(sql), {}, deadline); };
 }
 
 Task<Result<DatabaseProfile>> take_profile(PgAsk ask, ProfileWish wish, Deadline deadline) {

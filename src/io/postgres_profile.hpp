@@ -9,10 +9,6 @@
 
 namespace lifeboat {
 
-struct ProfileWish {
-  bool contents = false;  // also a sum over all rows, which reads and renders every one of them
-};
-
 // Where the questions go: a connection, or whatever else answers SQL, such as an agent that asks a copy in isolation. An error
 // without an SQLSTATE means that no more will be answered.
 using PgAsk = std::function<Task<Result<PgRows>>(std::string sql, Deadline deadline)>;

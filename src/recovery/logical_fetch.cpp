@@ -57,8 +57,10 @@ Task<Result<std::string>> read_all(BackupPlace* place, LogicalBackup backup, std
                                    Deadline deadline, OnLogicalProgress progress) {
   auto reading = place->read(backup.path, [taken](std::string_view piece) { return taken->take(piece); }, deadline);
   auto telling = tell(taken, backup.bytes, std::move(progress));
-  auto ended = co_await (std::move(reading) || std::move(telling));
-  CO_TRY_VOID(std::get<0>(std::move(ended)));
+  auto outcome = co_await (end_of(std::move(reading)) || std::move(telling));
+  auto ended = std::get<0>(std::move(outcome));
+  if (ended.problem) std::rethrow_exception(ended.problem);
+  CO_TRY_VOID(*std::move(ended.value));
   co_return taken->hash.finish();
 }
 

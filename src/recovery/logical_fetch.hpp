@@ -11,8 +11,10 @@ class FetchedDump {
   FetchedDump() = default;
   FetchedDump(std::string path, bool own) : path_(std::move(path)), own_(own) {}
   ~FetchedDump();
-  FetchedDump(FetchedDump&& other) noexcept : path_(std::move(other.path_)), own_(std::exchange(other.own_, false)) {}
+  FetchedDump(FetchedDump&& other) noexcept
+      : sha256(std::move(other.sha256)), path_(std::move(other.path_)), own_(std::exchange(other.own_, false)) {}
   FetchedDump& operator=(FetchedDump&& other) noexcept {
+    std::swap(sha256, other.sha256);
     std::swap(path_, other.path_);
     std::swap(own_, other.own_);
     return *this;

@@ -33,7 +33,8 @@ std::string checks(const std::vector<ReportStep>& steps) {
   std::string out;
   for (const ReportStep& step : steps) {
     for (const Check& check : step.checks)
-      out += fmt::format("| {} | {} | {} | {} |\n", step.id, cell(check.name), enum_name(check.verdict), cell(check.text));
+      out +=
+          fmt::format("| {} | {} | {} | {} |\n", step.id, cell(check.name), enum_name(check.verdict), cell(check.text));
   }
   return out.empty() ? out : "\n## Checks\n\n| step | looked at | verdict | |\n| --- | --- | --- | --- |\n" + out;
 }
