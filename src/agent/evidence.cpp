@@ -10,6 +10,7 @@
 #include "agent/postgres_files.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
+#include "io/sha256.hpp"
 
 namespace lifeboat {
 namespace {
@@ -56,7 +57,7 @@ Result<> write_manifest(const std::string& kept) {
   uint64_t bytes = 0;
   for (const fs::path& file : files) {
     auto hash = sha256_of_file(file.string());
-    if (!hash) return fail(ErrorKind::refused, file.string() + " cannot be read");
+    if (!hash) return std::unexpected(std::move(hash).error());
     bytes += hash->bytes;
     text += fmt::format("{}  {}\n", hash->sha256, fs::relative(file, kept, problem).string());
   }

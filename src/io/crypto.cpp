@@ -36,27 +36,6 @@ std::string sha256_hex(std::string_view data) {
   return to_hex(digest);
 }
 
-std::optional<FileHash> sha256_of_file(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) return std::nullopt;
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  if (context == nullptr || EVP_DigestInit_ex(context, EVP_sha256(), nullptr) != 1) std::abort();
-  std::vector<char> piece(size_t{1} << 20);
-  FileHash out;
-  while (size_t got = std::fread(piece.data(), 1, piece.size(), file)) {
-    if (EVP_DigestUpdate(context, piece.data(), got) != 1) std::abort();
-    out.bytes += got;
-  }
-  bool whole = std::ferror(file) == 0;
-  std::fclose(file);
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  if (EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(digest.data()), nullptr) != 1) std::abort();
-  EVP_MD_CTX_free(context);
-  if (!whole) return std::nullopt;
-  out.sha256 = to_hex(digest);
-  return out;
-}
-
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   unsigned int length = 0;

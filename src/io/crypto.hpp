@@ -11,12 +11,6 @@ namespace lifeboat {
 
 // Lower-case hex of SHA-256.
 std::string sha256_hex(std::string_view data);
-// The same of a file, and its length, read in pieces; blocks for as long as that takes. Nothing when it cannot be read.
-struct FileHash {
-  std::string sha256;
-  uint64_t bytes = 0;
-};
-std::optional<FileHash> sha256_of_file(const std::string& path);
 // HMAC-SHA256 (RFC 2104), 32 bytes, and as lower-case hex.
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string hmac_sha256_hex(std::string_view key, std::string_view data);

@@ -319,8 +319,7 @@ Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   using namespace asio::experimental::awaitable_operators;
   auto listen = spec.on_output ? pass_output(out.take_read(), child, spec.on_output, result.cut)
                                : keep_output(out.take_read(), spec.capture, result.out, result.cut);
-  auto talk = std::move(listen) &&
-              keep_output(err.take_read(), spec.capture, result.err, result.cut) &&
+  auto talk = std::move(listen) && keep_output(err.take_read(), spec.capture, result.err, result.cut) &&
               feed_input(in.take_write(), spec.input);
   auto finished = co_await (std::move(talk) || sleep_until(deadline.at));
   auto late = [&] {

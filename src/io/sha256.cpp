@@ -39,7 +39,7 @@ std::string Sha256::finish() {
   return to_hex({reinterpret_cast<const char*>(digest.data()), length});
 }
 
-Result<std::string> sha256_of_file(const std::string& path) {
+Result<FileHash> sha256_of_file(const std::string& path) {
   auto failed = [&](std::string_view verb) {
     ErrorKind kind = errno == ENOENT ? ErrorKind::not_found : ErrorKind::refused;
     return fail(kind, fmt::format("{} {}: {}", verb, path, std::system_category().message(errno)));
@@ -47,6 +47,7 @@ Result<std::string> sha256_of_file(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return failed("open");
   Sha256 hash;
+  FileHash out;
   std::string piece(1 << 20, '\0');
   while (true) {
     ssize_t got = ::read(fd, piece.data(), piece.size());
@@ -58,9 +59,11 @@ Result<std::string> sha256_of_file(const std::string& path) {
     }
     if (got == 0) break;
     hash.add(std::string_view(piece).substr(0, static_cast<size_t>(got)));
+    out.bytes += static_cast<uint64_t>(got);
   }
   ::close(fd);
-  return hash.finish();
+  out.sha256 = hash.finish();
+  return out;
 }
 
 }  // namespace lifeboat

@@ -25,7 +25,11 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-// Of a whole file, read from its beginning. Blocks; a large one belongs into `blocking`.
-Result<std::string> sha256_of_file(const std::string& path);
+// Of a whole file, read from its beginning, and its length. Blocks; a large one belongs into `blocking`.
+struct FileHash {
+  std::string sha256;
+  uint64_t bytes = 0;
+};
+Result<FileHash> sha256_of_file(const std::string& path);
 
 }  // namespace lifeboat
