@@ -226,7 +226,8 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
   backups->group("Evidence")->require_subcommand(1);
   auto wanted = std::make_shared<BackupOptions>();
   wanted->by = who_am_i();
-  auto* list = backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
+  auto* list =
+      backups->add_subcommand("list", "every backup that can be restored, newest last, and how far back they go");
   list->add_option("service", wanted->service, "the database; the only one when left out");
   add_client_options(list, common);
   list->callback([wanted, &common, &exit_code] {

@@ -280,8 +280,8 @@ class Controller {
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
     CO_TRY_VOID(co_await backups_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,      options_.drill, *store_,      world_,
-                   databases_,   orphans_,   backups_,   watch_,           incidents_, runs_,          options_.host};
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,  options_.drill, *store_, world_,
+                   databases_,   orphans_,   backups_,         watch_, incidents_,     runs_,   options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },
