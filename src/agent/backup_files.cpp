@@ -47,8 +47,7 @@ std::string repository_lines(int number, const std::string& path, const std::opt
     out += line(repo + "-cipher-type", "aes-256-cbc") + line(repo + "-cipher-pass", secret(secrets, cipher->name));
   if (store) out += store_lines(repo, *store, secrets);
   if (retention.days > 0) {
-    out += line(repo + "-retention-full-type", "time") +
-           line(repo + "-retention-full", std::to_string(retention.days));
+    out += line(repo + "-retention-full-type", "time") + line(repo + "-retention-full", std::to_string(retention.days));
   } else {
     out += line(repo + "-retention-full", std::to_string(retention.full));
   }
@@ -126,9 +125,9 @@ std::string archive_settings(const wire::Archive& archive, const std::string& pr
   if (archive.stanza.empty()) return out;
   // Without a command a server keeps what it would archive and does not wait for it when it stops. It goes on where it was when
   // the command is back.
-  std::string command = on ? fmt::format("{} --config={} --stanza={} archive-push \"%p\"", program, paths.config(),
-                                         archive.stanza)
-                           : std::string();
+  std::string command =
+      on ? fmt::format("{} --config={} --stanza={} archive-push \"%p\"", program, paths.config(), archive.stanza)
+         : std::string();
   return out + "archive_mode = on\narchive_timeout = 60s\n" + fmt::format("archive_command = '{}'\n", command);
 }
 

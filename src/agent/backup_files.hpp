@@ -53,6 +53,7 @@ std::vector<std::string> secrets_of(const Backups& backups);
 
 // Settings of a server that archives, in a file beside its data: a copy of the data that is started elsewhere does not find it,
 // and archives nothing. `on` false: nothing more is archived, and nobody waits for what was not.
-std::string archive_settings(const wire::Archive& archive, const std::string& program, const BackupPaths& paths, bool on);
+std::string archive_settings(const wire::Archive& archive, const std::string& program, const BackupPaths& paths,
+                             bool on);
 
 }  // namespace lifeboat

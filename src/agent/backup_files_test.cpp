@@ -20,7 +20,8 @@ wire::RepositoryConfig repository() {
 }
 
 TEST(BackupFiles, OnlyTheRepositorysHostKnowsWhereItIsAndHowItIsEncrypted) {
-  std::string member = member_section(kPaths, {"database", "10.0.0.9", "backup-eu", 8432, "s"}, "/data", "/socket", 5432);
+  std::string member =
+      member_section(kPaths, {"database", "10.0.0.9", "backup-eu", 8432, "s"}, "/data", "/socket", 5432);
   EXPECT_THAT(member, HasSubstr("repo1-host=10.0.0.9\n"));
   EXPECT_THAT(member, Not(HasSubstr("cipher")));
   EXPECT_THAT(member, Not(HasSubstr("repo1-path")));

@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr Duration kLookEvery{1'000};
 constexpr Duration kAskWithin{900};
-constexpr size_t kSamplesMost = 4'000;  // something over an hour; then a stream is so far behind that the archive counts
+constexpr size_t kSamplesMost =
+    4'000;  // something over an hour; then a stream is so far behind that the archive counts
 
 // What the stream has, seen by the primary; no row on a standby.
 constexpr std::string_view kStreamed =
@@ -156,8 +157,7 @@ Result<> BackupHost::arrange(const wire::Configure& configuration) {
     server.port = config.backups.port;
     for (const auto& [name, member] : config.members) server.allowed[member.host].push_back(config.stanza);
     auto& repository = repositories_[service];
-    if (!repository)
-      repository = std::make_unique<Repository>(scope_, service, paths_, run_as_, hooks_.log);
+    if (!repository) repository = std::make_unique<Repository>(scope_, service, paths_, run_as_, hooks_.log);
     SecretTexts values;
     for (const std::string& name : secrets_of(config.backups)) {
       TRY(values[name], secrets_.get(name));
@@ -254,7 +254,8 @@ Task<Result<Json>> BackupHost::carry_out(std::string method, Json params, Deadli
                                          std::function<void(std::string)> progress) {
   auto found = repositories_.find(text_or(params, "service"));
   if (found == repositories_.end())
-    co_return fail(ErrorKind::not_found, fmt::format("{} keeps no repository of '{}'", host_, text_or(params, "service")));
+    co_return fail(ErrorKind::not_found,
+                   fmt::format("{} keeps no repository of '{}'", host_, text_or(params, "service")));
   Repository& repository = *found->second;
   if (method == wire::BackupStanza::kMethod) {
     CO_TRY(wire::BackupStanza order, params_of<wire::BackupStanza>(params));

@@ -42,10 +42,10 @@ constexpr Duration kHereWithin{1'600};
 // Everything an agent knows of its host, sent every `report_every` and at once when something important changes.
 struct Report {
   static constexpr std::string_view kType = "report";
-  int64_t boot_ns = 0;               // agent's CLOCK_BOOTTIME when it was sent; grants refer to it
-  OrderedMap<MemberReport> members;  // by service name: the member this agent runs
-  OrderedMap<int64_t> units;         // by http service: instances that are up
-  OrderedMap<ArchiveReport> archives;        // by service whose member it runs
+  int64_t boot_ns = 0;                        // agent's CLOCK_BOOTTIME when it was sent; grants refer to it
+  OrderedMap<MemberReport> members;           // by service name: the member this agent runs
+  OrderedMap<int64_t> units;                  // by http service: instances that are up
+  OrderedMap<ArchiveReport> archives;         // by service whose member it runs
   OrderedMap<RepositoryReport> repositories;  // by service whose repository stands here
 };
 BOOST_DESCRIBE_STRUCT(Report, (), (boot_ns, members, units, archives, repositories))

@@ -27,9 +27,7 @@ constexpr Duration kPrimaryHas{10'000};
 constexpr Duration kPushWithin{30'000};
 constexpr Duration kProgressEvery{2'000};
 
-std::string time_text(const std::optional<Moment>& at) {
-  return at ? ScalarText<Moment>::format(*at) : std::string();
-}
+std::string time_text(const std::optional<Moment>& at) { return at ? ScalarText<Moment>::format(*at) : std::string(); }
 
 std::vector<std::string> labels_of(const std::optional<recovery::Catalogue>& catalogue) {
   std::vector<std::string> out;
@@ -136,7 +134,8 @@ Task<Result<std::string>> Repository::run(std::vector<std::string> arguments, st
 
 Result<std::string> Repository::busy_with(const std::string& what) {
   if (!report_.problem.empty()) return fail(ErrorKind::refused, report_.problem);
-  if (!report_.busy.empty()) return fail(ErrorKind::conflict, fmt::format("the repository of {} {}", service_, report_.busy));
+  if (!report_.busy.empty())
+    return fail(ErrorKind::conflict, fmt::format("the repository of {} {}", service_, report_.busy));
   return what;
 }
 

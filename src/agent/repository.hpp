@@ -55,7 +55,8 @@ class Repository {
   struct Busy;
   PgBackRest reader() const;
   std::string scratch() const { return paths_.folder + "/read-" + service_; }
-  Task<Result<std::string>> run(std::vector<std::string> arguments, std::string config, bool as_root, Deadline deadline);
+  Task<Result<std::string>> run(std::vector<std::string> arguments, std::string config, bool as_root,
+                                Deadline deadline);
   Task<Result<>> order_files(std::vector<wire::BackupSource> sources);
   Task<> look_after();
   Task<Result<>> look(Deadline deadline);

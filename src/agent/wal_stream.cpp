@@ -79,8 +79,8 @@ Result<> WalStream::receive(const wire::RepositoryConfig& config) {
       "gssencmode=disable keepalives_idle=3 keepalives_interval=1 keepalives_count=3 tcp_user_timeout=6000",
       info_value(hosts), info_value(ports), info_value(config.replication_user), info_value(passfile), kStreamName);
   ProcessSpec spec;
-  spec.argv = {program,          "--directory=" + folder_, "--dbname=" + connection, "--slot=" + config.slot,
-               "--no-loop",      "--status-interval=1",    "--no-password"};
+  spec.argv = {program,     "--directory=" + folder_, "--dbname=" + connection, "--slot=" + config.slot,
+               "--no-loop", "--status-interval=1",    "--no-password"};
   spec.user = run_as_;
   spec.directory = folder_;
   spec.environment = {{"LC_ALL", "C"}};
@@ -121,7 +121,8 @@ void WalStream::archived(const std::string& name) {
 std::string WalStream::at() const {
   std::string newest;
   for (const std::string& name : names_in(folder_)) {
-    if (is_segment(name) || (name.ends_with(".partial") && is_segment(name.substr(0, 24)))) newest = std::max(newest, name);
+    if (is_segment(name) || (name.ends_with(".partial") && is_segment(name.substr(0, 24))))
+      newest = std::max(newest, name);
   }
   return newest;
 }

@@ -203,7 +203,8 @@ Result<std::pair<std::vector<wire::BackupSource>, bool>> BackupKeeper::sources_o
                               archive->data, archive->socket};
   };
   auto primary = source(view.holder);
-  if (!primary) return fail(ErrorKind::unreachable, fmt::format("the agent of {} has not said where its files are", view.holder));
+  if (!primary)
+    return fail(ErrorKind::unreachable, fmt::format("the agent of {} has not said where its files are", view.holder));
   std::vector<wire::BackupSource> out{*primary};
   // The one that is least behind; its host does the reading, so the primary is left alone.
   const MemberView* best = nullptr;
@@ -333,8 +334,8 @@ Task<> BackupKeeper::work(std::string service, std::string method, Json params) 
                           [this, service](std::string line) { kept_.at(service).job.progress = std::move(line); });
   auto done = co_await std::move(asking);
   std::string text = done ? in_words(method, *done) : done.error().text();
-  auto noting = note(service, kind_of(method, done.has_value()), fmt::format("{} by {}: {}", kept.job.what, kept.job.by, text),
-                     done ? *done : Json(nullptr));
+  auto noting = note(service, kind_of(method, done.has_value()),
+                     fmt::format("{} by {}: {}", kept.job.what, kept.job.by, text), done ? *done : Json(nullptr));
   co_await std::move(noting);
   spdlog::info("{}: {} by {}: {}", service, kept.job.what, kept.job.by, text);
   kept.situation.listed = false;
@@ -357,9 +358,8 @@ Json BackupKeeper::job(const std::string& service) const {
   auto found = kept_.find(service);
   if (found == kept_.end() || found->second.job.number == 0) return nullptr;
   const Job& job = found->second.job;
-  return JsonObject{{"number", job.number}, {"what", job.what},         {"by", job.by},
-                    {"state", job.state},   {"progress", job.progress}, {"result", job.result},
-                    {"error", job.error},   {"hint", job.hint}};
+  return JsonObject{{"number", job.number},     {"what", job.what},     {"by", job.by},       {"state", job.state},
+                    {"progress", job.progress}, {"result", job.result}, {"error", job.error}, {"hint", job.hint}};
 }
 
 Task<> BackupKeeper::note(std::string service, std::string kind, std::string text, Json data) {

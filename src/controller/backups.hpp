@@ -50,8 +50,8 @@ class BackupKeeper {
     MonoTime last_order{};
     MonoTime reported{};
     std::map<std::string, std::pair<wire::ArchiveReport, MonoTime>> archives;  // by host
-    std::string listed_as;  // newest backup when `taken` was read
-    std::string noticed;    // as it stands in the journal
+    std::string listed_as;                                                     // newest backup when `taken` was read
+    std::string noticed;                                                       // as it stands in the journal
     Job job;
   };
   Store& store_;

@@ -11,11 +11,11 @@ namespace lifeboat::backup {
 
 // What a controller knows of one service's backups.
 struct Situation {
-  bool connected = false;       // the agent of the repository's host is
-  bool primary_known = false;   // a member takes writes, and its agent has said where its files are
-  bool prepared = false;        // this controller has ordered the stanza, and it was made
-  bool listed = false;          // `taken` is what is there
-  bool ordered = false;         // an order of this controller is under way
+  bool connected = false;      // the agent of the repository's host is
+  bool primary_known = false;  // a member takes writes, and its agent has said where its files are
+  bool prepared = false;       // this controller has ordered the stanza, and it was made
+  bool listed = false;         // `taken` is what is there
+  bool ordered = false;        // an order of this controller is under way
   wire::RepositoryReport report;
   std::vector<Taken> taken;
   int failures = 0;       // of orders in a row

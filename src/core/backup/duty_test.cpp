@@ -33,10 +33,10 @@ TEST(BackupDuty, TheStanzaComesFirstThenTheListThenABackup) {
 }
 
 TEST(BackupDuty, NothingIsOrderedTwiceOrToWhomIsNotThere) {
-  for (auto change : {+[](Situation& it) { it.connected = false; }, +[](Situation& it) { it.ordered = true; },
-                      +[](Situation& it) { it.report.busy = "takes a full backup"; },
-                      +[](Situation& it) { it.report.problem = "no key"; },
-                      +[](Situation& it) { it.primary_known = false; }}) {
+  for (auto change :
+       {+[](Situation& it) { it.connected = false; }, +[](Situation& it) { it.ordered = true; },
+        +[](Situation& it) { it.report.busy = "takes a full backup"; },
+        +[](Situation& it) { it.report.problem = "no key"; }, +[](Situation& it) { it.primary_known = false; }}) {
     Situation due = calm();
     due.taken.clear();
     ASSERT_EQ(next(due), What::take);
@@ -64,7 +64,8 @@ wire::ArchiveReport archive(int64_t bytes, int64_t ms, int64_t waiting_ms) {
 }
 
 TEST(BackupLoss, IsWhatTheStreamLacksAndWithoutOneWhatWasNotArchived) {
-  wire::ArchiveReport streamed = archive(100, 900, 0), broken = archive(-1, 30'000, 0), late = archive(-1, 3'600'000, 120'000);
+  wire::ArchiveReport streamed = archive(100, 900, 0), broken = archive(-1, 30'000, 0),
+                      late = archive(-1, 3'600'000, 120'000);
   EXPECT_EQ(loss_now(&streamed, true).time, Duration{900});
   EXPECT_EQ(loss_now(&broken, true).time, Duration{30'000});
   EXPECT_EQ(loss_now(&late, true).time, Duration{180'000});

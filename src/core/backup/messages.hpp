@@ -75,11 +75,11 @@ constexpr auto field_docs(const RepositoryConfig*) {
 
 // What a member says of its archiving.
 struct ArchiveReport {
-  std::string problem;      // why nothing can be archived; empty: nothing is known to be wrong
-  std::string data;         // the data directory
-  std::string socket;       // folder of its server's socket
-  int64_t waiting = 0;      // finished segments that are not in the repository yet
-  int64_t waiting_ms = 0;   // for how long the oldest of them has been waiting
+  std::string problem;        // why nothing can be archived; empty: nothing is known to be wrong
+  std::string data;           // the data directory
+  std::string socket;         // folder of its server's socket
+  int64_t waiting = 0;        // finished segments that are not in the repository yet
+  int64_t waiting_ms = 0;     // for how long the oldest of them has been waiting
   int64_t stream_bytes = -1;  // primary: what the repository's host has not received yet; -1: it receives nothing
   int64_t stream_ms = -1;     // primary: how long ago it last had everything; -1: not since this agent looks
 };
@@ -96,19 +96,19 @@ constexpr auto field_docs(const ArchiveReport*) {
 
 // What the repository's host says of a repository.
 struct RepositoryReport {
-  std::string problem;        // why no backup can be taken; empty: nothing is known to be wrong
-  bool ready = false;         // the stanza is there
-  std::string busy;           // "takes a full backup"
-  std::string streams_from;   // timeline and segment that the stream is at; empty: nothing comes
-  std::string held;           // why nothing is expired at the moment; empty: it is
-  std::string guarded;        // how deletion is prevented, in words
-  std::string noticed;        // what somebody tried to take away, in words; empty: nothing
-  std::string newest_wal;     // last segment in the archive
-  int64_t backups = 0;        // whole ones that are there
-  std::string newest;         // label of the newest
-  std::string newest_at;      // when it ended, as format_wall writes it
-  std::string oldest_at;      // earliest moment that can be restored
-  std::string gap;            // a gap in the archived WAL, in words; empty: none is known
+  std::string problem;       // why no backup can be taken; empty: nothing is known to be wrong
+  bool ready = false;        // the stanza is there
+  std::string busy;          // "takes a full backup"
+  std::string streams_from;  // timeline and segment that the stream is at; empty: nothing comes
+  std::string held;          // why nothing is expired at the moment; empty: it is
+  std::string guarded;       // how deletion is prevented, in words
+  std::string noticed;       // what somebody tried to take away, in words; empty: nothing
+  std::string newest_wal;    // last segment in the archive
+  int64_t backups = 0;       // whole ones that are there
+  std::string newest;        // label of the newest
+  std::string newest_at;     // when it ended, as format_wall writes it
+  std::string oldest_at;     // earliest moment that can be restored
+  std::string gap;           // a gap in the archived WAL, in words; empty: none is known
 };
 BOOST_DESCRIBE_STRUCT(RepositoryReport, (),
                       (problem, ready, busy, streams_from, held, guarded, noticed, newest_wal, backups, newest,

@@ -22,8 +22,9 @@ std::vector<std::string> words_of(std::string_view text) {
 
 std::optional<Duration> span_of(const std::vector<std::string>& words) {
   static constexpr std::pair<std::string_view, hours> kWords[] = {
-      {"hourly", hours(1)},       {"daily", hours(24)},          {"nightly", hours(24)},      {"weekly", hours(24 * 7)},
-      {"monthly", hours(24 * 31)}, {"quarterly", hours(24 * 92)}, {"annually", hours(24 * 366)}};
+      {"hourly", hours(1)},         {"daily", hours(24)},        {"nightly", hours(24)},
+      {"weekly", hours(24 * 7)},    {"monthly", hours(24 * 31)}, {"quarterly", hours(24 * 92)},
+      {"annually", hours(24 * 366)}};
   if (words.size() == 3 && words[1] == "every") {
     auto span = parse_duration(words[2]);
     return span && *span > Duration{0} ? span : std::nullopt;

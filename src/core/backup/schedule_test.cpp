@@ -53,7 +53,8 @@ TEST(BackupRetention, IsACountOrATime) {
   EXPECT_EQ(parse_retention("30d")->days, 30);
   EXPECT_EQ(parse_retention("30 days")->days, 30);
   EXPECT_EQ(parse_retention("2 full, 6 diff")->diff, 6);
-  for (const char* word : {"forever", "0 full", "full 4", "-1d", "4 full 3", "30"}) EXPECT_FALSE(parse_retention(word)) << word;
+  for (const char* word : {"forever", "0 full", "full 4", "-1d", "4 full 3", "30"})
+    EXPECT_FALSE(parse_retention(word)) << word;
 }
 
 TEST(BackupSchedule, APauseGrowsAndHasAnEnd) {

@@ -71,16 +71,20 @@ constexpr auto field_docs(const Backups*) {
       {"tool", Need::optional, "pgbackrest (default) or pg_dump"},
       {"stanza", Need::optional, "name of the stanza; the service's when left out"},
       {"repository_host", Need::optional,
-       "where the repository stands, or from where it is reached; not in the region that may burn. With pgbackrest an agent "
+       "where the repository stands, or from where it is reached; not in the region that may burn. With pgbackrest an "
+       "agent "
        "runs there, and it alone has the keys"},
-      {"repository_path", Need::optional, "its folder (below the agent's own unless it begins with '/') or bucket address"},
+      {"repository_path", Need::optional,
+       "its folder (below the agent's own unless it begins with '/') or bucket address"},
       {"cipher_pass", Need::optional,
-       "secret that encrypts the repository (AES-256). Without it all backups are worth nothing, and it cannot be changed "
+       "secret that encrypts the repository (AES-256). Without it all backups are worth nothing, and it cannot be "
+       "changed "
        "later: keep a copy elsewhere"},
       {"store", Need::optional, "the object store the repository is in; a folder on its host when left out"},
       {"second", Need::optional, "one more repository, best at another provider"},
       {"schedule", Need::optional,
-       "what is taken when: 'full', 'diff' or 'incr', and hourly, daily, weekly, monthly or 'every 6h'; and 'wal continuous'"},
+       "what is taken when: 'full', 'diff' or 'incr', and hourly, daily, weekly, monthly or 'every 6h'; and 'wal "
+       "continuous'"},
       {"retention", Need::optional, "how long backups are kept: '4 full', '4 full 6 diff' or '30d' (4 full)"},
       {"port", Need::optional, "port of pgBackRest's own TLS server on each of the hosts (8432)"},
       {"stream", Need::optional, "WAL is streamed to the repository's host too, as it is written (true)"},

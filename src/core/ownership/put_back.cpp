@@ -26,7 +26,9 @@ PutBackStep absent(const State& state, const Member& target, bool stopped_for_it
 }
 
 PutBackStep end_the_old(const State& state, bool vacant, MonoTime now) {
-  if (is_writable(state, now)) return {What::step_down, {}, {}, {}};
+  // One whose agent cannot be asked has stopped by itself when its lease ends.
+  const Member* holder = state.find(state.holder);
+  if (is_writable(state, now) && holder->connected) return {What::step_down, {}, {}, {}};
   if (!vacant) return wait_for(fmt::format("{} may still write", state.holder));
   return {};
 }

@@ -183,10 +183,12 @@ TEST(PutBack, AMemberThatThePlanExcludesIsRefused) {
 TEST(PutBack, DataThatWerePutBackStandApartUntilSomebodyAsksForStandbys) {
   World world;
   world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
-  world.now += milliseconds(5'000);
-  world.feed(RenewAsked{"east-1", 3, 0});
-  world.report("east-1", ServerState::primary, 1100, 3);
-  world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  for (int tick = 0; tick < 50; ++tick) {
+    world.now += milliseconds(100);
+    world.feed(RenewAsked{"east-1", 3, world.now.time_since_epoch().count()});
+    world.report("east-1", ServerState::primary, 1100, 3);
+    world.report("east-2", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  }
   EXPECT_EQ(world.find<SendFollow>(), nullptr);
   world.feed(TransferAsked{Transfer{.id = 10, .kind = TransferKind::reprotect}});
   ASSERT_NE(world.find<SendFollow>(), nullptr);
