@@ -29,6 +29,7 @@ struct DumpEnd {
   bool enough = false;         // the sink wanted no more
   std::optional<Lsn> stopped;  // the last record that could be read before something that is none
   std::string complaint;       // what pg_waldump said of it
+  std::string lacks;           // the segment that it would have read next, and that is not there
 };
 
 // The sink gives false when it wants no more. What is no error here: the log ends, or is damaged, within the range.

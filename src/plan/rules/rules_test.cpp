@@ -145,7 +145,8 @@ TEST(RuleSet, FindsWhatTheReferenceDocumentContradicts) {
   auto count = [&](std::string_view rule) { return std::ranges::count(findings, rule, &Finding::rule); };
   EXPECT_EQ(count("rto-exceeds-plan"), 3);
   EXPECT_EQ(count("review-overdue"), 1);
-  EXPECT_EQ(count("rpo-and-backups"), 1);
+  // The document names nightly dumps alone; the plan archives continuously, so nothing is left to find.
+  EXPECT_EQ(count("rpo-and-backups"), 0);
   std::vector<std::string> broken;
   for (const Finding& finding : findings) {
     if (finding.rule == "command-cannot-work" && finding.severity == Severity::warning)
