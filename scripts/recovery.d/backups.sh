@@ -53,7 +53,7 @@ ask backups verify database | jq -e '.result.whole' >/dev/null || { echo 'the re
 
 # The primary is lost with what it had not archived.
 sql db-east-1 'INSERT INTO backup_test SELECT generate_series(1, 1000)'
-build/lifeboat lab fault --lab "$number" kill-server db-east-1 >/dev/null
+build/lifeboat lab fault --lab "$number" kill-server east-1 >/dev/null
 until_so 60 'another primary' '.databases.database | .writable and .holder != "east-1"' status
 sql db-east-2 'INSERT INTO backup_test SELECT generate_series(1, 100000); SELECT pg_switch_wal()' >/dev/null || true
 until_so 60 'a backup of the new primary' '.state == "done"' backups take database --type diff

@@ -133,8 +133,7 @@ Task<Result<recovery::Catalogue>> read_catalogue(PgBackRest repo, Deadline deadl
 }
 
 Task<Result<VerifyReport>> verify_repository(PgBackRest repo, Deadline deadline) {
-  std::vector<std::string> arguments{"--output=text", "--verbose", "--log-level-console=info",
-                                     "--lock-path=" + repo.scratch, "verify"};
+  std::vector<std::string> arguments{"--output=text", "--verbose", "--log-level-console=info", "verify"};
   auto running = run(repo, "verify", std::move(arguments), kLargestList, deadline);
   CO_TRY(std::string text, co_await std::move(running));
   co_return parse_verify(text);
