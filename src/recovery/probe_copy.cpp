@@ -121,6 +121,8 @@ Task<Result<>> ProbeCopy::roll_to(Lsn at, Deadline deadline) {
   CO_TRY_VOID(lay_until(at));
   if (!server_) {
     server_ = std::make_unique<ReplayServer>(folder(), plan_.tools + "/postgres", plan_.request.superuser);
+    // The restore before this may have left its own server at work on the same files.
+    end_processes_at(folder().data(), plan_.tools + "/postgres", Duration{5'000});
     CO_TRY_VOID(server_->start());
   }
   Lsn seen_at;
