@@ -72,8 +72,6 @@ constexpr Mutant kMutants[] = {
     {"terms-reused-after-a-restore",
      "a store restored from an older copy grants again the terms granted since the copy"},
     {"restored-store-believed", "whom a store restored from an older copy names as holder is taken for who wrote last"},
-    {"put-back-data-are-believed", "a member whose data were put back counts as having what it once had"},
-    {"forks-where-it-was", "a restored history is told to part from the old one where its member last was"},
     {"one-need-is-enough", "a step of a run starts when one of those that it needs is settled"},
     {"one-approval-is-enough", "one person's approval is enough where the plan wants two"},
     {"pause-stops-nothing", "steps start while a run is paused"},

@@ -161,8 +161,7 @@ class Turn {
       finish_transfer(std::nullopt, result_of_transfer(state_, "promoted", now_));
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
     // What it said last may be of before its data were put back.
-    if (puts_back && !LIFEBOAT_BUG("forks-where-it-was"))
-      state_.begun = {now_, state_.transfer->adopted_timeline, state_.transfer->adopted_at};
+    if (puts_back) state_.begun = {now_, state_.transfer->adopted_timeline, state_.transfer->adopted_at};
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
     commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on,
