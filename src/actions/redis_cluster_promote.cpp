@@ -125,11 +125,17 @@ bool settled(const ClusterView& view) {
   return view.ok && view.slots == kClusterSlots && view.in_place == static_cast<int>(view.shards.size());
 }
 
-// Why a master would not vote for this replica now; empty when all that answer would. They refuse who they still take for a
-// master, and who asks in an epoch that they have voted in already (Redis cluster specification, "Replica election and
-// promotion"). An election that is lost is not repeated by Redis before four node timeouts have passed.
+// Why this replica would not be elected now; empty when nothing is in its way. It does not ask its master to step down while its
+// own link to that one is down (cluster.c, clusterCommand: "Master is down or failed"), as it is for moments after a cut. The masters
+// refuse who they still take for a master, and who asks in an epoch that they have voted in already (Redis cluster
+// specification, "Replica election and promotion"). An election that is lost is not repeated by Redis before four node timeouts have
+// passed.
 std::string objection_to(const ClusterView& view, const Shard& shard) {
   const ClusterProbe& candidate = *shard.replica;
+  auto master = std::ranges::find(candidate.nodes, shard.master_id, &RedisClusterNode::id);
+  bool reachable = master != candidate.nodes.end() && master->link_up && !master->fail;
+  if (shard.method == Method::coordinated && !reachable)
+    return fmt::format("{} has no link to {} yet", candidate.member.name, shard.master);
   for (const ClusterProbe& voter : view.probes) {
     if (!voter.serves_slots()) continue;
     if (voter.info.current_epoch != candidate.info.current_epoch) {
@@ -255,6 +261,12 @@ Task<Result<void>> ClusterPromote::elect_next(ClusterView* view, Deadline deadli
   if (next->method == Method::force) words.emplace_back("FORCE");
   std::string what = what_of(*next);
   auto reply = co_await next->replica->connection.command(std::move(words), deadline);
+  // The link was lost since it was looked at. Whoever calls looks again.
+  if (reply && lacks_link_to_master(*reply) && !deadline.passed()) {
+    co_await sleep_for(kLook);
+    co_await look_again(view, deadline);
+    co_return Result<void>{};
+  }
   CO_TRY([[maybe_unused]] auto accepted, ok(std::move(reply), what));
   // A master that steps down keeps its clients waiting until it has heard of its successor.
   auto handed_over = [goal = view->in_place + 1, old = next->master_id](const ClusterView& now) {
@@ -274,7 +286,7 @@ Task<Result<void>> ClusterPromote::agree(ClusterView* view, Deadline deadline) {
     if (objection.empty()) co_return Result<void>{};
     if (deadline.passed()) {
       co_return fail(
-          ErrorKind::timed_out, fmt::format("{} would lose its election: {}", next->replica->member.name, objection),
+          ErrorKind::timed_out, fmt::format("{} would not be elected: {}", next->replica->member.name, objection),
           "members of a cluster tell each other within seconds; see that their bus ports (port + 10000) are open "
           "both ways");
     }

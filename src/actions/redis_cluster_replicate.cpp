@@ -186,6 +186,11 @@ Task<Result<void>> ClusterReplicate::nudge(Standings* now, Deadline deadline) {
     if (!reply) co_return std::unexpected(std::move(reply).error());
     // "Unknown node": it has met the cluster and not yet heard of that master. The next round tries again.
     if (reply->is_error() && reply->text.contains("Unknown node")) continue;
+    // Nor has anything begun here.
+    if (lacks_link_to_master(*reply)) {
+      handed_over_at_ = {};
+      continue;
+    }
     CO_TRY([[maybe_unused]] auto accepted, ok(std::move(reply), what));
   }
   co_return Result<void>{};

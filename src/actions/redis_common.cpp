@@ -103,4 +103,8 @@ const ClusterProbe* best_view(const std::vector<ClusterProbe>& probes, std::stri
   return best;
 }
 
+bool lacks_link_to_master(const RedisReply& reply) {
+  return reply.is_error() && reply.text.contains("Master is down or failed");
+}
+
 }  // namespace lifeboat

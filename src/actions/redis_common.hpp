@@ -59,6 +59,10 @@ Task<Result<void>> refresh(ClusterProbe* probe, Deadline deadline);
 // The probe in `region` that has seen most of the cluster's history, else null.
 const ClusterProbe* best_view(const std::vector<ClusterProbe>& probes, std::string_view region);
 
+// Whether a replica refused CLUSTER FAILOVER because its link to its master is down, as it is for moments after a cut. Nothing was
+// begun, and it can be asked again (cluster.c, clusterCommand).
+bool lacks_link_to_master(const RedisReply& reply);
+
 // How many slots a cluster has.
 inline constexpr int kClusterSlots = 16384;
 // How long a member may take to accept a connection, and then to answer, before it counts as not answering.

@@ -217,6 +217,14 @@ TEST_F(RedisClusterActions, AsksTheLivingMajorityToVoteWhenOneMasterIsDead) {
   EXPECT_EQ(methods["east-2"], "coordinated");
 }
 
+// A replica whose link to its master is down will not ask it to step down. After a cut that passes by itself.
+TEST_F(RedisClusterActions, ARefusalForALostLinkIsKnownAsSuch) {
+  bring_up(5'000);
+  EXPECT_FALSE(lacks_link_to_master(ask(servers[0].port, {"CLUSTER", "FAILOVER"})));  // a master: refused otherwise
+  servers[0].process.kill_now();
+  EXPECT_TRUE(eventually([&] { return lacks_link_to_master(ask(servers[3].port, {"CLUSTER", "FAILOVER"})); }));
+}
+
 TEST_F(RedisClusterActions, FinishesWhatACrashLeftHalfDone) {
   bring_up(5'000);
   for (size_t index = 0; index < 3; ++index) servers[index].process.kill_now();
