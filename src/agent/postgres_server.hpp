@@ -80,6 +80,8 @@ class PostgresServer {
   // Whether `source` answers, takes writes and is of the same cluster as `system_id` (0: any). Makes a checkpoint there, which
   // a rewind from it needs.
   Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
+  // On which timeline the source that was prepared last writes.
+  uint64_t source_timeline() const { return source_history_.timeline; }
   // Turns this stopped server's data into a standby's of `source`, which was prepared: pg_rewind; `copy` takes a fresh one
   // beside the old, which is deleted only when the new is whole. Both ask first whether the data may be given up.
   Task<Result<>> rewind(const std::string& source, Deadline deadline);

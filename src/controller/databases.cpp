@@ -401,9 +401,24 @@ Task<Result<Json>> DatabaseKeeper::transfer(std::string service, Transfer wanted
   co_return waiter->finished->result;
 }
 
+namespace {
+
+std::string state_of_standbys(const State& state) {
+  std::vector<std::string> states;
+  for (const Member& member : state.members) {
+    if (member.config.name == state.holder || !member.connected) continue;
+    states.push_back(fmt::format("{} {}{}", member.config.name, enum_name(member.report.state),
+                                 member.report.streaming ? ", streams" : ""));
+  }
+  return fmt::format("{}", fmt::join(states, ", "));
+}
+
+}  // namespace
+
 std::string DatabaseKeeper::waiting_reason(const Database& database, const Transfer& wanted) const {
   const State& state = database.state;
   MonoTime now = boot_now();
+  if (wanted.kind == TransferKind::reprotect) return state_of_standbys(state);
   if (!state.transfer || state.transfer->id != wanted.id) return "another movement is under way";
   switch (state.transfer->stage) {
     case Transfer::Stage::waiting_for_vacancy:
@@ -418,15 +433,6 @@ std::string DatabaseKeeper::waiting_reason(const Database& database, const Trans
       return fmt::format("{} has stopped; {} is heard first", state.holder, state.transfer->target);
     case Transfer::Stage::granting: return fmt::format("{} is granted the right to write", state.transfer->target);
     case Transfer::Stage::leading: return fmt::format("{} is promoted", state.transfer->target);
-    case Transfer::Stage::attaching: {
-      std::string out;
-      for (const Member& member : state.members) {
-        if (member.config.name == state.holder || !member.connected) continue;
-        out += fmt::format("{}{} {}{}", out.empty() ? "" : ", ", member.config.name, enum_name(member.report.state),
-                           member.report.streaming ? ", streams" : "");
-      }
-      return out;
-    }
   }
   return {};
 }

@@ -51,6 +51,9 @@ void World::granted(uint64_t term, const std::string& holder) {
 void World::chosen(const ownership::MakeGrant& grant, const ownership::State& state) {
   const ownership::Member* member = state.find(grant.holder);
   if (member == nullptr) return;
+  // Who wants a restored history has accepted what it lacks; not that others lack it too.
+  bool puts_back = state.transfer && state.transfer->kind == ownership::TransferKind::restore;
+  if (puts_back && !state.transfer->undone) put_back_granted_[grant.holder] = kernel.now();
   // It goes on under a newer term than a restored store knows.
   bool adopted = member->report.term == state.floor && state.floor > state.term;
   if (adopted) return;
@@ -220,7 +223,9 @@ void World::writable_began(Host& host, bool promoted) {
 
 // S9 in sync mode, S7 else: a history that is given up takes no more with it than it may.
 void World::check_what_is_lost(const Host& host) {
-  bool accepted = accepted_loss_ != 0 && kernel.now() - accepted_loss_ < 60_s;
+  auto lately = [&](Nanos when) { return when != 0 && kernel.now() - when < 60_s; };
+  auto by_wish = put_back_granted_.find(member_name(host.index));
+  bool accepted = lately(accepted_loss_) || (by_wish != put_back_granted_.end() && lately(by_wish->second));
   Nanos allowed = std::chrono::nanoseconds(setup.loss_allowed).count();
   // What a primary wrote that was not heard of any more is bounded by its lease.
   Nanos unheard = std::chrono::nanoseconds(setup.lease).count();

@@ -24,7 +24,7 @@ constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
 constexpr Duration kAdoptPatience{600'000};
 constexpr Nanos kPersonsPatience = 40_s;
-constexpr Nanos kReprotectPatience = 40_s;
+constexpr Nanos kReprotectPatience = 600_s;
 
 }  // namespace
 

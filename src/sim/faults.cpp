@@ -91,6 +91,7 @@ void World::inject(const Fault& fault) {
     case FaultKind::crash_node:
       kill_agent(host.index);
       host.crash();
+      host.thawed = std::min(host.thawed, kernel.now());  // what ran when it was frozen is gone
       kernel.after(0, fault.length, [this, index = host.index] {
         // Its clock counts from its start.
         Host& back = *hosts[static_cast<size_t>(index)];
@@ -193,7 +194,6 @@ void World::asked_for(const ownership::Transfer& wanted) {
   }
   move_asked_ = true;
   if (wanted.kind == ownership::TransferKind::restore) {
-    accepted_loss_ = kernel.now();
     may_replace_[static_cast<size_t>(member_index(wanted.to))] = true;
     return;
   }

@@ -516,6 +516,7 @@ Task<Result<>> Server::prepare_source(const std::string& source, uint64_t, Deadl
     co_return fail(ErrorKind::unreachable, source + " cannot be reached or takes no writes");
   }
   co_await sleep(world_.random.between(10, 80) * 1_ms);
+  source_timeline_ = world_.wal.timeline(world_.hosts[static_cast<size_t>(index)]->disk.where);
   co_return Result<>{};
 }
 
@@ -526,8 +527,10 @@ Task<Result<>> Server::rewind(const std::string& source, Deadline) {
   if (auto cleared = clear_up(); !cleared) co_return cleared;
   world_.agent_effect(host_.index, "begins to rewind");
   host_.disk.spoiled = true;
+  uint32_t source_timeline = world_.wal.timeline(from.disk.where);
   co_await sleep(world_.random.between(100, 1'500) * 1_ms);
-  if (!reaches_primary(index)) co_return fail(ErrorKind::refused, "pg_rewind: the source is gone; rewinding from");
+  bool is_there = reaches_primary(index) && world_.wal.timeline(from.disk.where) == source_timeline;
+  if (!is_there) co_return fail(ErrorKind::refused, "pg_rewind: the source is gone; rewinding from");
   if (world_.random.chance(0.05)) {
     host_.disk.spoiled = false;
     co_return fail(ErrorKind::refused, "pg_rewind: a segment of WAL is missing");

@@ -148,6 +148,7 @@ class Server {
   void forget_process() { attached_ = false; }
   Task<Result<ControlData>> control_data(Deadline deadline);
   Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
+  uint64_t source_timeline() const { return source_timeline_; }
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
   Task<Result<>> copy(const std::string& source, Deadline deadline);
   std::string restored_name() const { return host_.disk.restored; }
@@ -158,6 +159,7 @@ class Server {
 
  private:
   World& world_;
+  uint64_t source_timeline_ = 0;  // of the source that was prepared last
   Host& host_;
   wire::ServerConfig config_;
   std::optional<SyncSet> sync_;

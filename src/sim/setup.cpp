@@ -179,6 +179,40 @@ void add_restore(Setup& setup, Random& random) {
   setup.faults.push_back({FaultKind::restore_store, at, length, 0, 0, static_cast<int>(random.between(1, 8))});
 }
 
+// A primary is fenced because its agent stands still, another member is told to follow it all the same and stands still with that
+// order in hand, and when it goes on the primary's data have been put back.
+void hold_an_order_up(Setup& setup, Random& random, int wanted, Nanos put_back_at) {
+  Nanos lease = Nanos{setup.lease.count()} * 1_ms;
+  Nanos still = lease + random.between(200, 2'000) * 1_ms;
+  Nanos begins = std::max<Nanos>(put_back_at - still - random.between(0, 300) * 1_ms, 1'500_ms);
+  setup.faults.push_back({FaultKind::stop_agent, begins, still, wanted, 0, 0});
+  int other = (wanted + static_cast<int>(random.between(1, setup.members - 1))) % setup.members;
+  Nanos holds = begins + lease + random.between(0, 800) * 1_ms + random.between(1, 999'999);
+  setup.faults.push_back({FaultKind::stop_agent, holds, random.between(2, 6) * 1_s, other, 0, 0});
+}
+
+// A person has the data put back; what else goes wrong then is drawn close to it.
+void add_put_back(Setup& setup, Random& random) {
+  Nanos at = random.between(4'000, std::max<int64_t>(setup.storm / 1_ms, 5'000)) * 1_ms + random.between(0, 999'999);
+  auto member = [&] { return static_cast<int>(random.between(0, setup.members - 1)); };
+  int wanted = member();
+  setup.faults.push_back({FaultKind::ask_restore, at, 0, wanted, 0, static_cast<int>(random.between(0, 7))});
+  auto soon = [&] { return at + random.between(1, 3'000) * 1_ms + random.between(0, 999'999); };
+  if (random.chance(0.3))
+    setup.faults.push_back({FaultKind::crash_at, at, 0, wanted, 0, static_cast<int>(random.between(1, 12))});
+  if (random.chance(0.3))
+    setup.faults.push_back({FaultKind::crash_node, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
+  if (random.chance(0.2))
+    setup.faults.push_back(
+        {FaultKind::crash_controller_at, at, 0, 0, member(), static_cast<int>(random.between(1, 5))});
+  if (random.chance(0.2))
+    setup.faults.push_back({FaultKind::isolate, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
+  if (random.chance(0.2)) setup.faults.push_back({FaultKind::ask_restore, soon(), 0, member(), 0, 3});
+  if (random.chance(0.3)) setup.faults.push_back({FaultKind::ask_reprotect, soon(), 0, member(), 0, 1});
+  if (random.chance(0.3)) hold_an_order_up(setup, random, wanted, at);
+  for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);
+}
+
 // A run of a plan, with controllers that die in the middle of it and people who change their minds.
 void add_run(Setup& setup, Random& random) {
   Nanos at = random.between(3'000, setup.storm / 1_ms) * 1_ms + random.between(0, 999'999);
@@ -273,6 +307,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
     if (pairs.chance(0.06)) add_pair(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) add_restore(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) hold_news_up(setup, pairs);
+    Random back(seed ^ 0x2D15);
+    if (back.chance(0.15)) add_put_back(setup, back);
     Random runs(seed ^ 0x7B3D);
     if (runs.chance(0.12)) add_run(setup, runs);
   }

@@ -191,6 +191,8 @@ class World {
   Nanos calm_since_ = 0;
   Nanos last_ask_ = 0;
   Nanos accepted_loss_ = 0;
+  std::map<std::string, Nanos>
+      put_back_granted_;     // when a member was granted the right for the data that were put back
   bool move_asked_ = false;  // a person asked for another primary once
   int moved_unasked_ = 0;
   std::vector<std::vector<std::shared_ptr<Link>>> links_of_;

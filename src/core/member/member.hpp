@@ -97,6 +97,7 @@ class MemberLogic {
   bool parked_ = false;
   std::string restored_;   // the restore whose data these are, as long as nothing else was done to them
   bool put_back_ = false;  // they may lack what was here once
+  MonoTime put_back_at_{};
   bool stopping_ = false;  // its end is wanted
   bool hung_ = false;
   bool ended_ = false;           // this member is shut down

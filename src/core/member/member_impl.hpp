@@ -92,6 +92,7 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
     server_.forget_restored_name();
     put_back_ = false;
   }
+  put_back_at_ = now();
   // What an agent before this one held is over as soon as nothing of its server is left.
   if (cleared && lease_.term != 0) release("the agent was started again", false);
   drop(lease_);

@@ -87,9 +87,14 @@ Result<> MemberLogic<Rim>::may_lead(const wire::Lead& order, Lease& next) const 
   if (server_.spoiled())
     return fail(ErrorKind::refused,
                 fmt::format("{} cannot take writes: a rewind of its data was cut off", order.member));
+  // Chosen for what it had then.
+  MonoTime judged{std::chrono::nanoseconds(order.as_of_ns)};
+  if (put_back_ && judged < put_back_at_)
+    return fail(ErrorKind::refused,
+                fmt::format("the data of {} were put back to an older moment since that was decided", order.member));
   if (order.term <= refused_term_)
     return fail(ErrorKind::refused, fmt::format("{} answered no to term {}", order.member, refused_term_));
-  if (!take_grant(next, order.term, MonoTime{std::chrono::nanoseconds(order.as_of_ns)}, now()))
+  if (!take_grant(next, order.term, judged, now()))
     return fail(ErrorKind::refused,
                 fmt::format("term {} is not newer than {} or came too late", order.term, lease_.floor));
   return {};
@@ -318,6 +323,13 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, Deadline deadl
   auto prepared = co_await std::move(waiting);
   if (!prepared) co_return fail(ErrorKind::cancelled, "a newer order came");
   CO_TRY_VOID(std::move(*prepared));
+  // What is given up unasked was judged by the history that the upstream had then. It may have been put back since, or lead another.
+  bool gives_up_nothing = order.given_up || !server_.has_data() || server_.spoiled();
+  bool as_judged =
+      gives_up_nothing || server_.source_timeline() == order.timeline || LIFEBOAT_BUG("rewinds-to-another-history");
+  if (!as_judged)
+    co_return fail(ErrorKind::refused, fmt::format("{} is on timeline {} by now, and this was ordered for timeline {}",
+                                                   upstream, server_.source_timeline(), order.timeline));
   hides_state_ = true;
   if (server_.running()) {
     stopping_ = true;

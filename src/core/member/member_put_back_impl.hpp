@@ -14,6 +14,9 @@ template <class Rim>
 auto MemberLogic<Rim>::adopt(wire::Adopt order, Deadline deadline, Progress progress) -> Task<Result<Json>> {
   auto clearing = wait_for_way();
   co_await std::move(clearing);
+  const std::string doing = "takes the data of restore " + order.name;
+  // An order that comes twice is answered the same twice.
+  while (doing_ == doing && !passed(deadline)) co_await sleep_for(Duration{15});
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   if (order.term < lease_.floor)
     co_return fail(ErrorKind::refused,
@@ -22,7 +25,7 @@ auto MemberLogic<Rim>::adopt(wire::Adopt order, Deadline deadline, Progress prog
     co_return fail(ErrorKind::refused, fmt::format("{} may write under term {}", order.member, lease_.term),
                    "it must step down first");
   MonoTime begun = now();
-  Busy busy(*this, "takes the data of restore " + order.name, true);
+  Busy busy(*this, doing, true);
   bool there = server_.has_data() && server_.marked_standby() && server_.restored_name() == order.name;
   if (!there) {
     auto putting = put_in_place(order.name, deadline, std::move(progress));
@@ -31,6 +34,7 @@ auto MemberLogic<Rim>::adopt(wire::Adopt order, Deadline deadline, Progress prog
   upstream_.clear();
   restored_ = order.name;
   put_back_ = true;
+  put_back_at_ = now();
   CO_TRY_VOID(remember(0));
   parked_ = false;
   if (!server_.running()) CO_TRY_VOID(start_standby());

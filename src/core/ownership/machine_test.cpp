@@ -27,6 +27,7 @@ struct World {
   MonoTime now = at(10'000);
   std::vector<Command> last;
   bool agents_hear = true;
+  bool store_answers = true;
 
   explicit World(Config config = three_members(), uint64_t term = 0, std::string holder = {})
       : state(initial_state(std::move(config), term, std::move(holder), at(10'000))) {}
@@ -35,7 +36,7 @@ struct World {
     std::vector<Command> commands = step(state, input, now);
     for (const Command& command : commands) {
       last.push_back(command);
-      if (const auto* grant = std::get_if<MakeGrant>(&command))
+      if (const auto* grant = std::get_if<MakeGrant>(&command); grant != nullptr && store_answers)
         feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
       // Agents that are there hear it at once.
       const auto* look = std::get_if<AskLook>(&command);
@@ -317,6 +318,48 @@ TEST(Ownership, UndoesASwitchoverWhoseTargetCannotLead) {
   world.feed(CommandDone{CommandDone::What::lead, "east-1", 3, true, false, {}, {{"timeline", 1}}});
   ASSERT_NE(world.find<FinishTransfer>(), nullptr);
   EXPECT_TRUE(world.find<FinishTransfer>()->error);
+}
+
+// What happened: somebody waited ten minutes for a standby on a host that was dead for good, and nobody else was made one meanwhile.
+TEST(Ownership, WaitingForOneThatStaysAwayKeepsNobodyElseWaiting) {
+  World world;
+  world.settle();
+  world.feed(AgentLost{"west-1"});
+  world.report("east-2", ServerState::parked, 1000);
+  world.feed(TransferAsked{Transfer{.id = 8, .kind = TransferKind::reprotect, .to = "west-1"}});
+  world.feed(TransferAsked{Transfer{.id = 9, .kind = TransferKind::reprotect, .to = "east-2"}});
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->order.member, "east-2");
+  EXPECT_TRUE(world.find<SendFollow>()->order.given_up);
+  world.feed(CommandDone{CommandDone::What::follow, "east-2", 1, true, false, {}, JsonObject{}});
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_EQ(world.find<FinishTransfer>()->id, 9u);
+  EXPECT_FALSE(world.find<FinishTransfer>()->error);
+  world.last.clear();
+  world.feed(TransferAsked{Transfer{.id = 10, .kind = TransferKind::switchover, .to = "east-2"}});
+  EXPECT_NE(world.find<SendStepDown>(), nullptr) << "nor a switchover";
+  world.feed(TransferGivenUp{8});
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
+}
+
+// What happened: data were to be put back while the primary was being granted its right anew, and it was told to be done when it led.
+TEST(Ownership, WhatIsAskedForWhileAGrantIsInFlightIsNotThatGrant) {
+  World world(three_members(AutomaticFailover::none));
+  world.settle();
+  world.store_answers = false;
+  world.feed(Released{"east-1", 1, "its lease ended", false});
+  world.report("east-1", ServerState::stopped, 1000);
+  ASSERT_NE(world.find<MakeGrant>(), nullptr);
+  EXPECT_EQ(world.find<MakeGrant>()->holder, "east-1");
+  world.feed(TransferAsked{Transfer{.id = 9, .kind = TransferKind::restore, .to = "east-1", .restored = "r1"}});
+  world.feed(GrantMade{2, "east-1"});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_TRUE(world.find<SendLead>()->goes_on) << "on what it has, as it was decided";
+  world.feed(CommandDone{CommandDone::What::lead, "east-1", 2, true, false, {}, {{"timeline", 1}}});
+  world.report("east-1", ServerState::primary, 1000, 2);
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
+  EXPECT_NE(world.find<SendStepDown>(), nullptr) << "now it begins";
 }
 
 TEST(Ownership, NeverRewindsAFormerPrimaryUnlessAsked) {

@@ -25,6 +25,13 @@ PutBackStep absent(const State& state, const Member& target, bool stopped_for_it
   return refuse(ErrorKind::unreachable, std::move(why), "look at the agent of its host");
 }
 
+PutBackStep has_yet_to_say(const Transfer& transfer, bool stopped_for_it, MonoTime now) {
+  std::string why = fmt::format("{} does not say that it has the data of restore {}", transfer.to, transfer.restored);
+  if (now < transfer.adopted_when + kHeardWithin) return wait_for(std::move(why));
+  return {stopped_for_it ? What::undo : What::refuse, ErrorKind::conflict, std::move(why),
+          "see what became of its data: lifeboat status"};
+}
+
 PutBackStep end_the_old(const State& state, bool vacant, MonoTime now) {
   // One whose agent cannot be asked has stopped by itself when its lease ends.
   const Member* holder = state.find(state.holder);
@@ -60,6 +67,8 @@ PutBackStep next_put_back(const State& state, MonoTime now) {
   if (!vacant) return end_the_old(state, vacant, now);
   if (std::string why = why_to_wait(state, now); !why.empty()) return wait_for(std::move(why));
   if (!is_fresh(*target, now)) return absent(state, *target, stopped_for_it, now);
+  // It leads only on what it was chosen for, and so it is to be chosen for these data.
+  if (!report.put_back || report.restored != transfer.restored) return has_yet_to_say(transfer, stopped_for_it, now);
   if (report.floor > std::max(state.term, state.floor))
     return wait_for(fmt::format("{} has seen term {}, which is newer than {}", transfer.to, report.floor, state.term));
   return {What::grant, {}, {}, {}};

@@ -77,7 +77,7 @@ enum class TransferKind {
   restore,  // to a member whose data are put back from a backup, whatever the others have: a person's wish
 };
 
-// One movement of ownership, or the making of standbys, that somebody waits for. At most one at a time.
+// One movement of ownership, at most one at a time; or the making of standbys, which becomes a Reprotection.
 struct Transfer {
   uint64_t id = 0;
   TransferKind kind = TransferKind::failover;
@@ -92,8 +92,8 @@ struct Transfer {
   std::string target;               // chosen candidate
   std::vector<std::string> failed;  // candidates that were tried and could not
   MonoTime last_failure{};
-  bool adopted = false;           // restore: the member's data are those that were put back
-  uint64_t adopted_timeline = 0;  // where these end
+  bool adopted = false;  // restore: the member's data are those that were put back
+  MonoTime adopted_when{};
   Lsn adopted_at;
   std::string kept;                  // where what it had is
   bool undone = false;               // restore: the old primary is to go on
@@ -104,9 +104,14 @@ struct Transfer {
     stepping_down,
     succeeding,  // the old primary has stopped
     granting,
-    leading,
-    attaching
+    leading
   } stage = Stage::waiting_for_vacancy;
+};
+
+// Somebody waits until these members are standbys.
+struct Reprotection {
+  uint64_t id = 0;
+  std::string to;  // a member, a region, or everybody when empty
 };
 
 struct PositionAt {
@@ -130,14 +135,15 @@ struct State {
   Vacancy vacancy = Vacancy::none;
   std::string vacancy_reason;
   MonoTime vacant_since{};
-  bool released = false;         // the holder said itself that it is over
-  bool led = false;              // the holder has taken writes under its grants since another one had the right
-  MonoTime lease_until{};        // the holder's right ends here at the latest
-  MonoTime started{};            // when this controller began to watch
-  bool grant_in_flight = false;  // handed to the store, not answered
-  bool confirmed = false;        // the holder has reported the present term
-  bool ever_written = true;      // somebody took writes once, so there is something to be kept
-  std::optional<Transfer> transfer;
+  bool released = false;             // the holder said itself that it is over
+  bool led = false;                  // the holder has taken writes under its grants since another one had the right
+  MonoTime lease_until{};            // the holder's right ends here at the latest
+  MonoTime started{};                // when this controller began to watch
+  bool grant_in_flight = false;      // handed to the store, not answered
+  bool confirmed = false;            // the holder has reported the present term
+  bool ever_written = true;          // somebody took writes once, so there is something to be kept
+  std::optional<Transfer> transfer;  // of the right to write
+  std::vector<Reprotection> reprotections;  // that somebody waits for
   std::deque<MonoTime> automatic_failovers;
   std::deque<PositionAt> positions;  // of the primary, for turning bytes into time
   PositionAt begun;       // at or before which the holder's timeline parted from the one before; 0: not known

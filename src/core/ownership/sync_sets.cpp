@@ -49,7 +49,9 @@ bool rests_as_primary(const Member& member) {
 }
 
 // Its data were put back, so that it has had a commit says nothing any more.
-bool has_forgotten(const Member& member) { return member.report.put_back; }
+bool has_forgotten(const Member& member) {
+  return member.report.put_back && !LIFEBOAT_BUG("put-back-data-are-believed");
+}
 
 auto rank(const Member& member) { return std::tuple(member.report.timeline, member.report.written); }
 

@@ -1,5 +1,5 @@
 // One call of the ownership machine: the state, the time, and the commands that come of it. Only machine.cpp and
-// turn_transfers.cpp use it; machine.hpp is what others see.
+// turn_*.cpp use it; machine.hpp is what others see.
 #pragma once
 
 #include <fmt/format.h>
@@ -95,7 +95,8 @@ class Turn {
     if (LIFEBOAT_BUG("report-proves-the-stop") && is_holder && input.report.state == ServerState::stopped &&
         state_.vacancy == Vacancy::none && !state_.grant_in_flight)
       become_vacant(Vacancy::server_died, "it reports that it is stopped");
-    if (!state_.transfer && is_attached(state_, *member)) member->reprotect_under = 0;
+    bool is_done = !state_.transfer && !is_waited_for(*member) && is_attached(state_, *member);
+    if (is_done) member->reprotect_under = 0;
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
   }
 
@@ -135,7 +136,9 @@ class Turn {
     state_.grant_in_flight = false;
     // Its own history goes on only if it led under the last grant: before that, another one may have written.
     bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
-    bool puts_back = restoring() && !state_.transfer->undone;
+    // What was asked for while another grant was in flight has yet to begin.
+    bool by_transfer = granting_now();
+    bool puts_back = by_transfer && restoring() && !state_.transfer->undone;
     bool goes_on = state_.holder == input.holder && led && !last_writer_is_unknown(state_) && !puts_back;
     state_.led = goes_on;
     uint64_t before = std::exchange(state_.term, input.term);
@@ -155,13 +158,11 @@ class Turn {
     state_.sync_sets = std::exchange(state_.sync_granting, {});
     state_.sync_since.reset();
     state_.sync_from.reset();
-    Lsn at_least = state_.transfer ? state_.transfer->at_least : Lsn{};
-    if (state_.transfer) state_.transfer->stage = Transfer::Stage::leading;
-    if (LIFEBOAT_BUG("told-done-at-the-grant") && state_.transfer && state_.transfer->kind != TransferKind::reflex)
+    Lsn at_least = by_transfer ? state_.transfer->at_least : Lsn{};
+    if (by_transfer) state_.transfer->stage = Transfer::Stage::leading;
+    if (LIFEBOAT_BUG("told-done-at-the-grant") && by_transfer && state_.transfer->kind != TransferKind::reflex)
       finish_transfer(std::nullopt, result_of_transfer(state_, "promoted", now_));
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
-    // What it said last may be of before its data were put back.
-    if (puts_back) state_.begun = {now_, state_.transfer->adopted_timeline, state_.transfer->adopted_at};
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
     commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on,
@@ -171,7 +172,7 @@ class Turn {
   void take(const GrantFailed& input) {
     state_.grant_in_flight = false;
     note("grant-failed", "the right to write could not be recorded: " + input.reason);
-    if (state_.transfer)
+    if (granting_now())
       finish_transfer(transfer_error(ErrorKind::conflict, "the right to write could not be recorded: " + input.reason,
                                      "another controller may be at work; look at `lifeboat status`"));
   }
@@ -203,14 +204,13 @@ class Turn {
   }
 
   void take(const TransferAsked& input) {
-    if (state_.transfer) {
-      commands.push_back(FinishTransfer{
-          input.transfer.id,
-          transfer_error(ErrorKind::conflict, fmt::format("{} is being moved already", state_.config.service),
-                         "wait until that has ended"),
-          nullptr});
-      return;
+    if (state_.transfer || reprotection_in_the_way()) {
+      return finish(input.transfer.id,
+                    transfer_error(ErrorKind::conflict, fmt::format("{} is being moved already", state_.config.service),
+                                   "wait until that has ended"));
     }
+    if (input.transfer.kind == TransferKind::reprotect)
+      return begin_reprotection({input.transfer.id, input.transfer.to});
     state_.transfer = input.transfer;
     state_.transfer->asked = now_;
     state_.transfer->from = state_.holder;
@@ -218,11 +218,10 @@ class Turn {
   }
 
   void take(const TransferGivenUp& input) {
+    std::erase_if(state_.reprotections, [&](const Reprotection& each) { return each.id == input.id; });
     bool same = state_.transfer && state_.transfer->id == input.id;
     // What has been set in motion ends by itself; only the waiting is dropped.
-    bool harmless = same && (state_.transfer->stage == Transfer::Stage::waiting_for_vacancy ||
-                             state_.transfer->stage == Transfer::Stage::attaching);
-    if (harmless) state_.transfer.reset();
+    if (same && state_.transfer->stage == Transfer::Stage::waiting_for_vacancy) state_.transfer.reset();
   }
 
   void take(const Acknowledged&) {
@@ -242,12 +241,12 @@ class Turn {
   void look_around() {
     if (news_are_wanted(state_) && now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
     end_lease();
-    if (!LIFEBOAT_BUG("reprotect-stands-in-the-way")) end_reprotect_of_nobody();
+    if (!reprotection_in_the_way()) end_reprotections_of_nobody();
     if (state_.transfer) push_transfer();
-    if (!state_.transfer) fill_vacancy();
+    if (!state_.transfer && !reprotection_in_the_way()) fill_vacancy();
     if (!state_.transfer) leave_full_disk();
     attach_standbys();
-    if (state_.transfer && state_.transfer->stage == Transfer::Stage::attaching) check_attached();
+    end_reprotections();
     SyncTurn sync = turn_sync_sets(state_, now_);
     if (sync.record) {
       state_.sync_in_flight = true;
@@ -265,6 +264,11 @@ class Turn {
   }
 
   bool restoring() const { return state_.transfer && state_.transfer->kind == TransferKind::restore; }
+
+  bool granting_now() const {
+    bool granting = state_.transfer && state_.transfer->stage == Transfer::Stage::granting;
+    return granting || (LIFEBOAT_BUG("takes-another-grant-for-its-own") && state_.transfer);
+  }
 
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
 
@@ -328,8 +332,12 @@ class Turn {
         terms_above(), false, state_.sync_granting});
   }
 
+  void finish(uint64_t id, std::optional<Error> error, Json result = nullptr) {
+    commands.push_back(FinishTransfer{id, std::move(error), std::move(result)});
+  }
+
   void finish_transfer(std::optional<Error> error, Json result = nullptr) {
-    commands.push_back(FinishTransfer{state_.transfer->id, std::move(error), std::move(result)});
+    finish(state_.transfer->id, std::move(error), std::move(result));
     state_.transfer.reset();
   }
 
@@ -527,11 +535,15 @@ class Turn {
 
   // ---- standbys
 
-  // Whether the reprotection under way is meant to make this member a standby.
-  bool is_to_attach(const Member& member) const {
-    const std::string& to = state_.transfer->to;
+  // Whether the reprotection is meant to make this member a standby.
+  bool is_meant(const Reprotection& reprotection, const Member& member) const {
+    const std::string& to = reprotection.to;
     return member.config.name != state_.holder &&
            (to.empty() || to == member.config.name || to == member.config.region);
+  }
+
+  bool is_waited_for(const Member& member) const {
+    return std::ranges::any_of(state_.reprotections, [&](const Reprotection& each) { return is_meant(each, member); });
   }
 
   void begin_order(Member& member) const {
@@ -541,7 +553,7 @@ class Turn {
 
   void attach_standbys() {
     if (!is_writable(state_, now_) || !state_.confirmed) return;
-    if (state_.transfer && state_.transfer->kind != TransferKind::reprotect) return;
+    if (state_.transfer) return;
     for (Member& member : state_.members) {
       if (!wants_follow(state_, member, now_)) continue;
       begin_order(member);
@@ -551,41 +563,15 @@ class Turn {
     }
   }
 
-  // Who is to be followed is gone. Whoever asked tries again, and nothing stands in the way of the next primary.
-  void end_reprotect_of_nobody() {
-    bool waits = state_.transfer && state_.transfer->stage == Transfer::Stage::attaching;
-    if (!waits || state_.vacancy == Vacancy::none) return;
-    finish_transfer(transfer_error(ErrorKind::unreachable,
-                                   fmt::format("the primary was lost meanwhile: {}", state_.vacancy_reason)));
-  }
+  // ---- reprotections, in turn_reprotections.cpp
 
-  void check_attached() {
-    const Transfer& transfer = *state_.transfer;
-    JsonObject result;
-    for (Member& member : state_.members) {
-      if (!is_to_attach(member)) continue;
-      // With nobody named, members whose agents stay away are left for later: they are reprotected when they come.
-      if (!member.connected && transfer.to.empty() && now_ >= member.away_since + kAwayPatience) continue;
-      if (!is_attached(state_, member)) {
-        constexpr int kGiveUpAfter = 3;
-        if (member.follow_failures >= kGiveUpAfter) {
-          member.reprotect_under = 0;
-          finish_transfer(
-              transfer_error(ErrorKind::refused, fmt::format("{} could not be made a standby of {}: {}",
-                                                             member.config.name, state_.holder, member.follow_error)));
-        }
-        return;
-      }
-      result[member.config.name] = "streams from " + state_.holder;
-    }
-    if (result.empty()) {
-      return finish_transfer(
-          transfer_error(ErrorKind::unreachable,
-                         fmt::format("no other member of {} has an agent that is connected", state_.config.service),
-                         "start the agents of the hosts that came back"));
-    }
-    finish_transfer(std::nullopt, result);
+  bool reprotection_in_the_way() const {
+    return LIFEBOAT_BUG("reprotect-stands-in-the-way") && !state_.reprotections.empty();
   }
+  void begin_reprotection(Reprotection reprotection);
+  void end_reprotections_of_nobody();
+  void end_reprotections();
+  bool has_ended(const Reprotection& reprotection);
 };
 
 }  // namespace lifeboat::ownership

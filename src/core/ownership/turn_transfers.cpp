@@ -1,24 +1,10 @@
-// The movements of the right to write that somebody asked for: failover, switchover, restore, reprotection.
+// The movements of the right to write that somebody asked for: failover, switchover, restore.
 #include "core/ownership/turn.hpp"
 
 namespace lifeboat::ownership {
 
 void Turn::begin_transfer() {
-  Transfer& transfer = *state_.transfer;
-  if (transfer.kind == TransferKind::reprotect) {
-    transfer.stage = Transfer::Stage::attaching;
-    if (!is_writable(state_, now_)) {
-      return finish_transfer(
-          transfer_error(ErrorKind::unreachable, fmt::format("{} has no primary to follow", state_.config.service)));
-    }
-    for (Member& member : state_.members) {
-      member.follow_not_before = now_;
-      member.follow_failures = 0;
-      if (is_to_attach(member)) member.reprotect_under = state_.term;
-    }
-    return;
-  }
-  if (transfer.kind == TransferKind::switchover) begin_switchover();
+  if (state_.transfer->kind == TransferKind::switchover) begin_switchover();
 }
 
 void Turn::already_there() {
@@ -130,7 +116,7 @@ void Turn::adopt_done(Member& member, const CommandDone& input) {
         transfer_error(input.unknown ? ErrorKind::unknown_outcome : ErrorKind::refused, std::move(why)));
   }
   transfer.adopted = true;
-  transfer.adopted_timeline = static_cast<uint64_t>(int_or(input.result, "timeline"));
+  transfer.adopted_when = now_;
   transfer.adopted_at = ScalarText<Lsn>::parse(text_or(input.result, "lsn")).value_or(Lsn{});
   transfer.kept = text_or(input.result, "kept");
   transfer.stage = Transfer::Stage::waiting_for_vacancy;
