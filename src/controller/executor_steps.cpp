@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "controller/executor.hpp"
 
@@ -113,8 +114,9 @@ Task<run::Input> undo(const ActionDescriptor* descriptor, ActionContext context,
   co_return run::input::UndoFailed{what.step, std::move(outcome).error()};
 }
 
+// `later` takes what is known only when other steps are done.
 Result<Step> expand_step(const Step& step, const Vars& vars, const Plan& plan, const std::string& scenario,
-                         const ActionDescriptor* descriptor) {
+                         const ActionDescriptor* descriptor, StepData& later) {
   std::string what = fmt::format("step '{}' of {}", step.id.text, scenario);
   if (descriptor == nullptr) {
     return fail(ErrorKind::unsupported, fmt::format("{} uses '{}', which this program does not have", what, step.uses),
@@ -122,7 +124,7 @@ Result<Step> expand_step(const Step& step, const Vars& vars, const Plan& plan, c
   }
   DecodeProblems problems;
   Step out = step;
-  out.with = expand(step.with, vars, plan, problems, "/with");
+  out.with = expand(step.with, vars, plan, problems, "/with", &later);
   Json title = expand(Json(step.title), vars, plan, problems, "/title");
   if (title.is_string()) out.title = std::string(title.get_string());
   if (problems.empty() && descriptor->validate != nullptr) problems = descriptor->validate(out.with, plan);
@@ -173,9 +175,10 @@ Result<std::vector<run::ResolvedStep>> resolve_scenario(
                 did_you_mean(request.profile, plan.profiles.names()));
   }
   Scenario expanded = *scenario;
+  std::map<std::string, StepData> later;
   for (auto& [phase, steps] : expanded.phases) {
     for (Step& step : steps) {
-      TRY(step, expand_step(step, vars, plan, request.scenario, find(step.uses)));
+      TRY(step, expand_step(step, vars, plan, request.scenario, find(step.uses), later[step.id.text]));
     }
   }
   auto traits = [&](const Step& step) -> Result<run::ActionTraits> {
@@ -184,8 +187,10 @@ Result<std::vector<run::ResolvedStep>> resolve_scenario(
     return run::ActionTraits{kind_of(descriptor->kind), descriptor->can_undo, descriptor->usual_timeout,
                              std::move(touches)};
   };
-  return run::resolve_steps(expanded, traits,
-                            [&](std::span<const Identifier> roles) { return people_of(plan, roles); });
+  TRY(std::vector<run::ResolvedStep> resolved,
+      run::resolve_steps(expanded, traits, [&](std::span<const Identifier> roles) { return people_of(plan, roles); }));
+  for (run::ResolvedStep& step : resolved) step.later = std::move(later[step.id].left);
+  return resolved;
 }
 
 }  // namespace lifeboat

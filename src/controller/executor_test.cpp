@@ -23,12 +23,13 @@ struct Stage {
   std::string hang;  // "step before" or "step after" its effect: never ends until cancelled
   bool hanging = false;
   std::vector<std::string> order;
+  std::map<std::string, Json> with;  // of a step when its effect was made
 };
 Stage* stage = nullptr;
 
 class FakeAction : public Action {
  public:
-  explicit FakeAction(bool throws) : throws_(throws) {}
+  FakeAction(bool throws, Json with) : throws_(throws), with_(std::move(with)) {}
 
   Task<Result<Observation>> observe(ActionContext context) override {
     bool holds = stage->holds[context.step];
@@ -46,6 +47,7 @@ class FakeAction : public Action {
     if (!stage->holds[step]) {
       stage->holds[step] = true;
       ++stage->effects[step];
+      stage->with[step] = with_;
       stage->order.push_back(step);
     }
     co_await pass(step + " after");
@@ -59,6 +61,7 @@ class FakeAction : public Action {
 
  private:
   bool throws_;
+  Json with_;
   Task<> pass(std::string point) {
     if (stage->hang != point) co_return;
     stage->hang.clear();
@@ -68,8 +71,8 @@ class FakeAction : public Action {
 };
 
 template <bool Throws>
-Result<std::unique_ptr<Action>> make_fake(const Json&) {
-  return std::make_unique<FakeAction>(Throws);
+Result<std::unique_ptr<Action>> make_fake(const Json& with) {
+  return std::make_unique<FakeAction>(Throws, with);
 }
 
 const ActionDescriptor* find_fake(std::string_view name) {
@@ -237,6 +240,27 @@ TEST_F(RunExecutorTest, GoesOnToTheSameEndWhenItIsKilledBeforeOrAfterAnyEffect) 
       }
     }
   }
+}
+
+TEST_F(RunExecutorTest, GivesAStepWhatOthersFoundAlsoAfterARestart) {
+  Step later = step("b", "test.do", JsonObject{{"text", "to ${to}, after ${steps.a.data.step}"}});
+  later.needs = {Identifier{"hand"}};
+  add_scenario("move", {{step("a")}, {step("hand", "manual")}, {later}});
+  std::string id = open("move");
+  ASSERT_TRUE(becomes(id, "hand", run::StepStatus::asking));
+  restart();
+  ASSERT_TRUE(wait(executor_->resume_all()));
+  ASSERT_TRUE(wait(executor_->confirm(id, "hand", "ann", "done")));
+  ASSERT_TRUE(ends(id));
+  EXPECT_EQ(text_or(stage_.with["b"], "text"), "to west, after a");
+}
+
+TEST_F(RunExecutorTest, AStepThatLacksWhatAnotherWasToFindSaysSo) {
+  add_scenario("move", {{step("a")}, {step("b", "test.do", JsonObject{{"text", "${steps.a.data.target}"}})}});
+  std::string id = open("move");
+  ASSERT_TRUE(becomes(id, "b", run::StepStatus::failed));
+  EXPECT_THAT(executor_->state(id)->step("b")->error, HasSubstr("steps.a.data.target"));
+  EXPECT_FALSE(stage_.with.contains("b"));
 }
 
 TEST_F(RunExecutorTest, DoesNotRunFinishedStepsAgainAfterARestart) {

@@ -52,7 +52,7 @@ Json loss_of(World& world, const Json& with, const LossEstimate& loss) {
                     {"allowed", allowed && !loss.candidate.empty()}};
 }
 
-Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadline deadline) {
+Task<JsonObject> preview_step(World& world, const Step& step, Json with, bool comes_later, Deadline deadline) {
   JsonObject out{{"id", step.id.text}, {"title", step.title},
                  {"uses", step.uses},  {"approval", approval_in_words(world.plan, step)},
                  {"if", step.if_},     {"after", names_of(step.needs.value_or(std::vector<Identifier>{}))},
@@ -72,6 +72,11 @@ Task<JsonObject> preview_step(World& world, const Step& step, Json with, Deadlin
   if (descriptor->kind == ActionKind::message) {
     out["known"] = true;
     out["state"] = "tells people; nothing waits for it";
+    co_return out;
+  }
+  if (comes_later) {
+    out["known"] = true;
+    out["state"] = "what it does depends on what steps before it find";
     co_return out;
   }
   auto action = descriptor->make(with);
@@ -138,9 +143,10 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
     bool counted = false;
     for (const Step& step : list) {
       DecodeProblems problems;
-      Json with = expand(step.with, vars, world.plan, problems);
+      StepData later;
+      Json with = expand(step.with, vars, world.plan, problems, {}, &later);
       Deadline mine = deadline.at_most(kObserve);
-      auto looking = preview_step(world, step, with, mine);
+      auto looking = preview_step(world, step, with, !later.left.empty(), mine);
       JsonObject seen = co_await std::move(looking);
       seen["phase"] = phase;
       if (step.uses == "postgres.failover") {

@@ -186,6 +186,27 @@ TEST_F(Variables, AreNeverExpandedTwice) {
   EXPECT_EQ(expand_one("$${count}"), "\"${count}\"");
 }
 
+TEST_F(Variables, OfWhatStepsFindAreLeftUntilTheyAreKnown) {
+  Json with =
+      JsonObject{{"to", "${steps.look.data.target}"}, {"count", "${count}"}, {"text", "$${steps.look.data.target}"}};
+  Vars vars = merge_vars(plan, "fix");
+  StepData later;
+  Json left = expand(with, vars, plan, problems, "/with", &later);
+  EXPECT_EQ(to_text(left), R"({"to":"${steps.look.data.target}","count":3,"text":"${steps.look.data.target}"})");
+  ASSERT_EQ(later.left, std::vector<std::string>{"/to"}) << "and not the text that only looks like one";
+  StepData known;
+  known.find = [](const std::string& name) -> std::optional<Json> {
+    if (name != "steps.look.data.target") return std::nullopt;
+    return Json("before:${count}");
+  };
+  EXPECT_EQ(expand(left.at("to"), vars, plan, problems, {}, &known), Json("before:${count}")) << "never twice";
+  EXPECT_TRUE(problems.empty());
+  expand(Json("${steps.look.data.nothing}"), vars, plan, problems, {}, &known);
+  EXPECT_EQ(problems.size(), 1u);
+  expand(Json("${steps.look.data.target}"), vars, plan, problems);
+  EXPECT_EQ(problems.size(), 2u) << "where no step's data can be";
+}
+
 TEST_F(Variables, CannotCarrySecretsOrListsIntoText) {
   expand_one("${secret.password}");
   EXPECT_EQ(problems.size(), 1u);

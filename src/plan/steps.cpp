@@ -15,6 +15,7 @@ class Steps {
   void with_profile(const std::string& profile) {
     for (const auto& [name, scenario] : plan_.scenarios) {
       Vars vars = merge_vars(plan_, name, profile);
+      scenario_ = &scenario;
       var_names_ = vars.names();
       ids_.clear();
       for (const auto& [phase, steps] : scenario.phases) {
@@ -36,7 +37,9 @@ class Steps {
                  "did you mean '" + meant + "'?");
     }
     DecodeProblems problems;
-    Json with = expand(step.with.is_null() ? Json(JsonObject{}) : step.with, vars, plan_, problems);
+    StepData later;
+    Json with = expand(step.with.is_null() ? Json(JsonObject{}) : step.with, vars, plan_, problems, {}, &later);
+    for (const std::string& pointer : later.left) found_by_others(step, with.at_pointer(pointer), pointer, problems);
     if (problems.empty() && actions_.has(step.uses) && actions_.validate)
       problems = actions_.validate(step.uses, with, plan_);
     for (DecodeProblem& problem : problems)
@@ -48,6 +51,54 @@ class Steps {
       complain("parameters", std::move(problem.message), std::move(problem.path), std::move(problem.suggestion));
     condition(step.if_, at + "/if");
     condition(step.halt_if, at + "/halt_if");
+  }
+
+  // What a parameter takes from other steps, these have found when it begins.
+  void found_by_others(const Step& step, const Json& text, const std::string& pointer, DecodeProblems& problems) const {
+    for (const std::string& name : references_in(std::string_view(text.get_string()))) {
+      if (!is_step_data(name)) continue;
+      size_t id_ends = std::min(name.find('.', kSteps.size()), name.size());
+      std::string id = name.substr(kSteps.size(), id_ends - kSteps.size());
+      std::string_view rest = std::string_view(name).substr(id_ends);
+      std::string what = fmt::format("'${{{}}}'", Decoder::printable(name));
+      if (std::ranges::find(ids_, id) == ids_.end())
+        problems.push_back(
+            {pointer, fmt::format("{}: there is no step '{}'", what, Decoder::printable(id)), did_you_mean(id, ids_)});
+      else if (!rest.starts_with(kData) || rest.size() == kData.size())
+        problems.push_back({pointer, what + " is nothing that a step finds", "steps.ID.data.KEY"});
+      else if (!comes_before(id, step))
+        problems.push_back({pointer, fmt::format("{}: '{}' need not be done by then", what, id),
+                            fmt::format("add {} to the step's needs", id)});
+    }
+  }
+
+  // Whether `id` has ended whenever `step` begins.
+  bool comes_before(const std::string& id, const Step& step) const {
+    std::vector<const Step*> ahead{&step};
+    std::set<std::string> seen;
+    while (!ahead.empty()) {
+      const Step& one = *ahead.back();
+      ahead.pop_back();
+      for (const Step* need : needs_of(one)) {
+        if (need->id.text == id) return true;
+        if (seen.insert(need->id.text).second) ahead.push_back(need);
+      }
+    }
+    return false;
+  }
+
+  // Those that it names, else all of the phases before its own.
+  std::vector<const Step*> needs_of(const Step& step) const {
+    std::vector<const Step*> out;
+    for (const auto& [phase, steps] : scenario_->phases) {
+      bool own = std::ranges::any_of(steps, [&](const Step& each) { return &each == &step; });
+      if (own && !step.needs) break;
+      for (const Step& each : steps) {
+        bool named = step.needs && std::ranges::find(*step.needs, each.id.text, &Identifier::text) != step.needs->end();
+        if (named || !step.needs) out.push_back(&each);
+      }
+    }
+    return out;
   }
 
   void condition(const std::string& text, const std::string& at) {
@@ -63,9 +114,12 @@ class Steps {
         {std::move(rule), Severity::error, std::move(message), std::move(path), std::move(suggestion), at_key, {}, {}});
   }
 
+  static constexpr std::string_view kSteps = "steps.", kData = ".data.";
+
   const Plan& plan_;
   const ActionCatalogue& actions_;
   Findings& out_;
+  const Scenario* scenario_ = nullptr;        // that is looked at
   std::vector<std::string> ids_, var_names_;  // of the scenario that is looked at
   std::set<std::string> told_;
 };

@@ -19,9 +19,12 @@ inline ActionCatalogue lenient_actions() {
                "incident.update",
                "manual",
                "notify",
+               "postgres.adopt",
                "postgres.assess",
+               "postgres.clean-point",
                "postgres.failover",
                "postgres.reprotect",
+               "postgres.restore",
                "postgres.switchover",
                "probe.quorum",
                "redis-cluster.promote",
@@ -36,6 +39,7 @@ inline ActionCatalogue lenient_actions() {
                "traffic.drain",
                "traffic.ramp",
                "traffic.weights",
+               "validate.database",
                "wait"};
   out.validate = [](std::string_view, const Json&, const Plan&) { return DecodeProblems{}; };
   out.is_message = [](std::string_view name) { return name == "notify" || name == "statuspage.update"; };

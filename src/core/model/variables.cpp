@@ -6,6 +6,7 @@ namespace lifeboat {
 namespace {
 
 constexpr std::string_view kHostPrefix = "host.";
+constexpr std::string_view kStepPrefix = "steps.";
 
 void put(Vars& vars, const std::string& name, const Json& value) {
   if (Json* known = vars.find(name)) {
@@ -44,8 +45,8 @@ std::vector<Piece> pieces_of(std::string_view text) {
 
 class Expander {
  public:
-  Expander(const Vars& vars, const Plan& plan, DecodeProblems& problems)
-      : vars_(vars), plan_(plan), problems_(problems) {}
+  Expander(const Vars& vars, const Plan& plan, DecodeProblems& problems, StepData* steps, size_t root)
+      : vars_(vars), plan_(plan), problems_(problems), steps_(steps), root_(root) {}
 
   // Documents are at most 32 levels deep, and so is this.
   Json expand(const Json& value, const std::string& path) {
@@ -69,6 +70,13 @@ class Expander {
     std::string_view text = value.get_string();
     if (text.find("${") == std::string_view::npos) return value;
     std::vector<Piece> pieces = pieces_of(text);
+    bool comes_later = steps_ != nullptr && !steps_->find && std::ranges::any_of(pieces, [](const Piece& piece) {
+                         return piece.reference && is_step_data(piece.text);
+                       });
+    if (comes_later) {
+      steps_->left.push_back(path.substr(root_));
+      return value;
+    }
     std::string out;
     for (const Piece& piece : pieces) {
       if (!piece.reference) {
@@ -96,6 +104,13 @@ class Expander {
                            did_you_mean(host, plan_.hosts.names())});
       return std::nullopt;
     }
+    if (is_step_data(name) && steps_ != nullptr) {
+      if (std::optional<Json> found = steps_->find(name)) return found;
+      problems_.push_back(
+          {path, fmt::format("'${{{}}}' is not there: the step found nothing of that name", Decoder::printable(name)),
+           ""});
+      return std::nullopt;
+    }
     if (name.starts_with("secret.")) {
       problems_.push_back({path, "secrets are not put into the parameters of a step",
                            "name the secret in a field that takes one, or in the environment of an http service"});
@@ -111,6 +126,8 @@ class Expander {
   const Vars& vars_;
   const Plan& plan_;
   DecodeProblems& problems_;
+  StepData* steps_;
+  size_t root_;  // length of the path that all others begin with
 };
 
 }  // namespace
@@ -127,9 +144,12 @@ Vars merge_vars(const Plan& plan, std::string_view scenario, std::string_view pr
   return out;
 }
 
-Json expand(const Json& value, const Vars& vars, const Plan& plan, DecodeProblems& problems, const std::string& path) {
-  return Expander(vars, plan, problems).expand(value, path);
+Json expand(const Json& value, const Vars& vars, const Plan& plan, DecodeProblems& problems, const std::string& path,
+            StepData* steps) {
+  return Expander(vars, plan, problems, steps, path.size()).expand(value, path);
 }
+
+bool is_step_data(std::string_view name) { return name.starts_with(kStepPrefix); }
 
 std::string expand_text(std::string_view text,
                         const std::function<std::optional<std::string>(std::string_view)>& lookup,

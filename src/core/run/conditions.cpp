@@ -24,6 +24,8 @@ const Json* walk(const Json* value, std::span<const std::string> path) {
   return value;
 }
 
+}  // namespace
+
 Json look_up(const RunState& state, std::span<const std::string> path) {
   if (path[0] == "vars") {
     const Json* value = state.opened->vars.find(path[1]);
@@ -36,8 +38,6 @@ Json look_up(const RunState& state, std::span<const std::string> path) {
   const Json* found = walk(&step->data, path.subspan(3));
   return found == nullptr ? Json() : *found;
 }
-
-}  // namespace
 
 Result<bool> condition_holds(const RunState& state, std::string_view condition) {
   auto parsed = Expression::parse(condition);

@@ -52,6 +52,7 @@ struct ResolvedStep {
   std::string uses;
   StepKind kind = StepKind::doing;
   Json with;                       // variables expanded
+  std::vector<std::string> later;  // JSON pointers into `with`, of texts that need what other steps find
   std::vector<std::string> needs;  // named ones
   std::string after_phase;         // all steps but messages of this phase come first; empty: no barrier
   std::string if_;
@@ -67,8 +68,8 @@ struct ResolvedStep {
   std::string touches;
 };
 BOOST_DESCRIBE_STRUCT(ResolvedStep, (),
-                      (id, phase, title, uses, kind, with, needs, after_phase, if_, halt_if, timeout, wait, retries,
-                       approval, people, text, on_failure, can_undo, touches))
+                      (id, phase, title, uses, kind, with, later, needs, after_phase, if_, halt_if, timeout, wait,
+                       retries, approval, people, text, on_failure, can_undo, touches))
 constexpr auto field_docs(const ResolvedStep*) {
   return std::to_array<FieldDoc>({{"id", Need::required, "name of the step"},
                                   {"phase", Need::required, "phase it stands in"},
@@ -76,6 +77,7 @@ constexpr auto field_docs(const ResolvedStep*) {
                                   {"uses", Need::required, "the action"},
                                   {"kind", Need::required, "what it is to the run"},
                                   {"with", Need::optional, "parameters, variables expanded"},
+                                  {"later", Need::optional, "parameters that need what other steps find"},
                                   {"needs", Need::optional, "steps that come before"},
                                   {"after_phase", Need::optional, "phase whose steps come before"},
                                   {"if", Need::optional, "condition"},
