@@ -390,6 +390,10 @@ std::vector<pid_t> processes_at(const std::string& folder, const std::string& pr
   return out;
 }
 
+namespace {
+constexpr Duration kReaped{500};
+}  // namespace
+
 bool end_processes_at(const std::string& folder, const std::string& program, Duration patience) {
   Deadline deadline = Deadline::after(patience);
   std::vector<pid_t> seen;
@@ -404,8 +408,12 @@ bool end_processes_at(const std::string& folder, const std::string& program, Dur
     if (!gone && deadline.passed()) break;
     if (!gone) usleep(1'000);
   }
-  // Orphans that came to this process are reaped; of others this says only that they are no children.
-  for (pid_t pid : seen) waitpid(pid, nullptr, WNOHANG);
+  // Children of this process are reaped; of others this says only that they are none. One that is ending lets go of its folder a
+  // moment before it can be reaped, and until it is, its number is taken for that of one that lives.
+  Deadline reaped = Deadline::after(gone ? kReaped : Duration{0});
+  for (pid_t pid : seen) {
+    while (waitpid(pid, nullptr, WNOHANG) == 0 && !reaped.passed()) usleep(200);
+  }
   return gone;
 }
 
