@@ -77,6 +77,10 @@ class PostgresCleanPoint : public Action {
     std::string where = params_.member ? params_.member->text : "";
     CO_TRY(recovery::RestorePlace place, restore_place(context.world, params_.service.text, where, false));
     Moment now = std::chrono::time_point_cast<std::chrono::microseconds>(wall_now());
+    // A damage that is in no archive yet would be taken for none.
+    auto closing = close_log(context, params_.service.text);
+    CO_TRY(std::string closed, co_await std::move(closing));
+    context.progress(closed);
     wire::RestoreCleanPoint order{.service = params_.service.text, .from = params_.from, .to = params_.to};
     if (params_.since) order.from = ScalarText<Moment>::format(now - *params_.since);
     if (order.to.empty()) order.to = ScalarText<Moment>::format(now);
@@ -90,11 +94,13 @@ class PostgresCleanPoint : public Action {
     auto asking = context.world.agents.call(place.host, std::string(wire::RestoreCleanPoint::kMethod), encode(order),
                                             context.deadline, context.progress);
     CO_TRY(Json found, co_await std::move(asking));
-    if (!bool_or(found, "found"))
+    // What is wrong is in the files of a server, or they are gone: nothing that was written did it.
+    bool to_the_end = bool_or(found, "good_to_the_end");
+    if (!bool_or(found, "found") && !to_the_end)
       co_return fail(ErrorKind::refused, "no last clean moment was found: " + text_or(found, "why"),
                      "begin earlier, or look at the checks");
     JsonObject data = found.as_object();
-    std::string target = target_before(lifeboat::member(found, "restore_to"));
+    std::string target = to_the_end ? "latest" : target_before(lifeboat::member(found, "restore_to"));
     data["target"] = target;
     std::string summary = fmt::format("good up to {}, {} restores", target, int_or(found, "restores_used"));
     co_return Outcome{std::move(summary), std::move(data)};
@@ -112,10 +118,11 @@ const ActionDescriptor& postgres_clean_point_action() {
       .summary = "Finds the last moment at which a database's data were good, to one transaction.",
       .details =
           "Changes nothing. Forensics proposes which transactions may have done the damage; isolated copies that roll "
-          "forward on a member's host answer the checks and confirm; they are removed again. Fails when the checks "
-          "hold "
-          "nowhere in that time, or everywhere. Its data: target as postgres.restore takes it, "
-          "restores_used, reasoning, found.",
+          "forward on a member's host answer the checks and confirm; they are removed again. When the checks hold up "
+          "to "
+          "the end of what was written, the damage is in the files of a server, and the target is latest. Fails when "
+          "they hold nowhere in that time. Its data: target as postgres.restore takes it, restores_used, reasoning, "
+          "found.",
       .example =
           "- {id: clean, uses: postgres.clean-point, timeout: 2h, with: {service: database, since: 1h,\n"
           "   checks: [{name: customers are there, sql: \"SELECT count(*) > 1000 FROM customers\"}]}}",

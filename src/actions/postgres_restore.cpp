@@ -66,6 +66,9 @@ class PostgresRestore : public Action {
   Task<Result<Outcome>> apply(ActionContext context) override {
     CO_TRY(recovery::RecoveryTarget target, recovery::target_of_text(params_.to));
     CO_TRY(std::string host, host_of(context.world));
+    auto closing = close_log(context, params_.service.text);
+    auto closed = co_await std::move(closing);
+    context.progress(closed ? *closed : "only what is archived already can be restored: " + closed.error().text());
     wire::RestoreBegin order{.service = params_.service.text,
                              .name = params_.name.text,
                              .target = recovery::to_json(target),

@@ -1,6 +1,7 @@
 #include "actions/restore_common.hpp"
 
 #include "actions/postgres_common.hpp"
+#include "core/backup/messages.hpp"
 #include "core/data/encode.hpp"
 #include "core/recovery/messages.hpp"
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr Duration kAsk{10'000};
 constexpr Duration kEvidenceWithin{300'000};
+constexpr Duration kCloseWithin{60'000};
 
 Task<Result<Json>> list_of(ActionContext context, std::string host, std::string service) {
   wire::RestoreList order{service};
@@ -57,6 +59,31 @@ Result<recovery::RestorePlace> restore_place(World& world, const std::string& se
 std::string target_before(const Json& before) {
   std::string xid = text_or(before, "xid");
   return xid.empty() ? text_or(before, "lsn") : xid;
+}
+
+Task<Result<std::string>> close_log(ActionContext context, std::string service) {
+  World& world = context.world;
+  const auto* database = service_as<PostgresService>(world.plan, service);
+  if (database == nullptr || !database->backups)
+    co_return fail(ErrorKind::refused, fmt::format("the plan has no backups of '{}'", service));
+  CO_TRY(DatabaseView view, world.databases.view(service));
+  Deadline deadline = context.deadline.at_most(kCloseWithin);
+  if (const PostgresMember* holder = database->members.find(view.holder); holder != nullptr && view.writable) {
+    auto asking = world.agents.call(holder->host.text, std::string(wire::LogClose::kMethod),
+                                    encode(wire::LogClose{service}), deadline, [](std::string) {});
+    CO_TRY(Json done, co_await std::move(asking));
+    co_return fmt::format("{} has archived its log up to {}", view.holder, text_or(done, "segment"));
+  }
+  if (!database->backups->repository_host)
+    co_return fail(ErrorKind::refused,
+                   "nobody writes, and the plan names no host of the repository that was sent the log");
+  const std::string& host = database->backups->repository_host->text;
+  auto asking = world.agents.call(host, std::string(wire::BackupCloseLog::kMethod),
+                                  encode(wire::BackupCloseLog{service}), deadline, [](std::string) {});
+  CO_TRY(Json done, co_await std::move(asking));
+  const Json& archived = lifeboat::member(done, "archived");
+  size_t count = archived.is_array() ? archived.get_array().size() : 0;
+  co_return fmt::format("{} has archived {} segments of what it was sent", host, count);
 }
 
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name) {

@@ -14,6 +14,9 @@ std::vector<recovery::RestorePlace> restore_places(World& world, const std::stri
 // Where a copy of that name is, or where one is to be made.
 Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
                                              bool to_lead);
+// Puts what was committed so far within reach of a restore: the primary ends its segment of the log and archives it; where nobody
+// writes any more, the repository's host archives what it was sent of it. Replies what was done, in words.
+Task<Result<std::string>> close_log(ActionContext context, std::string service);
 // The point just before a transaction, as forensics says it, in the form that postgres.restore takes; empty: it says none.
 std::string target_before(const Json& before);
 // One copy as its host tells of it (core/recovery/messages.hpp, restore.list); null when there is none.

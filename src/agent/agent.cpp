@@ -18,6 +18,7 @@
 #include <filesystem>
 
 #include "agent/backup_host.hpp"
+#include "agent/close_log.hpp"
 #include "agent/database_member.hpp"
 #include "agent/member_line.hpp"
 #include "agent/restores.hpp"
@@ -502,6 +503,11 @@ class Agent {
       CO_TRY(wire::Adopt order, params_of<wire::Adopt>(request));
       CO_TRY(DatabaseMember * member, member_of(order.service));
       co_return co_await member->adopt(std::move(order), deadline, progress);
+    }
+    if (request.method == wire::LogClose::kMethod) {
+      CO_TRY(wire::LogClose order, params_of<wire::LogClose>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      co_return co_await close_log(*member, deadline);
     }
     if (request.method == wire::ReadOrphans::kMethod) {
       CO_TRY(wire::ReadOrphans what, params_of<wire::ReadOrphans>(request));

@@ -403,17 +403,52 @@ bool Repository::stands_in_archive(const std::string& name) const {
 
 Task<Result<>> Repository::fill_gaps(Deadline deadline) {
   if (!report_.ready) co_return Result<>{};
-  for (const std::string& name : stream_.finished(kPrimaryHas)) {
+  auto filling = archive_stream(kPrimaryHas, deadline);
+  CO_TRY_VOID(co_await std::move(filling));
+  co_return Result<>{};
+}
+
+Task<Result<std::vector<std::string>>> Repository::archive_stream(Duration older_than, Deadline deadline) {
+  std::vector<std::string> archived;
+  for (const std::string& name : stream_.finished(older_than)) {
     if (!stands_in_archive(name)) {
-      std::vector<std::string> arguments{"archive-push", stream_.folder() + "/" + name};
-      auto pushing = run(std::move(arguments), paths_.config(), false, deadline);
-      auto pushed = co_await std::move(pushing);
-      if (!pushed) co_return std::unexpected(std::move(pushed).error().with("archive " + name + " from the stream"));
-      log_(fmt::format("{} was archived from the stream", name));
+      auto pushing = archive_file(stream_.folder() + "/" + name, deadline);
+      CO_TRY_VOID(co_await std::move(pushing));
+      archived.push_back(name);
     }
     stream_.archived(name);
   }
+  co_return archived;
+}
+
+Task<Result<>> Repository::archive_file(std::string path, Deadline deadline) {
+  std::string name = fs::path(path).filename().string();
+  std::vector<std::string> arguments{"archive-push", std::move(path)};
+  auto pushing = run(std::move(arguments), paths_.config(), false, deadline);
+  auto pushed = co_await std::move(pushing);
+  if (!pushed) co_return std::unexpected(std::move(pushed).error().with("archive " + name + " from the stream"));
+  log_(fmt::format("{} was archived from the stream", name));
   co_return Result<>{};
+}
+
+// The unfinished segment is as long as a whole one, with zeros where nothing came any more; to a server that replays it, that is the
+// end of the log.
+Task<Result<Json>> Repository::close_log(Deadline deadline) {
+  if (!report_.ready) co_return fail(ErrorKind::refused, "the repository is not ready: " + report_.problem);
+  auto filling = archive_stream(Duration{0}, deadline);
+  CO_TRY(std::vector<std::string> archived, co_await std::move(filling));
+  std::string at = stream_.at(), name = at.substr(0, at.find('.'));
+  if (at.ends_with(".partial") && !stands_in_archive(name)) {
+    CO_TRY(std::string whole, stream_.copy_of_unfinished(at));
+    auto pushing = archive_file(whole, deadline);
+    auto pushed = co_await std::move(pushing);
+    std::error_code ignored;
+    fs::remove(whole, ignored);
+    CO_TRY_VOID(std::move(pushed));
+    archived.push_back(name);
+  }
+  JsonArray names(archived.begin(), archived.end());
+  co_return Json(JsonObject{{"archived", std::move(names)}});
 }
 
 }  // namespace lifeboat

@@ -36,6 +36,7 @@ class Repository {
   Task<Result<Json>> info(Deadline deadline);
   Task<Result<Json>> verify(Deadline deadline, Progress progress);
   Task<Result<Json>> expire(Deadline deadline);
+  Task<Result<Json>> close_log(Deadline deadline);
 
  private:
   Scope& scope_;
@@ -61,6 +62,9 @@ class Repository {
   Task<> look_after();
   Task<Result<>> look(Deadline deadline);
   Task<Result<>> fill_gaps(Deadline deadline);
+  // Finished files of the stream that the archive lacks are put there; their names.
+  Task<Result<std::vector<std::string>>> archive_stream(Duration older_than, Deadline deadline);
+  Task<Result<>> archive_file(std::string path, Deadline deadline);
   Task<> check_index(bool readable);
   Task<Result<Json>> expire_now(Deadline deadline);
   bool stands_in_archive(const std::string& name) const;

@@ -404,13 +404,15 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
   std::string database = !order.database.empty()   ? order.database
                          : !place.database.empty() ? place.database
                                                    : "postgres";
-  PgParams params{{"host", folder_of(place, order.name).socket()},
-                  {"port", std::to_string(recovery::kPort)},
-                  {"dbname", database},
-                  {"user", "postgres"},
-                  {"options", fmt::format("-c default_transaction_read_only=on -c statement_timeout={} -c timezone=UTC "
-                                          "-c datestyle=ISO",
-                                          order.timeout_ms)}};
+  PgParams params{
+      {"host", folder_of(place, order.name).socket()},
+      {"port", std::to_string(recovery::kPort)},
+      {"dbname", database},
+      {"user", "postgres"},
+      {"options",
+       fmt::format("-c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout=2s -c timezone=UTC "
+                   "-c datestyle=ISO",
+                   order.timeout_ms)}};
   auto connecting = PgConnection::connect(std::move(params), deadline);
   CO_TRY(auto connection, co_await std::move(connecting));
   std::string role = order.as.empty() ? "pg_read_all_data" : order.as;
@@ -419,10 +421,12 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
                                  "DECLARE lifeboat NO SCROLL CURSOR FOR " + order.sql}) {
     auto asking = connection->query(sql, {}, deadline);
     auto asked = co_await std::move(asking);
-    if (!asked) co_return std::unexpected(std::move(asked).error().with("the copy " + order.name));
+    if (!asked) co_return std::unexpected(sqlstate_into_words(std::move(asked).error()).with("the copy " + order.name));
   }
   auto fetching = connection->query(fmt::format("FETCH FORWARD {} FROM lifeboat", rows + 1), {}, deadline);
-  CO_TRY(PgRows found, co_await std::move(fetching));
+  auto fetched = co_await std::move(fetching);
+  if (!fetched) co_return std::unexpected(sqlstate_into_words(std::move(fetched).error()));
+  PgRows found = std::move(*fetched);
   JsonArray columns, all;
   for (const std::string& column : found.columns) columns.push_back(Json(column));
   for (const auto& row : found.rows) {

@@ -118,6 +118,22 @@ void WalStream::archived(const std::string& name) {
   }
 }
 
+Result<std::string> WalStream::copy_of_unfinished(const std::string& name) const {
+  fs::path from = fs::path(folder_) / name, beside = folder_ + ".unfinished";
+  fs::path to = beside / name.substr(0, name.find('.'));
+  std::error_code problem;
+  fs::create_directories(beside, problem);
+  if (!problem) fs::copy_file(from, to, fs::copy_options::overwrite_existing, problem);
+  if (problem)
+    return fail(ErrorKind::refused, fmt::format("copy {} to {}: {}", from.string(), to.string(), problem.message()));
+  const passwd* account = geteuid() == 0 ? getpwnam(run_as_.c_str()) : nullptr;
+  for (const fs::path& each : {beside, to}) {
+    if (account != nullptr && chown(each.c_str(), account->pw_uid, account->pw_gid) != 0)
+      return fail(ErrorKind::refused, each.string() + ": cannot be given to " + run_as_);
+  }
+  return to.string();
+}
+
 std::string WalStream::at() const {
   std::string newest;
   for (const std::string& name : names_in(folder_)) {

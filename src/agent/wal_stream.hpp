@@ -29,6 +29,8 @@ class WalStream {
   void archived(const std::string& name);
   // The segment it is at, "NAME" or "NAME.partial"; empty: nothing was received yet.
   std::string at() const;
+  // A copy of the unfinished segment NAME.partial under the name of a finished one, in a folder beside; the caller removes it.
+  Result<std::string> copy_of_unfinished(const std::string& name) const;
   const std::string& folder() const { return folder_; }
   bool running() const { return program_.running(); }
 

@@ -14,6 +14,7 @@ namespace lifeboat {
 namespace {
 
 constexpr Duration kAsk{10'000};
+constexpr Duration kClosing{60'000};
 constexpr Duration kWorkWithin{24 * 3'600'000};
 constexpr Duration kReplaceWithin{3'600'000};
 
@@ -131,6 +132,9 @@ Task<Result<Json>> RestoreKeeper::carry_out(std::string service, std::string wha
   }
   CO_TRY(recovery::RestorePlace place, restore_place(world_, service, body.on, false));
   auto progress = [job](std::string line) { job->progress = std::move(line); };
+  auto closing = close_log(context_of(world_, Deadline::after(kClosing), progress), service);
+  auto closed = co_await std::move(closing);
+  progress(closed ? *closed : "only what is archived already is looked at: " + closed.error().text());
   std::string method;
   Json params;
   if (what == "forensics") {
@@ -158,6 +162,9 @@ Task<Result<Json>> RestoreKeeper::restore(std::string service, RestoreBody body,
     member = place.member;
   }
   auto progress = [job](std::string line) { job->progress = std::move(line); };
+  auto closing = close_log(context_of(world_, Deadline::after(kClosing), progress), service);
+  auto closed = co_await std::move(closing);
+  progress(closed ? *closed : "only what is archived already can be restored: " + closed.error().text());
   wire::RestoreBegin order{service, body.name, body.target, body.set, body.timeline, body.accept_gap};
   auto asking = world_.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                    Deadline::after(kWorkWithin), progress);

@@ -17,6 +17,8 @@ using clean_point::Search;
 using forensics::Mark;
 
 constexpr Duration kSetLeast{60'000};
+// What pgBackRest says of times is rounded down to seconds.
+constexpr std::chrono::seconds kWholeSecond{1};
 
 class Hunt {
  public:
@@ -57,6 +59,7 @@ class Hunt {
   Task<Result<>> fresh_copy();
   Task<Result<Asked>> ask();
   Task<Result<>> search();
+  void reach_back_no_further(const Catalogue& catalogue);
   void conclude(const Search& search, size_t last_good);
 
   CleanPointRequest request_;
@@ -80,6 +83,7 @@ Task<Result<>> Hunt::prepare() {
       .config = restore.config, .stanza = restore.stanza, .repository = restore.repository, .user = restore.run_as};
   auto looking = look_at_repository(repository, deadline_);
   CO_TRY(Catalogue catalogue, co_await std::move(looking));
+  reach_back_no_further(catalogue);
   RestoreWish wish = restore.wish;
   wish.target = RecoveryTarget{.kind = TargetKind::time, .time = request_.from};
   CO_TRY(BackupChoice choice, choose_backup(catalogue, wish));
@@ -112,6 +116,18 @@ Task<Result<>> Hunt::prepare() {
                   moment_in_words(request_.from), moment_in_words(request_.to),
                   report_.findings.size() + report_.surges.size()));
   co_return Result<>{};
+}
+
+// "At most an hour ago" may lie before the first backup.
+void Hunt::reach_back_no_further(const Catalogue& catalogue) {
+  if (catalogue.sets.empty()) return;
+  Moment first = std::ranges::min_element(catalogue.sets, {}, &BackupSet::stopped)->stopped + kWholeSecond;
+  if (request_.from >= first || request_.to <= first) return;
+  std::string note =
+      fmt::format("No backup is older than {}: what was before it is not looked at.", moment_in_words(first));
+  request_.from = first;
+  out_.notes.push_back(note);
+  say(note);
 }
 
 std::vector<clean_point::Suspect> Hunt::suspects() const {
@@ -276,6 +292,7 @@ Json to_json(const CleanPointReport& report) {
                  {"restore_seconds", report.restore_seconds},
                  {"backup", report.set}};
   if (report.no_answer) out["why"] = words_of(*report.no_answer);
+  out["good_to_the_end"] = report.no_answer == NoAnswer::never_bad;
   if (report.last_good) out["last_good"] = mark_json(*report.last_good);
   if (report.first_bad) {
     out["first_bad"] = mark_json(*report.first_bad);

@@ -211,4 +211,26 @@ constexpr auto field_docs(const BackupExpire*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"}});
 }
 
+// backup.close-log: when nobody writes any more, what the stream received and the archive lacks is put there, the unfinished segment
+// too. Replies {archived: names}.
+struct BackupCloseLog {
+  static constexpr std::string_view kMethod = "backup.close-log";
+  std::string service;
+};
+BOOST_DESCRIBE_STRUCT(BackupCloseLog, (), (service))
+constexpr auto field_docs(const BackupCloseLog*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"}});
+}
+
+// ---- orders to the agent of a member that writes
+
+// log.close: ends the segment of the log that is being written, and waits until it stands in the archive, so that everything
+// committed before can be restored. Replies {segment, seconds}.
+struct LogClose {
+  static constexpr std::string_view kMethod = "log.close";
+  std::string service;
+};
+BOOST_DESCRIBE_STRUCT(LogClose, (), (service))
+constexpr auto field_docs(const LogClose*) { return std::to_array<FieldDoc>({{"service", Need::required, "service"}}); }
+
 }  // namespace lifeboat::wire
