@@ -3,7 +3,7 @@
 
 #include "actions/action.hpp"
 #include "core/validation/judge.hpp"
-#include "io/postgres.hpp"
+#include "io/postgres_profile.hpp"
 
 namespace lifeboat {
 
@@ -13,11 +13,15 @@ struct DatabaseAsked {
   std::string host;      // of the plan, an address, or a folder with a socket; empty: the member that takes writes
   int port = 0;          // 0: the holder's, or 5432
   std::string database;  // empty: the service's
+  std::string restored;  // name of a restored copy, which is asked instead
 };
 
 void check_asked(const DatabaseAsked& asked, const Plan& plan, DecodeProblems& problems);
 Result<PgParams> params_of(World& world, const DatabaseAsked& asked, const std::string& options);
 std::string name_of(const DatabaseAsked& asked);
+
+// Asks a restored copy through the agent of the host that it is on. Every question is a transaction of its own, read only.
+Task<Result<PgAsk>> ask_of_copy(ActionContext context, DatabaseAsked asked);
 
 // The outcome of checks that all hold, with each of them in its data; else an error of kind `conflict` that names those that do
 // not, which are told to `progress` too.

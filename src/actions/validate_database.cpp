@@ -15,6 +15,7 @@ struct ValidateDatabaseParams {
   std::string host;
   int port = 0;
   std::string database;
+  std::string restored;
   std::string profile;
   Percent fewer{0};
   std::optional<Percent> more;
@@ -22,11 +23,12 @@ struct ValidateDatabaseParams {
   std::vector<std::string> not_empty;
   bool amcheck = true;
   Duration within{600'000};
-  DatabaseAsked asked() const { return {service, host, port, database}; }
+  DatabaseAsked asked() const { return {service, host, port, database, restored}; }
   DecodeProblems check(const Plan& plan) const;
 };
 BOOST_DESCRIBE_STRUCT(ValidateDatabaseParams, (),
-                      (service, host, port, database, profile, fewer, more, more_per_day, not_empty, amcheck, within))
+                      (service, host, port, database, restored, profile, fewer, more, more_per_day, not_empty, amcheck,
+                       within))
 constexpr auto field_docs(const ValidateDatabaseParams*) {
   return std::to_array<FieldDoc>({
       {"service", Need::required, "the postgres service"},
@@ -35,6 +37,7 @@ constexpr auto field_docs(const ValidateDatabaseParams*) {
        "left out"},
       {"port", Need::optional, "its port; that of the member, or 5432"},
       {"database", Need::optional, "another name of the database there"},
+      {"restored", Need::optional, "a restored copy by its name, instead of a server"},
       {"profile", Need::optional, "file that validate.profile wrote on a good day; what is there is held against it"},
       {"fewer", Need::optional, "share of a table's known rows that may be missing (0%)"},
       {"more", Need::optional,
@@ -98,6 +101,10 @@ Checks ValidateDatabase::judge(const std::optional<DatabaseProfile>& before, con
   }
   for (const std::string& name : params_.not_empty) {
     const TableProfile* table = now.table(name.find('.') == std::string::npos ? "public." + name : name);
+    if (table != nullptr && table->locked) {
+      out.push_back(judge_locked(fmt::format("table {} is not empty", name)));
+      continue;
+    }
     bool held = table != nullptr && table->rows > 0;
     std::string text = table == nullptr ? "is missing" : fmt::format("holds {} rows", table->rows);
     out.push_back({fmt::format("table {} is not empty", name), held ? Verdict::passed : Verdict::failed, text,
@@ -109,14 +116,22 @@ Checks ValidateDatabase::judge(const std::optional<DatabaseProfile>& before, con
 Task<Result<Outcome>> ValidateDatabase::look(ActionContext context) {
   CO_TRY(std::optional<DatabaseProfile> before, known());
   Deadline deadline = context.deadline.at_most(params_.within);
-  CO_TRY(PgParams params, params_of(context.world, params_.asked(), profile_options(deadline.left())));
-  auto connecting = PgConnection::connect(std::move(params), deadline);
-  CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
+  std::unique_ptr<PgConnection> connection;
+  PgAsk ask;
+  if (!params_.restored.empty()) {
+    auto finding = ask_of_copy(context, params_.asked());
+    CO_TRY(ask, co_await std::move(finding));
+  } else {
+    CO_TRY(PgParams params, params_of(context.world, params_.asked(), profile_options(deadline.left())));
+    auto connecting = PgConnection::connect(std::move(params), deadline);
+    CO_TRY(connection, co_await std::move(connecting));
+    ask = ask_over(connection.get());
+  }
   context.progress("counts rows");
-  auto taking = take_profile(ask_over(connection.get()), {}, deadline);
+  auto taking = take_profile(ask, {}, deadline);
   CO_TRY(DatabaseProfile now, co_await std::move(taking));
   context.progress("looks for damage");
-  auto looking = look_for_damage(ask_over(connection.get()), {params_.amcheck}, deadline);
+  auto looking = look_for_damage(ask, {params_.amcheck}, deadline);
   CO_TRY(Integrity integrity, co_await std::move(looking));
   Checks checks = judge(before, now);
   std::ranges::move(judge_integrity(integrity), std::back_inserter(checks));

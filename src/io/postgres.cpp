@@ -190,4 +190,21 @@ std::string sqlstate_of(const Error& error) {
   return {};
 }
 
+bool is_lock_timeout(const Error& error) { return sqlstate_of(error) == "55P03"; }
+
+Error sqlstate_into_words(Error error) {
+  std::string state = sqlstate_of(error);
+  if (!state.empty()) error.what += fmt::format(" ({}{})", kSqlstate, state);
+  return error;
+}
+
+Error sqlstate_from_words(Error error) {
+  constexpr size_t kLength = 5;
+  std::string before = fmt::format("({}", kSqlstate);
+  size_t at = error.what.rfind(before);
+  bool there = at != std::string::npos && error.what.size() >= at + before.size() + kLength + 1;
+  if (there) error.context.push_back(std::string(kSqlstate) + error.what.substr(at + before.size(), kLength));
+  return error;
+}
+
 }  // namespace lifeboat

@@ -17,9 +17,11 @@ std::string not_of_extension(std::string_view catalogue, std::string_view oid) {
   return fmt::format(fmt::runtime(kNotOfExtension), catalogue, oid);
 }
 
+// Even its size cannot be asked of a table that somebody has locked for himself.
 std::string tables_query() {
   return fmt::format(
-      "SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_total_relation_size(c.oid) AS bytes,"
+      "SELECT format('%I.%I', n.nspname, c.relname) AS name, locked, CASE WHEN locked THEN 0 ELSE "
+      "pg_total_relation_size(c.oid) END AS bytes,"
       " c.relpersistence = 'u' AS unlogged,"
       " (SELECT json_agg(format('%I %s%s', a.attname, format_type(a.atttypid, a.atttypmod),"
       "   CASE WHEN a.attnotnull THEN ' not null' ELSE '' END) ORDER BY a.attnum) FROM pg_attribute a"
@@ -28,7 +30,9 @@ std::string tables_query() {
       "i.indkey[0]"
       "  WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indnkeyatts = 1"
       "  AND a.atttypid IN (20, 21, 23)) AS key"
-      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, LATERAL (SELECT EXISTS (SELECT FROM pg_locks l"
+      "  WHERE l.relation = c.oid AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+      "  AND l.mode = 'AccessExclusiveLock' AND l.granted) AS locked) held"
       " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {} AND {} ORDER BY 1",
       kOfUsers, not_of_extension("pg_class", "c.oid"));
 }
@@ -127,7 +131,9 @@ Task<Result<std::optional<PgRows>>> Looker::ask(std::string what, std::string sq
   auto rows = co_await std::move(asking);
   if (rows) co_return std::optional(std::move(*rows));
   if (sqlstate_of(rows.error()).empty()) co_return std::unexpected(std::move(rows).error().with(what));
-  if (is_damage(rows.error())) {
+  if (is_lock_timeout(rows.error())) {
+    found_.locked.push_back(what);
+  } else if (is_damage(rows.error())) {
     found_.damage.push_back({what, rows.error().what});
   } else {
     found_.unknown.push_back({what, rows.error().what});
@@ -294,12 +300,22 @@ Task<Result<DatabaseProfile>> take_profile(PgAsk ask, ProfileWish wish, Deadline
     table.name = tables.text(row, "name");
     table.bytes = number(tables.text(row, "bytes"));
     table.unlogged = tables.text(row, "unlogged") == "t";
+    table.locked = tables.text(row, "locked") == "t";
     auto columns = parse_json(tables.is_null(row, "columns") ? "[]" : tables.text(row, "columns"));
     if (columns && columns->is_array()) {
       for (const Json& column : columns->get_array()) table.columns.emplace_back(column.get_string());
     }
+    if (table.locked) {
+      out.tables.push_back(std::move(table));
+      continue;
+    }
     auto counting = ask(count_query(table, tables.text(row, "key"), wish.contents), deadline);
     auto counted = co_await std::move(counting);
+    if (!counted && is_lock_timeout(counted.error())) {
+      table.locked = true;
+      out.tables.push_back(std::move(table));
+      continue;
+    }
     if (!counted) co_return std::unexpected(std::move(counted).error().with(fmt::format("count {}", table.name)));
     table.rows = number(counted->text(0, "rows"));
     table.highest_key = counted->text(0, "highest");
@@ -307,7 +323,11 @@ Task<Result<DatabaseProfile>> take_profile(PgAsk ask, ProfileWish wish, Deadline
     out.tables.push_back(std::move(table));
   }
   auto others = ask(objects_query(), deadline);
-  CO_TRY(PgRows objects, co_await std::move(others));
+  auto listed = co_await std::move(others);
+  // The definition of an index cannot be asked while somebody has its table for himself.
+  out.objects_locked = !listed && is_lock_timeout(listed.error());
+  if (out.objects_locked) co_return out;
+  CO_TRY(PgRows objects, std::move(listed));
   for (size_t row = 0; row < objects.rows.size(); ++row)
     out.objects.push_back({objects.text(row, "kind"), objects.text(row, "name"), objects.text(row, "definition")});
   co_return out;

@@ -127,6 +127,10 @@ Checks judge_against(const DatabaseProfile& before, const DatabaseProfile& now, 
                           fmt::format("is missing; it held {} rows", grouped(table.rows)), nullptr, table.rows));
       continue;
     }
+    if (found->locked) {
+      out.push_back(judge_locked("table " + table.name));
+      continue;
+    }
     out.push_back(judge_rows(table, *found, bounds, days));
     for (auto& more :
          {judge_columns(table, *found), judge_contents(table, *found, bounds), judge_key(table, *found, bounds)}) {
@@ -139,7 +143,11 @@ Checks judge_against(const DatabaseProfile& before, const DatabaseProfile& now, 
                           fmt::format("was not known; it holds {} rows", grouped(table.rows)), table.rows));
   }
   if (before.tables.empty()) out.push_back(check("profile", Verdict::unknown, "the profile knows no table"));
-  judge_objects(before, now, out);
+  if (now.objects_locked) {
+    out.push_back(judge_locked("an index or another object"));
+  } else {
+    judge_objects(before, now, out);
+  }
   return out;
 }
 
@@ -195,9 +203,15 @@ Checks judge_integrity(const Integrity& integrity) {
     out.push_back(check("structure", Verdict::passed,
                         fmt::format("amcheck finds nothing in {} tables and indexes", integrity.relations)));
   }
+  for (const std::string& name : integrity.locked) out.push_back(judge_locked(name));
   for (const Damage& unknown : integrity.unknown)
     out.push_back(check(unknown.where, Verdict::unknown, fmt::format("could not be looked at: {}", unknown.what)));
   return out;
+}
+
+Check judge_locked(const std::string& name) {
+  return check(name, Verdict::noted,
+               "is locked by a transaction that had not ended; it cannot be read before that is undone");
 }
 
 bool all_hold(const Checks& checks) {

@@ -46,6 +46,9 @@ Checks judge_against(const DatabaseProfile& before, const DatabaseProfile& now, 
 Checks judge_alone(const DatabaseProfile& now);
 Checks judge_integrity(const Integrity& integrity);
 
+// What cannot be read says nothing either way. A copy that stands just before the end of a transaction still has its locks; they go
+// when the copy leads.
+Check judge_locked(const std::string& name);
 // No check failed and none is unknown.
 bool all_hold(const Checks& checks);
 // "31 of 33 checks hold. rows of public.users: …" The failed and unknown ones by name, at most `most` of them.

@@ -21,8 +21,9 @@ struct TableProfile {
   std::vector<std::string> columns;  // "id bigint not null"
   std::string highest_key;           // of a primary key that is one number; empty: none, or no rows
   std::string contents;              // a sum over all rows; empty: was not asked for
+  bool locked = false;               // somebody holds it: nothing was counted
 };
-BOOST_DESCRIBE_STRUCT(TableProfile, (), (name, rows, bytes, unlogged, columns, highest_key, contents))
+BOOST_DESCRIBE_STRUCT(TableProfile, (), (name, rows, bytes, unlogged, columns, highest_key, contents, locked))
 constexpr auto field_docs(const TableProfile*) {
   return std::to_array<FieldDoc>({{"name", Need::required, "schema and table"},
                                   {"rows", Need::required, "counted"},
@@ -30,7 +31,8 @@ constexpr auto field_docs(const TableProfile*) {
                                   {"unlogged", Need::optional, "emptied by every recovery"},
                                   {"columns", Need::optional, "names and types in order"},
                                   {"highest_key", Need::optional, "of a primary key that is one number"},
-                                  {"contents", Need::optional, "a sum over all rows"}});
+                                  {"contents", Need::optional, "a sum over all rows"},
+                                  {"locked", Need::optional, "somebody holds it: nothing was counted"}});
 }
 
 struct ObjectProfile {
@@ -52,18 +54,20 @@ struct DatabaseProfile {
   std::string system_id;  // of the cluster, text: it does not fit a double
   std::vector<TableProfile> tables;
   std::vector<ObjectProfile> objects;
+  bool objects_locked = false;  // somebody holds some of them: they were not listed
 
   int64_t rows() const;
   const TableProfile* table(std::string_view name) const;
 };
-BOOST_DESCRIBE_STRUCT(DatabaseProfile, (), (taken, database, server, system_id, tables, objects))
+BOOST_DESCRIBE_STRUCT(DatabaseProfile, (), (taken, database, server, system_id, tables, objects, objects_locked))
 constexpr auto field_docs(const DatabaseProfile*) {
   return std::to_array<FieldDoc>({{"taken", Need::required, "when, UTC"},
                                   {"database", Need::required, "its name"},
                                   {"server", Need::optional, "version of the server"},
                                   {"system_id", Need::optional, "of the cluster"},
                                   {"tables", Need::optional, "one by one"},
-                                  {"objects", Need::optional, "indexes, constraints, views and so on"}});
+                                  {"objects", Need::optional, "indexes, constraints, views and so on"},
+                                  {"objects_locked", Need::optional, "they were not listed: somebody holds some"}});
 }
 
 std::string profile_text(const DatabaseProfile& profile);
@@ -95,6 +99,7 @@ struct Integrity {
   std::vector<Damage> damage;         // it found
   std::string no_amcheck;             // why it was not asked; empty: it was
   std::vector<Damage> unknown;        // what could not be looked at, and why
+  std::vector<std::string> locked;    // what could not because somebody holds a lock
 };
 
 }  // namespace lifeboat
