@@ -28,9 +28,12 @@ constexpr Duration kStartOfRun{60'000};
 constexpr Duration kNothingDone{8'000};
 // For how long there is no controller when the drill is not told.
 constexpr Duration kWithoutControl{10'000};
+// Damaged data are seen by users after this long.
+constexpr Duration kUnnoticed{3'000};
 // A server that came back is watched for so long: it could still take writes that it must not take.
 constexpr Duration kReturned{3'000};
 constexpr Duration kWholeAgain{60'000};
+constexpr Duration kFirstBackup{120'000};
 
 // The drill stands in the lab's outside world while this lives.
 class Outside {
@@ -86,6 +89,7 @@ class DrillRun {
     trace_.calm_since_ns = boot_ns();
     say("witnesses are at work");
     TRY_VOID(put_leader_in_place());
+    if (find_fault(options_.fault)->of_the_data) TRY_VOID(wait_for_backups());
     pause_for(kCalm);
     TRY(JsonArray before, link_.events_after(0));
     uint64_t last = before.empty() ? 0 : static_cast<uint64_t>(int_or(before.back(), "seq"));
@@ -204,6 +208,20 @@ class DrillRun {
     return {};
   }
 
+  // What was damaged before the first backup had ended is in none.
+  Result<void> wait_for_backups() {
+    for (int64_t deadline = deadline_in(kFirstBackup); boot_ns() < deadline; pause_for(Duration{200})) {
+      auto page = link_.get("/api/backups");
+      if (!page || !member(*page, "services").is_object()) continue;
+      bool all = std::ranges::all_of(member(*page, "services").get_object(), [](const auto& entry) {
+        const Json& status = member(entry.value(), "status");
+        return !text_or(status, "oldest_at").empty() && text_or(status, "busy").empty();
+      });
+      if (all) return {};
+    }
+    return fail(ErrorKind::timed_out, "no backup of each database is there yet");
+  }
+
   Result<void> put_fault_in() {
     TRY(before_, known_runs());
     TRY(Json status, link_.get("/api/status"));
@@ -214,6 +232,7 @@ class DrillRun {
     TRY(Json done, ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", options_.fault}, {"target", what}}));
     trace_.fault_ns = int_or(done, "at_ns");
     trace_.target = text_or(done, "target");
+    trace_.detail = member(done, "detail");
     say(fmt::format("{} {}", options_.fault, trace_.target));
     return {};
   }
@@ -246,6 +265,7 @@ class DrillRun {
   // Lifeboat starts the run; the drill waits for it.
   Result<void> watch_recovery() {
     if (find_fault(options_.fault)->silences_controllers) TRY_VOID(wait_without_control());
+    if (find_fault(options_.fault)->of_the_data) TRY_VOID(ask_for_recovery());
     bool may_pass = find_fault(options_.fault)->may_pass;
     int64_t deadline = deadline_in(may_pass ? kNothingDone : kStartOfRun);
     while (trace_.run_id.empty()) {
@@ -268,6 +288,14 @@ class DrillRun {
     trace_.run_ended_ns = boot_ns();
     say(fmt::format("run {} is {}", trace_.run_id, text_or(trace_.run, "state")));
     TRY_VOID(end_loss_of_leader());
+    return {};
+  }
+
+  // Users see it first and somebody decides, while they go on writing.
+  Result<void> ask_for_recovery() {
+    pause_for(kUnnoticed);
+    TRY(std::string id, open_run(options_.scenario, options_.fault));
+    say(fmt::format("somebody asked for {}, run {}", options_.scenario, id));
     return {};
   }
 
@@ -305,6 +333,7 @@ class DrillRun {
         if (state == "waiting" || state == "paused") {
           trace_.needs_a_hand =
               fmt::format("run {} of {} needs a hand: {}", id, text_or(page, "scenario"), why_it_waits(page));
+          say(trace_.needs_a_hand);
           return page;
         }
         tell_steps(page, told);
@@ -443,7 +472,8 @@ class DrillRun {
     TRY_VOID(heal_fault());
     TRY_VOID(wait_for_agents());
     TRY_VOID(add_crash_points(scenario_.failback->text));
-    TRY(trace_.failback_id, open_failback());
+    TRY(trace_.failback_id, open_run(scenario_.failback->text, "the way back"));
+    trace_.failback_ns = asked_ns_;
     say(fmt::format("run {} of {} started", trace_.failback_id, scenario_.failback->text));
     TRY(trace_.failback_run, wait_for_end(trace_.failback_id));
     trace_.failback_ended_ns = boot_ns();
@@ -504,16 +534,16 @@ class DrillRun {
   }
 
   // A run that is just being opened is in no list yet; it shows as a conflict. One whose opening was not answered may stand.
-  Result<std::string> open_failback() {
+  Result<std::string> open_run(const std::string& scenario, const std::string& reason) {
     TRY(std::set<std::string> before, known_runs());
     for (int64_t deadline = deadline_in(kStartOfRun);; pause_for(Duration{200})) {
-      auto there = fresh_run(scenario_.failback->text, before);
+      auto there = fresh_run(scenario, before);
       if (!there && boot_ns() > deadline) return there;
       if (!there) continue;
       if (!there->empty()) return *there;
       TRY_VOID(wait_for_other_runs());
-      trace_.failback_ns = boot_ns();
-      auto opened = link_.post("/api/runs", JsonObject{{"scenario", scenario_.failback->text}, {"by", "drill"}});
+      asked_ns_ = boot_ns();
+      auto opened = link_.post("/api/runs", JsonObject{{"scenario", scenario}, {"by", "drill"}, {"reason", reason}});
       if (opened) return text_or(*opened, "id");
       if (!may_be_asked_again(opened.error()) || boot_ns() > deadline)
         return std::unexpected(std::move(opened).error());
@@ -549,6 +579,7 @@ class DrillRun {
   std::string holders_before_;
   std::string leader_before_;
   std::optional<LeaderLoss> leader_loss_;
+  int64_t asked_ns_ = 0;  // when a run was asked for last
   bool disturbed_ = false;
 };
 
@@ -569,8 +600,8 @@ Result<DrillOutcome> drill_in(const DrillOptions& options, const Scenario& scena
 
 Result<std::string> default_target(const Plan& plan, const Scenario& scenario, const std::string& fault) {
   const FaultKind* kind = find_fault(fault);
-  if (kind != nullptr &&
-      (kind->target == "all" || kind->target == "node" || kind->target == "pair" || kind->target == "server"))
+  if (kind != nullptr && (kind->target == "all" || kind->target == "node" || kind->target == "pair" ||
+                          kind->target == "server" || kind->of_the_data))
     return std::string();
   if (kind != nullptr && kind->target != "region")
     return fail(ErrorKind::invalid_input, fault + " needs a target", "name it by --target");

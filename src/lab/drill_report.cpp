@@ -11,7 +11,9 @@
 #include <set>
 
 #include "core/data/decode.hpp"
+#include "lab/drill_data.hpp"
 #include "lab/drill_measure.hpp"
+#include "lab/faults.hpp"
 #include "report/report.hpp"
 #include "witness/witness.hpp"
 
@@ -149,6 +151,7 @@ struct Figures {
   std::vector<measure::Recovery> earlier;  // of the faults before the last one
   std::map<std::string, Written> writers;  // users, inside, outside: over the whole drill
   measure::Loss loss;                      // of all writers
+  size_t lost_before_fault = 0;            // of these
   Duration double_acknowledged{};
   std::optional<Duration> switch_gap;
   Duration alone_gap{};  // the longest time without an acknowledged write, while no controller was there
@@ -180,6 +183,14 @@ Json control_in(const DrillTrace& trace, const Figures& figures) {
                     {"back_s", in_seconds(to_duration(moment(trace.control_back_ns) - moment(trace.control_asked_ns)))},
                     {"writes_paused_s", in_seconds(figures.alone_gap)},
                     {"grants", granted}};
+}
+
+// Users were answered all the time, on damaged data: they are served when the restored ones are in their place.
+void count_until_put_back(const DrillTrace& trace, Figures& figures) {
+  auto put_back = put_back_after(trace.run);
+  auto opened = after(figures.decided.opened, moment(trace.fault_ns));
+  figures.recovery.recovered = figures.recovery.recovered && put_back && opened;
+  if (figures.recovery.recovered) figures.recovery.rta = std::max(figures.recovery.rta, *opened + *put_back);
 }
 
 Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& users, const Direct& direct,
@@ -221,6 +232,8 @@ Figures compute(const DrillTrace& trace, const std::vector<measure::Sample>& use
     history.insert(history.end(), writes.begin(), writes.end());
   }
   out.loss = measure::measure_loss(history, missing, MonoTime{}, back, first_fault);
+  out.lost_before_fault = measure::measure_loss(history, missing, MonoTime{}, first_fault, first_fault).lost;
+  if (find_fault(trace.fault)->of_the_data) count_until_put_back(trace, out);
   if (trace.failback_ns != 0) {
     out.switch_gap = measure::longest_write_gap(users, back, moment(trace.failback_ended_ns));
     out.failback_loss = measure::measure_loss(history, missing, back, MonoTime::max(), back);
@@ -397,6 +410,10 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"orphans", orphans_in(trace)},
       {"steps", steps_of(trace.run, std::max(0.0, offset))},
       {"journal", trace.chain}};
+  size_t collateral = figures.loss.lost - figures.lost_before_fault;
+  if (Json restore = restore_in(trace, figures.lost_before_fault, collateral); !restore.is_null())
+    out["restore"] = std::move(restore);
+  if (Json clean_point = clean_point_in(trace); !clean_point.is_null()) out["clean_point"] = std::move(clean_point);
   if (!trace.earlier.empty()) out["rounds"] = rounds_of(trace, figures);
   if (Json control = control_in(trace, figures); !control.is_null()) out["control"] = std::move(control);
   if (!trace.leader_region.empty()) {

@@ -29,6 +29,7 @@ struct DrillTrace {
   std::string scenario;
   std::string fault;
   std::string target;
+  Json detail;  // of a fault of the data: which transaction did it
   std::string profile;
   int64_t calm_since_ns = 0;  // witnesses at work
   int64_t fault_ns = 0;

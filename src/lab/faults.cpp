@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/base/similar.hpp"
+#include "lab/data_faults.hpp"
 #include "lab/fault_targets.hpp"
 #include "lab/full_disk.hpp"
 #include "lab/slow_disk.hpp"
@@ -297,7 +298,7 @@ struct Fault {
   Heal heal;
 };
 
-constexpr std::array<Fault, 19> kFaults{{
+constexpr std::array<Fault, 21> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
     {{"kill-workload", "region", "everything in it but controllers and their store dies at once"},
      put_kill_workload,
@@ -330,6 +331,12 @@ constexpr std::array<Fault, 19> kFaults{{
     {{"full-disk", "node", "the disk of a database's host has no room left", true, true, false, true},
      put_full_disk,
      heal_full_disk},
+    {{"drop-table", "table", "a table of a database is dropped", false, false, false, false, true},
+     put_drop_table,
+     heal_nothing},
+    {{"mass-delete", "table", "all rows of a table are deleted", false, false, false, false, true},
+     put_mass_delete,
+     heal_nothing},
     {{"kill-control", "all", "every controller and every voter of their store dies", false, true, true},
      put_kill_control,
      heal_kill_control},

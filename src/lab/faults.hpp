@@ -19,6 +19,8 @@
 //   stop-server [MEMBER]      a PostgreSQL server's processes stop  heal: they go on
 //   slow-disk [MEMBER]        each fsync of a server takes long     heal: no longer
 //   full-disk [HOST]          its disk has no room left; only where a lab has small disks    heal: room again
+//   drop-table [TABLE]        a table of a database is dropped      (nothing to heal: a recovery brings it back)
+//   mass-delete [TABLE]       all rows of a table are deleted
 //   kill-control              every controller and every voter of their store dies    heal: they start again
 //
 // MEMBER is a member of a database ("SERVICE/MEMBER" when there are several databases); a HOST of a database may be named by
@@ -44,6 +46,8 @@ struct FaultKind {
   bool silences_controllers = false;
   // The lab must have been made with small disks.
   bool needs_small_disks = false;
+  // All servers go on: only somebody who looks at the data notices, and asks for the recovery.
+  bool of_the_data = false;
 };
 std::span<const FaultKind> fault_kinds();
 // Null when there is none of that name.
@@ -55,6 +59,7 @@ std::string fault_names();
 struct FaultDone {
   int64_t at_ns = 0;
   std::string target;
+  Json detail;  // of a fault of the data: what it did
 };
 Result<FaultDone> inject(LabWorld& world, const std::string& name, const std::string& target);
 // Heals the faults of that name (all when empty) and target (any when empty). Returns how many.

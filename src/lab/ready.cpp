@@ -1,17 +1,15 @@
 #include "lab/ready.hpp"
 
 #include <fmt/format.h>
-#include <grp.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <sstream>
 
 #include "core/data/decode.hpp"
 #include "lab/redis_setup.hpp"
+#include "lab/server_sql.hpp"
 #include "lab/wire.hpp"
 #include "plan/yaml.hpp"
 
@@ -86,32 +84,8 @@ Result<void> wait_for_databases(const LabWorld& world, bool standbys_too, int64_
   return fail(ErrorKind::timed_out, missing, "the logs are in " + world.options.folder + "/logs");
 }
 
-// Runs SQL as the server's own user over its Unix socket; postmaster.pid names socket folder and port.
 // With synchronous replication its commits wait until the first standby has been copied.
 constexpr Duration kSetUpWithin{60'000};
-
-Result<void> run_sql(pid_t postmaster, const std::string& database, const std::string& sql) {
-  std::string folder = fmt::format("/proc/{}/cwd", postmaster);
-  TRY(std::string lock, read_file(folder + "/postmaster.pid"));
-  std::stringstream lines(lock);
-  std::string line, port, socket;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    if (number == 4) port = line;
-    if (number == 5) socket = line;
-  }
-  struct stat owner{};
-  if (stat((folder + "/.").c_str(), &owner) != 0) return std::unexpected(os_error("stat"));
-  std::string psql = find_program("psql");
-  if (psql.empty()) return fail(ErrorKind::unsupported, "psql is not installed", "apt install postgresql-client");
-  auto drop_rights = [&owner] {
-    if (geteuid() != 0) return;
-    if (setgroups(0, nullptr) != 0 || setgid(owner.st_gid) != 0 || setuid(owner.st_uid) != 0) _exit(126);
-  };
-  TRY_VOID(run_program(
-      {psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", port, "-U", "postgres", "-d", database}, sql,
-      kSetUpWithin, drop_rights));
-  return {};
-}
 
 std::string in_quotes(std::string_view text, char quote) {
   std::string out(1, quote);
@@ -151,7 +125,7 @@ Result<void> set_up_databases(const LabWorld& world) {
     }
     std::string holder = text_or(member(member(status, "databases"), name), "holder");
     TRY(pid_t postmaster, postmaster_of(world, name, holder));
-    auto done = run_sql(postmaster, database->database, sql);
+    auto done = run_sql(postmaster, database->database, sql, kSetUpWithin);
     if (!done) return std::unexpected(std::move(done.error()).with("setting up " + name));
   }
   return {};

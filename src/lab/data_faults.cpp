@@ -1,0 +1,76 @@
+#include "lab/data_faults.hpp"
+
+#include <fmt/format.h>
+
+#include "lab/fault_targets.hpp"
+#include "lab/server_sql.hpp"
+
+namespace lifeboat::lab {
+
+namespace {
+
+constexpr Duration kWithin{30'000};
+
+// "app.orders" in quotes where SQL needs them, or the largest one when nobody named any. What measures is no user's table.
+std::string table_sql(const std::string& wanted) {
+  if (!wanted.empty()) {
+    std::string text;
+    for (char c : wanted) text += c == '\'' ? "''" : std::string(1, c);
+    return fmt::format("SELECT '{}'::regclass", text);
+  }
+  return "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r' AND "
+         "nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(relname, 'lifeboat') AND NOT EXISTS "
+         "(SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = c.oid AND conrelid <> c.oid) ORDER BY "
+         "pg_table_size(c.oid) DESC, relname LIMIT 1";
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> out;
+  std::string line;
+  for (char c : text) {
+    if (c != '\n') {
+      line += c;
+    } else {
+      out.push_back(std::exchange(line, {}));
+    }
+  }
+  if (!line.empty()) out.push_back(line);
+  return out;
+}
+
+// In one transaction that is known afterwards. `deed`: SQL with {} for the table.
+Result<FaultDone> damage(LabWorld& world, const std::string& target, const std::string& deed) {
+  TRY(Server server, which_server(world, {}));
+  TRY(pid_t postmaster, postmaster_of(world, server.service, server.member));
+  const auto* database = service_as<PostgresService>(world.plan, server.service);
+  TRY(std::string found, run_sql(postmaster, database->database, table_sql(target), kWithin));
+  std::vector<std::string> tables = lines_of(found);
+  if (tables.empty())
+    return fail(ErrorKind::not_found, database->database + " has no table that this could hit", "name one by --target");
+  const std::string& table = tables.front();
+  FaultDone done{.at_ns = boot_ns(), .target = table};
+  std::string sql = fmt::format(
+      "BEGIN;\nSELECT count(*) FROM {0};\n{1};\nSELECT pg_current_xact_id();\nSELECT clock_timestamp();\nCOMMIT;\n",
+      table, fmt::format(fmt::runtime(deed), table));
+  TRY(std::string said, run_sql(postmaster, database->database, sql, kWithin));
+  std::vector<std::string> rows = lines_of(said);
+  if (rows.size() != 3) return fail(ErrorKind::internal, "the server printed what was not expected: " + said);
+  done.detail = JsonObject{{"service", server.service},
+                           {"table", table},
+                           {"rows", std::atoll(rows[0].c_str())},
+                           {"xid", std::atoll(rows[1].c_str())},
+                           {"at", rows[2]}};
+  return done;
+}
+
+}  // namespace
+
+Result<FaultDone> put_drop_table(LabWorld& world, const std::string& target, ActiveFault&) {
+  return damage(world, target, "DROP TABLE {}");
+}
+
+Result<FaultDone> put_mass_delete(LabWorld& world, const std::string& target, ActiveFault&) {
+  return damage(world, target, "DELETE FROM {}");
+}
+
+}  // namespace lifeboat::lab

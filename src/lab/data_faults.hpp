@@ -1,0 +1,13 @@
+// Faults of the data themselves: no server stops by itself for them, and no replica is any better.
+#pragma once
+
+#include "lab/faults.hpp"
+
+namespace lifeboat::lab {
+
+// TABLE, or left out: the largest table of the database that no other refers to. Both say in `detail` which transaction did it:
+// {service, table, xid, rows, at}.
+Result<FaultDone> put_drop_table(LabWorld& world, const std::string& target, ActiveFault& active);
+Result<FaultDone> put_mass_delete(LabWorld& world, const std::string& target, ActiveFault& active);
+
+}  // namespace lifeboat::lab
