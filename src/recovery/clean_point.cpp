@@ -50,9 +50,16 @@ class Hunt {
     for (; told_ < search.reasoning().size(); ++told_) say(search.reasoning()[told_]);
   }
   // Log that ends here holds the first `position` commits of the span and nothing later that counts.
-  Lsn cut_of(size_t position) const {
-    return position == 0 ? report_.marks.front().lsn : report_.marks[position - 1].end;
+  // The log up to a position, and where its last record begins.
+  struct Cut {
+    Lsn at, last;
+  };
+  Cut cut_of(size_t position) const {
+    const Mark& first = report_.marks.front();
+    if (position == 0) return {first.lsn, first.before};
+    return {report_.marks[position - 1].end, report_.marks[position - 1].lsn};
   }
+  Task<Result<>> roll_to(size_t position);
 
   Task<Result<>> prepare();
   std::vector<clean_point::Suspect> suspects() const;
@@ -156,7 +163,7 @@ Task<Result<>> Hunt::fresh_copy() {
   bool needs_server = request_.built_in.encrypted || request_.built_in.indexes;
   if (!needs_server) co_return Result<>{};
   // What is usual for the texts, from before the span.
-  auto rolling = copy_->roll_to(cut_of(0), deadline_);
+  auto rolling = roll_to(0);
   CO_TRY_VOID(co_await std::move(rolling));
   auto listing = databases_of(*copy_, deadline_);
   CO_TRY(databases_, co_await std::move(listing));
@@ -169,6 +176,12 @@ Task<Result<>> Hunt::fresh_copy() {
     CO_TRY(texts_, co_await std::move(profiling));
   }
   co_return Result<>{};
+}
+
+Task<Result<>> Hunt::roll_to(size_t position) {
+  Cut cut = cut_of(position);
+  auto rolling = copy_->roll_to(cut.at, cut.last, deadline_);
+  co_return co_await std::move(rolling);
 }
 
 Task<Result<Asked>> Hunt::ask() {
@@ -220,7 +233,7 @@ Task<Result<>> Hunt::search() {
       auto restoring = fresh_copy();
       CO_TRY_VOID(co_await std::move(restoring));
     }
-    auto rolling = copy_->roll_to(cut_of(probe.position), deadline_);
+    auto rolling = roll_to(probe.position);
     CO_TRY_VOID(co_await std::move(rolling));
     MonoTime begun = boot_now();
     auto asking = ask();

@@ -116,7 +116,7 @@ Result<> ProbeCopy::lay_until(Lsn at) {
   return {};
 }
 
-Task<Result<>> ProbeCopy::roll_to(Lsn at, Deadline deadline) {
+Task<Result<>> ProbeCopy::roll_to(Lsn at, Lsn last, Deadline deadline) {
   if (at < laid_) co_return fail(ErrorKind::internal, "a copy cannot go back");
   CO_TRY_VOID(lay_until(at));
   if (!server_) {
@@ -136,7 +136,8 @@ Task<Result<>> ProbeCopy::roll_to(Lsn at, Deadline deadline) {
         co_return fail(ErrorKind::internal,
                        fmt::format("the restored server went on to {}, beyond {}",
                                    ScalarText<Lsn>::format(seen->replayed), ScalarText<Lsn>::format(at)));
-      if (at.value - seen->replayed.value <= kLargestHeader) co_return Result<>{};
+      bool has_last = seen->replayed > last;
+      if (has_last && at.value - seen->replayed.value <= kLargestHeader) co_return Result<>{};
       if (seen->replayed != seen_at || !seen->waiting) seen_at = seen->replayed, moved = boot_now();
       if (boot_now() - moved > kStuck)
         co_return fail(ErrorKind::refused,

@@ -32,9 +32,10 @@ class ProbeCopy {
 
   // Files of the set, consistent; what was there goes back to that by checksum. Gives the bytes of the database.
   Task<Result<uint64_t>> restore(OnProgress on_progress, Deadline deadline);
-  // Replays all records that end at or before `at`, which must be where one ends (or the next begins), and waits there.
+  // Replays all records that end at or before `at`, which must be where one ends (or the next begins), and waits there. `last`: where the
+  // last of these records begins. The copy may stand just before that one, and what it had not replayed would be taken for replayed.
   // Errors: `refused` when the log is damaged before it.
-  Task<Result<>> roll_to(Lsn at, Deadline deadline);
+  Task<Result<>> roll_to(Lsn at, Lsn last, Deadline deadline);
   // It takes writes and can go no further forward. For questions that a lock of an unfinished transaction keeps from being
   // answered.
   Task<Result<>> promote(Deadline deadline);
