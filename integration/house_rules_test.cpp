@@ -179,16 +179,26 @@ TEST(HouseRules, NothingIsLeftToBeDoneLater) {
   }
 }
 
-// A checkout works wherever it lies, and everything comes from the machine's own package sources.
+// A checkout works wherever it lies, and everything comes from the machine's own package sources. The names are put together here, so
+// that this file names none of them either.
 TEST(HouseRules, NoFileNamesAPlaceOfSomebodysMachine) {
-  constexpr std::array<std::string_view, 9> kPlaces = {"/work/",           "/root/",         "/home/",
-                                                       "pypi.org",         "registry.npmjs", "crates.io",
-                                                       "pythonhosted.org", "proxy.golang",   "deb.debian.org"};
+  auto folder = [](std::string_view name) { return "/" + std::string(name) + "/"; };
+  auto host = [](std::string_view name, std::string_view domain) {
+    return std::string(name) + "." + std::string(domain);
+  };
+  const std::array<std::string, 9> places = {folder("work"),
+                                             folder("root"),
+                                             folder("home"),
+                                             host("pypi", "org"),
+                                             host("registry", "npmjs"),
+                                             host("crates", "io"),
+                                             host("pythonhosted", "org"),
+                                             host("proxy", "golang"),
+                                             host("deb", "debian.org")};
   Offences offences;
   for (const File& file : checkout()) {
-    if (file.path.ends_with("house_rules_test.cpp")) continue;
     offences.add_lines(file, [&](std::string_view line) {
-      return std::ranges::any_of(kPlaces, [&](std::string_view place) { return line.find(place) != line.npos; });
+      return std::ranges::any_of(places, [&](const std::string& place) { return line.find(place) != line.npos; });
     });
   }
 }
