@@ -3,6 +3,7 @@
 #include "actions/postgres_common.hpp"
 #include "core/backup/messages.hpp"
 #include "core/data/encode.hpp"
+#include "core/recovery/log_end.hpp"
 #include "core/recovery/messages.hpp"
 
 namespace lifeboat {
@@ -67,23 +68,28 @@ Task<Result<std::string>> close_log(ActionContext context, std::string service) 
   if (database == nullptr || !database->backups)
     co_return fail(ErrorKind::refused, fmt::format("the plan has no backups of '{}'", service));
   CO_TRY(DatabaseView view, world.databases.view(service));
-  Deadline deadline = context.deadline.at_most(kCloseWithin);
-  if (const PostgresMember* holder = database->members.find(view.holder); holder != nullptr && view.writable) {
-    auto asking = world.agents.call(holder->host.text, std::string(wire::LogClose::kMethod),
-                                    encode(wire::LogClose{service}), deadline, [](std::string) {});
-    CO_TRY(Json done, co_await std::move(asking));
-    co_return fmt::format("{} has archived its log up to {}", view.holder, text_or(done, "segment"));
+  std::vector<recovery::LogWriter> members;
+  for (const auto& [name, settings] : database->members) {
+    recovery::LogWriter one{.member = name, .host = settings.host.text};
+    if (const MemberView* seen = member_of(view, name)) {
+      one.connected = seen->connected;
+      one.writes = view.writable && view.holder == name;
+      one.report = seen->report;
+    }
+    members.push_back(std::move(one));
   }
-  if (!database->backups->repository_host)
-    co_return fail(ErrorKind::refused,
-                   "nobody writes, and the plan names no host of the repository that was sent the log");
-  const std::string& host = database->backups->repository_host->text;
-  auto asking = world.agents.call(host, std::string(wire::BackupCloseLog::kMethod),
-                                  encode(wire::BackupCloseLog{service}), deadline, [](std::string) {});
+  const auto& repository = database->backups->repository_host;
+  CO_TRY(recovery::LogEnd end, recovery::who_ends_the_log(members, repository ? repository->text : ""));
+  bool by_member = !end.member.empty();
+  std::string method(by_member ? wire::LogClose::kMethod : wire::BackupCloseLog::kMethod);
+  Json order = by_member ? encode(wire::LogClose{service}) : encode(wire::BackupCloseLog{service});
+  auto asking = world.agents.call(end.host, std::move(method), std::move(order), context.deadline.at_most(kCloseWithin),
+                                  [](std::string) {});
   CO_TRY(Json done, co_await std::move(asking));
+  if (by_member) co_return fmt::format("{} has archived its log up to {}", end.member, text_or(done, "segment"));
   const Json& archived = lifeboat::member(done, "archived");
   size_t count = archived.is_array() ? archived.get_array().size() : 0;
-  co_return fmt::format("{} has archived {} segments of what it was sent", host, count);
+  co_return fmt::format("{} has archived {} segments of what it was sent", end.host, count);
 }
 
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name) {

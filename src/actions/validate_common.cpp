@@ -24,9 +24,7 @@ Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseA
                            .timeout_ms = std::max<int64_t>(1, deadline.left().count())};
   auto asking = context.world.agents.call(host, std::string(wire::RestoreQuery::kMethod), encode(order), deadline,
                                           [](std::string) {});
-  auto answered = co_await std::move(asking);
-  if (!answered) co_return std::unexpected(sqlstate_from_words(std::move(answered).error()));
-  const Json& answer = *answered;
+  CO_TRY(Json answer, co_await std::move(asking));
   if (bool_or(answer, "more"))
     co_return fail(ErrorKind::unsupported, fmt::format("a copy gives at most {} rows to one question", kRows));
   PgRows rows;

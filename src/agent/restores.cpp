@@ -421,12 +421,10 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
                                  "DECLARE lifeboat NO SCROLL CURSOR FOR " + order.sql}) {
     auto asking = connection->query(sql, {}, deadline);
     auto asked = co_await std::move(asking);
-    if (!asked) co_return std::unexpected(sqlstate_into_words(std::move(asked).error()).with("the copy " + order.name));
+    if (!asked) co_return std::unexpected(std::move(asked).error().with("the copy " + order.name));
   }
   auto fetching = connection->query(fmt::format("FETCH FORWARD {} FROM lifeboat", rows + 1), {}, deadline);
-  auto fetched = co_await std::move(fetching);
-  if (!fetched) co_return std::unexpected(sqlstate_into_words(std::move(fetched).error()));
-  PgRows found = std::move(*fetched);
+  CO_TRY(PgRows found, co_await std::move(fetching));
   JsonArray columns, all;
   for (const std::string& column : found.columns) columns.push_back(Json(column));
   for (const auto& row : found.rows) {

@@ -270,11 +270,8 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
     const ActionDescriptor* descriptor = self->options.find(step.uses);
     if (self->options.crash_point) co_await self->options.crash_point(what.step, "before");
     auto with = run::parameters_of(one->state, step, one->world.plan);
-    run::Input result = run::input::Failed{what.step, what.attempt, with ? Error{} : with.error()};
-    if (with) {
-      auto doing = carry_out(descriptor, self->context_of(one, what.step, what.deadline), std::move(*with), what);
-      result = co_await std::move(doing);
-    }
+    auto doing = carry_out(descriptor, self->context_of(one, what.step, what.deadline), std::move(with), what);
+    run::Input result = co_await std::move(doing);
     if (self->options.crash_point && !self->stopping) co_await self->options.crash_point(what.step, "after");
     if (!self->stopping) self->hand_in(one, std::move(result));
   }
@@ -288,8 +285,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
     const run::ResolvedStep& step = one->state.opened->steps[*one->state.graph->find(what.step)];
     const ActionDescriptor* descriptor = self->options.find(step.uses);
     auto with = run::parameters_of(one->state, step, one->world.plan);
-    auto doing = take_back(descriptor, self->context_of(one, what.step, what.deadline),
-                           with ? std::move(*with) : step.with, what);
+    auto doing = take_back(descriptor, self->context_of(one, what.step, what.deadline), std::move(with), what);
     run::Input result = co_await std::move(doing);
     if (!self->stopping) self->hand_in(one, std::move(result));
   }

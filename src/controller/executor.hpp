@@ -111,12 +111,12 @@ class RunExecutor {
   std::shared_ptr<Impl> impl_;
 };
 
-// One attempt of a step, as the machine ordered it: its result as an input. Exceptions become Failed. Cancellation of the
-// caller becomes Failed with `cancelled`.
-Task<run::Input> carry_out(const ActionDescriptor* descriptor, ActionContext context, Json with,
+// One attempt of a step, as the machine ordered it: its result as an input. Exceptions become Failed, and so do parameters that could not
+// be made up. Cancellation of the caller becomes Failed with `cancelled`.
+Task<run::Input> carry_out(const ActionDescriptor* descriptor, ActionContext context, Result<Json> with,
                            run::command::StartStep what);
 // Taking back a step.
-Task<run::Input> take_back(const ActionDescriptor* descriptor, ActionContext context, Json with,
+Task<run::Input> take_back(const ActionDescriptor* descriptor, ActionContext context, Result<Json> with,
                            run::command::UndoStep what);
 
 // Steps of a scenario as they would run, from the plan alone (variables expanded, parameters checked).

@@ -56,10 +56,11 @@ struct Made {
   std::unique_ptr<Action> action;
 };
 
-Result<Made> make(const ActionDescriptor* descriptor, const Json& with) {
+Result<Made> make(const ActionDescriptor* descriptor, const Result<Json>& with) {
+  if (!with) return std::unexpected(with.error());
   if (descriptor == nullptr || descriptor->make == nullptr)
     return fail(ErrorKind::unsupported, "this program has no such action");
-  TRY(auto action, descriptor->make(with));
+  TRY(auto action, descriptor->make(*with));
   return Made{std::move(action)};
 }
 
@@ -81,7 +82,7 @@ Task<std::optional<run::Input>> look_first(Action& action, ActionContext context
   co_return run::Input(run::input::Failed{what.step, what.attempt, std::move(error).with("look whether it was done")});
 }
 
-Task<run::Input> attempt(const ActionDescriptor* descriptor, ActionContext context, Json with,
+Task<run::Input> attempt(const ActionDescriptor* descriptor, ActionContext context, Result<Json> with,
                          run::command::StartStep what) {
   auto made = make(descriptor, with);
   if (!made) co_return run::input::Failed{what.step, what.attempt, std::move(made).error()};
@@ -102,7 +103,7 @@ Task<run::Input> attempt(const ActionDescriptor* descriptor, ActionContext conte
   co_return run::input::Failed{what.step, what.attempt, std::move(error)};
 }
 
-Task<run::Input> undo(const ActionDescriptor* descriptor, ActionContext context, Json with,
+Task<run::Input> undo(const ActionDescriptor* descriptor, ActionContext context, Result<Json> with,
                       run::command::UndoStep what) {
   auto made = make(descriptor, with);
   if (!made) co_return run::input::UndoFailed{what.step, std::move(made).error()};
@@ -134,7 +135,7 @@ Result<Step> expand_step(const Step& step, const Vars& vars, const Plan& plan, c
 
 }  // namespace
 
-Task<run::Input> carry_out(const ActionDescriptor* descriptor, ActionContext context, Json with,
+Task<run::Input> carry_out(const ActionDescriptor* descriptor, ActionContext context, Result<Json> with,
                            run::command::StartStep what) {
   Error error;
   try {
@@ -148,7 +149,7 @@ Task<run::Input> carry_out(const ActionDescriptor* descriptor, ActionContext con
   co_return run::input::Failed{what.step, what.attempt, std::move(error)};
 }
 
-Task<run::Input> take_back(const ActionDescriptor* descriptor, ActionContext context, Json with,
+Task<run::Input> take_back(const ActionDescriptor* descriptor, ActionContext context, Result<Json> with,
                            run::command::UndoStep what) {
   Error error;
   try {

@@ -187,24 +187,13 @@ std::string sqlstate_of(const Error& error) {
   for (const std::string& line : error.context) {
     if (line.starts_with(kSqlstate)) return line.substr(kSqlstate.size());
   }
-  return {};
+  // Error::text() puts it before what the server said.
+  constexpr size_t kLength = 5;
+  size_t at = error.what.find(kSqlstate);
+  bool there = at != std::string::npos && error.what.substr(at + kSqlstate.size()).find(':') == kLength;
+  return there ? error.what.substr(at + kSqlstate.size(), kLength) : std::string();
 }
 
 bool is_lock_timeout(const Error& error) { return sqlstate_of(error) == "55P03"; }
-
-Error sqlstate_into_words(Error error) {
-  std::string state = sqlstate_of(error);
-  if (!state.empty()) error.what += fmt::format(" ({}{})", kSqlstate, state);
-  return error;
-}
-
-Error sqlstate_from_words(Error error) {
-  constexpr size_t kLength = 5;
-  std::string before = fmt::format("({}", kSqlstate);
-  size_t at = error.what.rfind(before);
-  bool there = at != std::string::npos && error.what.size() >= at + before.size() + kLength + 1;
-  if (there) error.context.push_back(std::string(kSqlstate) + error.what.substr(at + before.size(), kLength));
-  return error;
-}
 
 }  // namespace lifeboat

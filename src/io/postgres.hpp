@@ -51,12 +51,9 @@ class PgConnection {
 Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values,
                                    Deadline deadline);
 
-// The SQLSTATE of an error of this adapter, or empty.
+// The SQLSTATE of an error of this adapter, also of one that came over the wire as text; else empty.
 std::string sqlstate_of(const Error& error);
 // True for one that gave up waiting for a lock (lock_not_available).
 bool is_lock_timeout(const Error& error);
-// What passes an error on as text alone says its SQLSTATE at its end, and whoever reads it finds it there.
-Error sqlstate_into_words(Error error);
-Error sqlstate_from_words(Error error);
 
 }  // namespace lifeboat

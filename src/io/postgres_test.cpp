@@ -89,6 +89,7 @@ TEST_F(Postgres, ARefusalCarriesItsSqlstate) {
   ASSERT_FALSE(rows);
   EXPECT_EQ(rows.error().kind, ErrorKind::refused);
   EXPECT_EQ(sqlstate_of(rows.error()), "42P01");
+  EXPECT_EQ(sqlstate_of(Error{.what = "db-1: " + rows.error().text()}), "42P01") << "also when it came as text";
 }
 
 Task<bool> goes_on_after_a_refusal(PgParams params) {

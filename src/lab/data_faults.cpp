@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/split.hpp"
 #include "lab/fault_targets.hpp"
 #include "lab/server_sql.hpp"
 
@@ -22,20 +23,6 @@ std::string table_sql(const std::string& wanted) {
          "nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(relname, 'lifeboat') AND NOT EXISTS "
          "(SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = c.oid AND conrelid <> c.oid) ORDER BY "
          "pg_table_size(c.oid) DESC, relname LIMIT 1";
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> out;
-  std::string line;
-  for (char c : text) {
-    if (c != '\n') {
-      line += c;
-    } else {
-      out.push_back(std::exchange(line, {}));
-    }
-  }
-  if (!line.empty()) out.push_back(line);
-  return out;
 }
 
 // In one transaction that is known afterwards. `deed`: SQL with {} for the table.

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "core/base/split.hpp"
 #include "core/data/decode.hpp"
 #include "lab/drill_data.hpp"
 #include "lab/drill_measure.hpp"
@@ -286,30 +287,24 @@ Verdict judge(const DrillOptions& options, const DrillTrace& trace, const Figure
   return out;
 }
 
-std::vector<std::string> lines_of(const std::string& file) {
-  std::vector<std::string> out;
+// None when there is no such file.
+std::vector<std::string> lines_in(const std::string& file) {
   auto text = read_file(file);
-  if (!text) return out;
-  for (size_t begin = 0; begin < text->size();) {
-    size_t end = std::min(text->find('\n', begin), text->size());
-    out.push_back(text->substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return out;
+  return text ? lines_of(*text) : std::vector<std::string>{};
 }
 
 // Whether the runs went on as if nothing had been: each step of them finished once, and none was opened twice.
 Json kills_in(const DrillTrace& trace) {
   if (trace.crash_points.empty() || !trace.leader_region.empty()) return nullptr;
   JsonArray passed, repeated, missed;
-  for (const std::string& line : lines_of(trace.crash_points + ".passed")) {
+  for (const std::string& line : lines_in(trace.crash_points + ".passed")) {
     size_t first = line.find(' '), second = line.find(' ', first + 1);
     double at = static_cast<double>(std::atoll(line.c_str()) - trace.fault_ns) / 1e9;
     passed.push_back(JsonObject{{"step", line.substr(first + 1, second - first - 1)},
                                 {"when", line.substr(second + 1)},
                                 {"at_s", rounded(at)}});
   }
-  for (const std::string& line : lines_of(trace.crash_points)) missed.push_back(Json(line));
+  for (const std::string& line : lines_in(trace.crash_points)) missed.push_back(Json(line));
   std::map<std::string, int> ended;
   int runs = 0, resumed = 0;
   for (const Json& event : trace.events) {

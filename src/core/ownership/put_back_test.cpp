@@ -143,6 +143,30 @@ TEST(PutBack, TheOldPrimaryGoesOnWhenTheMemberCannotLead) {
   EXPECT_TRUE(world.find<FinishTransfer>()->error.has_value()) << "it was undone";
 }
 
+// What it leads on is what it was chosen for: a member that does not speak of the restored data is not granted the right for them.
+TEST(PutBack, AMemberThatNeverSpeaksOfTheDataDoesNotLead) {
+  World world;
+  world.ask("east-2");
+  world.feed(CommandDone{CommandDone::What::adopt,
+                         "east-2",
+                         3,
+                         true,
+                         false,
+                         {},
+                         JsonObject{{"lsn", "0/200"}, {"timeline", 3}, {"kept", "/data.kept-1"}}});
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 3, true, false, {}, {{"lsn", "0/500"}}});
+  EXPECT_EQ(world.find<SendLead>(), nullptr);
+  for (int tick = 0; tick < 70; ++tick) {
+    world.now += milliseconds(100);
+    world.report("east-1", ServerState::stopped, 0x500);
+    world.report("east-2", ServerState::standby, 0x200);
+    world.report("west-1", ServerState::standby, 0x500);
+    if (world.find<SendLead>() != nullptr) break;
+  }
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_EQ(world.find<SendLead>()->member, "east-1") << "it is undone";
+}
+
 TEST(PutBack, ThePrimaryItselfTakesTheDataAfterItHasStopped) {
   World world;
   world.ask("east-1");

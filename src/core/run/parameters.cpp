@@ -2,30 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "core/base/split.hpp"
 #include "core/model/variables.hpp"
 #include "core/run/conditions.hpp"
 
 namespace lifeboat::run {
-namespace {
-
-std::vector<std::string> parts_of(std::string_view name) {
-  std::vector<std::string> out(1);
-  for (char c : name) {
-    if (c == '.')
-      out.emplace_back();
-    else
-      out.back() += c;
-  }
-  return out;
-}
-
-}  // namespace
-
 Result<Json> parameters_of(const RunState& state, const ResolvedStep& step, const Plan& plan) {
   Json with = step.with;
   StepData found;
   found.find = [&](const std::string& name) -> std::optional<Json> {
-    std::vector<std::string> path = parts_of(name);
+    std::vector<std::string> path = split(name, '.');
     constexpr size_t kLeast = 4;  // steps, the step, data, what of it
     if (path.size() < kLeast || path[2] != "data") return std::nullopt;
     Json value = look_up(state, path);

@@ -1,0 +1,31 @@
+// Who can put the end of the log into the archive, before something is restored from it. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/ownership/report.hpp"
+
+namespace lifeboat::recovery {
+
+// A member of the database as it was heard of last.
+struct LogWriter {
+  std::string member;
+  std::string host;
+  bool connected = false;  // its agent is
+  bool writes = false;     // it has the right to, and said that it does
+  MemberReport report;
+};
+
+struct LogEnd {
+  std::string host;    // whose agent is asked
+  std::string member;  // that ends its segment there; empty: the repository's host archives what it was sent
+};
+
+// The member that writes. Where none does, the repository's host: but what it was sent of an unfinished segment takes the place of the
+// whole one in the archive, so a primary that goes on unseen could not archive its own any more. Therefore only when every member was
+// heard of and none of them can write. Errors: `refused`, with who may still write.
+Result<LogEnd> who_ends_the_log(const std::vector<LogWriter>& members, const std::string& repository_host);
+
+}  // namespace lifeboat::recovery
