@@ -201,8 +201,9 @@ void World::asked_for(const ownership::Transfer& wanted) {
 }
 
 // Up to which some backup of its history was restored.
-WalPlace World::older_place(const Host& host) {
+WalPlace World::older_place(const Host& host, bool lately) {
   uint64_t least = WalTree::kBegin, most = host.disk.where.lsn;
+  if (lately) least = std::max(least, most - std::min<uint64_t>(most, 500));
   uint64_t back =
       random.chance(0.7) ? random.below(std::min<uint64_t>(most - least, 4'000) + 1) : random.below(most - least + 1);
   return wal.on_way(host.disk.where, most - back / 100 * 100);
@@ -222,7 +223,7 @@ void World::person_asks(const Fault& fault, const Host& host) {
     if (!host.disk.present || host.disk.spoiled) return;
     wanted.kind = ownership::TransferKind::restore;
     wanted.restored = fmt::format("r{}", restored.size() + 1);
-    restored[wanted.restored] = older_place(host);
+    restored[wanted.restored] = older_place(host, fault.n == kToLately);
   } else {
     wanted.kind = ownership::TransferKind::reprotect;
     if (fault.n % 2 == 0) wanted.to.clear();

@@ -75,6 +75,8 @@ constexpr Mutant kMutants[] = {
     {"put-back-data-are-believed", "a member whose data were put back counts as having what it once had"},
     {"rewinds-to-another-history",
      "a standby gives up its data for a history that its upstream was not on when that was judged"},
+    {"rewinds-what-nobody-looked-at",
+     "a standby whose server does not run gives up its data by what a controller heard of it long ago"},
     {"takes-another-grant-for-its-own",
      "a movement that was asked for while a grant was in flight is told to be done when that one is"},
     {"one-need-is-enough", "a step of a run starts when one of those that it needs is settled"},

@@ -191,11 +191,27 @@ void hold_an_order_up(Setup& setup, Random& random, int wanted, Nanos put_back_a
   setup.faults.push_back({FaultKind::stop_agent, holds, random.between(2, 6) * 1_s, other, 0, 0});
 }
 
+// What a member says reaches no controller any more while it goes on writing what it is sent; the primary's data are put back, and the
+// member's server dies with the order to follow in hand.
+void lose_sight(Setup& setup, Random& random, size_t put_back) {
+  setup.faults[put_back].n = kToLately;
+  Nanos put_back_at = setup.faults[put_back].at;
+  int other = (setup.faults[put_back].a + static_cast<int>(random.between(1, setup.members - 1))) % setup.members;
+  Nanos begins = put_back_at + random.between(-500, 50) * 1_ms;
+  Nanos length = random.between(2, 7) * 1_s;
+  for (int controller = 0; controller < setup.controllers; ++controller)
+    setup.faults.push_back(
+        {FaultKind::cut_one_way, begins + controller + 1, length, other, setup.members + controller, 0});
+  Nanos dies = put_back_at + random.between(1'000, 3'500) * 1_ms + random.between(1, 999'999);
+  setup.faults.push_back({FaultKind::kill_server, dies, 0, other, 0, 0});
+}
+
 // A person has the data put back; what else goes wrong then is drawn close to it.
 void add_put_back(Setup& setup, Random& random) {
   Nanos at = random.between(4'000, std::max<int64_t>(setup.storm / 1_ms, 5'000)) * 1_ms + random.between(0, 999'999);
   auto member = [&] { return static_cast<int>(random.between(0, setup.members - 1)); };
   int wanted = member();
+  size_t put_back = setup.faults.size();
   setup.faults.push_back({FaultKind::ask_restore, at, 0, wanted, 0, static_cast<int>(random.between(0, 7))});
   auto soon = [&] { return at + random.between(1, 3'000) * 1_ms + random.between(0, 999'999); };
   if (random.chance(0.3))
@@ -210,6 +226,7 @@ void add_put_back(Setup& setup, Random& random) {
   if (random.chance(0.2)) setup.faults.push_back({FaultKind::ask_restore, soon(), 0, member(), 0, 3});
   if (random.chance(0.3)) setup.faults.push_back({FaultKind::ask_reprotect, soon(), 0, member(), 0, 1});
   if (random.chance(0.3)) hold_an_order_up(setup, random, wanted, at);
+  if (random.chance(0.2)) lose_sight(setup, random, put_back);
   for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);
 }
 

@@ -48,7 +48,7 @@ enum class FaultKind {
   ask_switchover,
   ask_failover,
   ask_reprotect,
-  ask_restore,  // to an older place of a's own history
+  ask_restore,  // to an older place of a's own history; n: see kToLately
   open_run,     // of a plan that moves the database to a
   meddle,       // a person pauses the run, stops it or one of its steps
   lie,          // a standby's agent says what is not so
@@ -91,6 +91,9 @@ struct Setup {
   bool in_core(int place) const { return core.empty() || std::ranges::find(core, place) != core.end(); }
   int region_of(int place) const { return place % regions; }
 };
+
+// As the `n` of ask_restore: to a moment just before now.
+inline constexpr int kToLately = 8;
 
 // By then it has started.
 inline constexpr Nanos kNoiseBegins = 20_s;

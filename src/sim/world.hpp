@@ -203,7 +203,7 @@ class World {
   void swizzle(Nanos length);
   void restore_store(StoreModel::Contents copy);
   void person_asks(const Fault& fault, const Host& host);
-  WalPlace older_place(const Host& host);
+  WalPlace older_place(const Host& host, bool lately);
   void open_run(const Fault& fault, const Host& host);
   void person_says(run::Input input);
   void meddle(const Fault& fault);

@@ -288,6 +288,12 @@ auto MemberLogic<Rim>::may_replace(const wire::Follow& order, Deadline deadline)
   if (!server_.marked_standby() && reason_ != "stepped down")
     co_return fail(ErrorKind::refused,
                    fmt::format("it was a primary, and its data may hold what {} has not", order.upstream), give_up);
+  if (server_.spoiled()) co_return Result<>{};
+  // What was heard of it may be older than what it has; only the server itself can tell.
+  if (!server_.running() && !LIFEBOAT_BUG("rewinds-what-nobody-looked-at"))
+    co_return fail(ErrorKind::refused,
+                   fmt::format("its server does not run, and its data may hold what {} has not", order.upstream),
+                   give_up);
   if (!server_.running()) co_return Result<>{};
   auto looking = server_.look(at_most(deadline, member_times::kLookWithin));
   auto seen = co_await std::move(looking);
