@@ -79,8 +79,8 @@ class PostgresCleanPoint : public Action {
     Moment now = std::chrono::time_point_cast<std::chrono::microseconds>(wall_now());
     // A damage that is in no archive yet would be taken for none.
     auto closing = close_log(context, params_.service.text);
-    CO_TRY(std::string closed, co_await std::move(closing));
-    context.progress(closed);
+    CO_TRY(ClosedLog closed, co_await std::move(closing));
+    context.progress(closed.text);
     wire::RestoreCleanPoint order{.service = params_.service.text, .from = params_.from, .to = params_.to};
     if (params_.since) order.from = ScalarText<Moment>::format(now - *params_.since);
     if (order.to.empty()) order.to = ScalarText<Moment>::format(now);

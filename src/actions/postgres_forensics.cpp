@@ -56,8 +56,8 @@ class PostgresForensics : public Action {
     CO_TRY(recovery::RestorePlace place, restore_place(context.world, params_.service.text, where, false));
     Moment now = std::chrono::time_point_cast<std::chrono::microseconds>(wall_now());
     auto closing = close_log(context, params_.service.text);
-    CO_TRY(std::string closed, co_await std::move(closing));
-    context.progress(closed);
+    CO_TRY(ClosedLog closed, co_await std::move(closing));
+    context.progress(closed.text);
     wire::RestoreForensics order{.service = params_.service.text, .from = params_.from, .to = params_.to};
     if (params_.since) order.from = ScalarText<Moment>::format(now - *params_.since);
     if (order.to.empty()) order.to = ScalarText<Moment>::format(now);

@@ -3,7 +3,6 @@
 #include "actions/registry.hpp"
 #include "actions/restore_common.hpp"
 #include "core/data/encode.hpp"
-#include "core/recovery/messages.hpp"
 #include "core/recovery/target.hpp"
 
 namespace lifeboat {
@@ -68,11 +67,11 @@ class PostgresRestore : public Action {
     CO_TRY(std::string host, host_of(context.world));
     auto closing = close_log(context, params_.service.text);
     auto closed = co_await std::move(closing);
-    context.progress(closed ? *closed : "only what is archived already can be restored: " + closed.error().text());
     wire::RestoreBegin order{.service = params_.service.text,
                              .name = params_.name.text,
                              .target = recovery::to_json(target),
                              .accept_gap = params_.accept_gap};
+    take_end_of_log(closed, order, context.progress);
     auto asking = context.world.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                             context.deadline, context.progress);
     CO_TRY(Json done, co_await std::move(asking));

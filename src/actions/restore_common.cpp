@@ -3,8 +3,6 @@
 #include "actions/postgres_common.hpp"
 #include "core/backup/messages.hpp"
 #include "core/data/encode.hpp"
-#include "core/recovery/log_end.hpp"
-#include "core/recovery/messages.hpp"
 
 namespace lifeboat {
 namespace {
@@ -62,7 +60,7 @@ std::string target_before(const Json& before) {
   return xid.empty() ? text_or(before, "lsn") : xid;
 }
 
-Task<Result<std::string>> close_log(ActionContext context, std::string service) {
+Task<Result<ClosedLog>> close_log(ActionContext context, std::string service) {
   World& world = context.world;
   const auto* database = service_as<PostgresService>(world.plan, service);
   if (database == nullptr || !database->backups)
@@ -86,10 +84,23 @@ Task<Result<std::string>> close_log(ActionContext context, std::string service) 
   auto asking = world.agents.call(end.host, std::move(method), std::move(order), context.deadline.at_most(kCloseWithin),
                                   [](std::string) {});
   CO_TRY(Json done, co_await std::move(asking));
-  if (by_member) co_return fmt::format("{} has archived its log up to {}", end.member, text_or(done, "segment"));
+  if (by_member)
+    co_return ClosedLog{fmt::format("{} has archived its log up to {}", end.member, text_or(done, "segment")), {}};
   const Json& archived = lifeboat::member(done, "archived");
   size_t count = archived.is_array() ? archived.get_array().size() : 0;
-  co_return fmt::format("{} has archived {} segments of what it was sent", end.host, count);
+  ClosedLog out{fmt::format("{} has archived {} segments of what it was sent", end.host, count), {}};
+  const Json& unfinished = lifeboat::member(done, "unfinished");
+  if (unfinished.is_object())
+    out.unfinished = {text_or(unfinished, "segment"),
+                      ScalarText<Lsn>::parse(text_or(unfinished, "last_record")).value_or(Lsn{})};
+  co_return out;
+}
+
+void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order, const ProgressLine& progress) {
+  progress(closed ? closed->text : "only what is archived already can be restored: " + closed.error().text());
+  if (!closed || !closed->unfinished) return;
+  order.unfinished = closed->unfinished->name;
+  order.last_record = closed->unfinished->last_record;
 }
 
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name) {

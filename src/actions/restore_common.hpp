@@ -3,6 +3,8 @@
 
 #include "actions/action.hpp"
 #include "core/recovery/choose_place.hpp"
+#include "core/recovery/log_end.hpp"
+#include "core/recovery/messages.hpp"
 
 namespace lifeboat {
 
@@ -15,8 +17,14 @@ std::vector<recovery::RestorePlace> restore_places(World& world, const std::stri
 Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
                                              bool to_lead);
 // Puts what was committed so far within reach of a restore: the primary ends its segment of the log and archives it; where nobody
-// writes any more, the repository's host archives what it was sent of it. Replies what was done, in words.
-Task<Result<std::string>> close_log(ActionContext context, std::string service);
+// writes any more, the repository's host archives what it was sent of it.
+struct ClosedLog {
+  std::string text;  // what was done
+  std::optional<recovery::UnfinishedSegment> unfinished;
+};
+Task<Result<ClosedLog>> close_log(ActionContext context, std::string service);
+// Lets a restore know where the log ends; says what was done, or why not all of it can be restored.
+void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order, const ProgressLine& progress);
 // The point just before a transaction, as forensics says it, in the form that postgres.restore takes; empty: it says none.
 std::string target_before(const Json& before);
 // One copy as its host tells of it (core/recovery/messages.hpp, restore.list); null when there is none.

@@ -34,7 +34,7 @@ class FakeDatabases final : public Databases {
   Task<Result<Json>> switchover(std::string service, std::string to, Deadline, ProgressLine) override {
     co_return on_call("switchover", service, to);
   }
-  Task<Result<Json>> reprotect(std::string service, std::string member, Deadline, ProgressLine) override {
+  Task<Result<Json>> reprotect(std::string service, std::string member, bool, Deadline, ProgressLine) override {
     co_return on_call("reprotect", service, member);
   }
   Task<Result<Json>> put_back(std::string service, std::string member, std::string restored, Deadline,

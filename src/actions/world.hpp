@@ -61,8 +61,9 @@ class Databases {
   // Planned, loses nothing. Replies {member, term, timeline, write_outage_s}.
   virtual Task<Result<Json>> switchover(std::string service, std::string to, Deadline deadline,
                                         ProgressLine progress) = 0;
-  // Makes `member` (or, when empty, every member that is not one) a streaming standby of the holder.
-  virtual Task<Result<Json>> reprotect(std::string service, std::string member, Deadline deadline,
+  // Makes `member` (or, when empty, every member that is not one) a streaming standby of the holder. `pages`: files may be damaged, so
+  // every page is read first, of those that stream already too, and data with a damaged one are copied anew.
+  virtual Task<Result<Json>> reprotect(std::string service, std::string member, bool pages, Deadline deadline,
                                        ProgressLine progress) = 0;
   // Gives the right to write to `member` with the data of the restore of that name, which is finished on its host, whatever the others
   // have: a person wants it. Replies {member, from, term, timeline, restored, restored_to, seconds, write_outage_s}.

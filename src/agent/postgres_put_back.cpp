@@ -45,6 +45,10 @@ std::string PostgresServer::restore_at(const std::string& name) const {
   return restores_folder(fs::path(paths_.folder).parent_path().string(), config_.data_dir) + "/" + name;
 }
 
+std::string PostgresServer::aside(const std::string& why) const {
+  return fmt::format("{}{}{:%Y%m%dT%H%M%SZ}-{}", paths_.data, kKeptAside, fmt::gmtime(std::time(nullptr)), why);
+}
+
 std::string PostgresServer::restored_name() const {
   Json mark = read_json(restored_file());
   // A copy of the data on another member has the file too, and is not meant.
@@ -93,9 +97,7 @@ Task<Result<>> PostgresServer::prepare_put_back(std::string name, Deadline deadl
                   {"member", config_.member},
                   {"lsn", ScalarText<Lsn>::format(ready.at)},
                   {"timeline", ready.timeline}};
-  std::string kept =
-      fmt::format("{}{}{:%Y%m%dT%H%M%SZ}-before-{}", paths_.data, kKeptAside, fmt::gmtime(std::time(nullptr)), name);
-  mark["kept"] = has_data() ? kept : "";
+  mark["kept"] = has_data() ? aside("before-" + name) : "";
   co_return write_owned(folder.data() + "/lifeboat.restored", to_text(mark));
 }
 

@@ -82,6 +82,11 @@ class PostgresServer {
   Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
   // On which timeline the source that was prepared last writes.
   uint64_t source_timeline() const { return source_history_.timeline; }
+  // Reads every page of its data and looks whether its checksum is that of its content; the server may run. Takes as long as the disk
+  // does.
+  Task<Result<>> read_pages(Deadline deadline);
+  // What was found then, in words; empty: nothing. Damaged data are kept aside as evidence when a copy takes their place.
+  const std::string& damage() const { return damage_; }
   // Turns this stopped server's data into a standby's of `source`, which was prepared: pg_rewind; `copy` takes a fresh one
   // beside the old, which is deleted only when the new is whole. Both ask first whether the data may be given up.
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
@@ -124,13 +129,16 @@ class PostgresServer {
   std::vector<std::string> handicaps_;
   MonoTime looked_for_handicaps_{};
   BeforeGivingUp before_giving_up_;
-  SourceHistory source_history_;        // of the source that was prepared last
+  SourceHistory source_history_;  // of the source that was prepared last
+  std::string damage_;
   std::optional<std::string> keep_as_;  // they may be given up for that source; empty: and need not be kept
 
   std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
   std::string swap_file() const { return paths_.folder + "/swap.json"; }
   std::string restored_file() const { return paths_.data + "/lifeboat.restored"; }
   std::string restore_at(const std::string& name) const;
+  // Where its data are kept when something else takes their place: never there before.
+  std::string aside(const std::string& why) const;
   Result<> clear_up_swap() const;
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;

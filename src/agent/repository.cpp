@@ -13,6 +13,7 @@
 #include "core/data/encode.hpp"
 #include "core/recovery/anomaly.hpp"
 #include "io/file.hpp"
+#include "recovery/wal_dump.hpp"
 
 namespace lifeboat {
 namespace {
@@ -440,6 +441,9 @@ Task<Result<Json>> Repository::close_log(Deadline deadline) {
   std::string at = stream_.at(), name = at.substr(0, at.find('.'));
   if (at.ends_with(".partial") && !stands_in_archive(name)) {
     CO_TRY(std::string whole, stream_.copy_of_unfinished(at));
+    auto looking = end_of_unfinished(whole, name, deadline);
+    CO_TRY(Json end, co_await std::move(looking));
+    CO_TRY_VOID(write_file_atomic(unfinished_file(), to_text(end), 0600));
     auto pushing = archive_file(whole, deadline);
     auto pushed = co_await std::move(pushing);
     std::error_code ignored;
@@ -448,7 +452,32 @@ Task<Result<Json>> Repository::close_log(Deadline deadline) {
     archived.push_back(name);
   }
   JsonArray names(archived.begin(), archived.end());
-  co_return Json(JsonObject{{"archived", std::move(names)}});
+  auto text = read_file(unfinished_file());
+  auto known = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
+  bool of_now = known && text_or(*known, "segment") == name && at.ends_with(".partial");
+  co_return Json(JsonObject{{"archived", std::move(names)}, {"unfinished", of_now ? *known : Json(nullptr)}});
+}
+
+Task<Result<Json>> Repository::end_of_unfinished(std::string path, std::string name, Deadline deadline) {
+  CO_TRY(std::string program, find_waldump(std::atoi(catalogue_ ? catalogue_->version.c_str() : "")));
+  uint64_t bytes = catalogue_->segment_bytes;
+  auto segment = recovery::parse_segment_name(name, bytes);
+  if (!segment) co_return fail(ErrorKind::internal, name + " is no name of a segment");
+  DumpWish wish{.program = std::move(program),
+                .view = fs::path(path).parent_path().string(),
+                .timeline = segment->timeline,
+                .begin = recovery::segment_begin(segment->number, bytes)};
+  Lsn last;
+  auto dumping = dump_records(
+      std::move(wish),
+      [&last](const forensics::Record& record) {
+        last = record.lsn;
+        return true;
+      },
+      deadline);
+  CO_TRY(DumpEnd end, co_await std::move(dumping));
+  log_(fmt::format("the log ends in {}, behind {}: {}", name, ScalarText<Lsn>::format(last), end.complaint));
+  co_return Json(JsonObject{{"segment", name}, {"last_record", ScalarText<Lsn>::format(last)}});
 }
 
 }  // namespace lifeboat

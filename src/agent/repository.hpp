@@ -65,6 +65,9 @@ class Repository {
   // Finished files of the stream that the archive lacks are put there; their names.
   Task<Result<std::vector<std::string>>> archive_stream(Duration older_than, Deadline deadline);
   Task<Result<>> archive_file(std::string path, Deadline deadline);
+  // Where the log ends in an unfinished segment, kept for as long as it is the newest.
+  Task<Result<Json>> end_of_unfinished(std::string path, std::string name, Deadline deadline);
+  std::string unfinished_file() const { return stream_.folder() + ".unfinished.json"; }
   Task<> check_index(bool readable);
   Task<Result<Json>> expire_now(Deadline deadline);
   bool stands_in_archive(const std::string& name) const;

@@ -245,7 +245,11 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
     co_return fail(ErrorKind::invalid_input, fmt::format("'{}' is no name of a restore", order.name),
                    "small letters, digits and '-', at most 48");
   CO_TRY(recovery::RecoveryTarget target, recovery::target_from_json(order.target));
-  Json wish = encode(order);
+  // Where the log ends is no part of what is wished for.
+  wire::RestoreBegin wished = order;
+  wished.unfinished.clear();
+  wished.last_record = {};
+  Json wish = encode(wished);
   auto known = find(order.service, order.name);
   bool same = known && to_canonical_text((*known)->wish) == to_canonical_text(wish);
   if (known && !same && (*known)->state != "failed")
@@ -273,6 +277,7 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
         .folder = folder_of(place, order.name).path,
         .again = true,
         .run_as = run_as_};
+    if (!order.unfinished.empty()) request.unfinished = {order.unfinished, order.last_record};
     scope_.spawn("restore " + order.name, work(place, copy, std::move(request)));
   }
   // It goes on also when whoever asked goes away.

@@ -348,9 +348,9 @@ Task<Result<Json>> DatabaseKeeper::switchover(std::string service, std::string t
   co_return co_await std::move(work);
 }
 
-Task<Result<Json>> DatabaseKeeper::reprotect(std::string service, std::string member, Deadline deadline,
+Task<Result<Json>> DatabaseKeeper::reprotect(std::string service, std::string member, bool pages, Deadline deadline,
                                              ProgressLine progress) {
-  Transfer wanted{.kind = TransferKind::reprotect, .to = std::move(member)};
+  Transfer wanted{.kind = TransferKind::reprotect, .to = std::move(member), .pages = pages};
   auto work = transfer(std::move(service), std::move(wanted), deadline, std::move(progress));
   co_return co_await std::move(work);
 }

@@ -39,7 +39,7 @@ class DatabaseKeeper : public Databases {
   Task<Result<Json>> failover(std::string service, std::string to, bool accept_loss, Deadline deadline,
                               ProgressLine progress) override;
   Task<Result<Json>> switchover(std::string service, std::string to, Deadline deadline, ProgressLine progress) override;
-  Task<Result<Json>> reprotect(std::string service, std::string member, Deadline deadline,
+  Task<Result<Json>> reprotect(std::string service, std::string member, bool pages, Deadline deadline,
                                ProgressLine progress) override;
   Task<Result<Json>> put_back(std::string service, std::string member, std::string restored, Deadline deadline,
                               ProgressLine progress) override;

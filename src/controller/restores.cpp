@@ -134,7 +134,7 @@ Task<Result<Json>> RestoreKeeper::carry_out(std::string service, std::string wha
   auto progress = [job](std::string line) { job->progress = std::move(line); };
   auto closing = close_log(context_of(world_, Deadline::after(kClosing), progress), service);
   auto closed = co_await std::move(closing);
-  progress(closed ? *closed : "only what is archived already is looked at: " + closed.error().text());
+  progress(closed ? closed->text : "only what is archived already is looked at: " + closed.error().text());
   std::string method;
   Json params;
   if (what == "forensics") {
@@ -164,8 +164,13 @@ Task<Result<Json>> RestoreKeeper::restore(std::string service, RestoreBody body,
   auto progress = [job](std::string line) { job->progress = std::move(line); };
   auto closing = close_log(context_of(world_, Deadline::after(kClosing), progress), service);
   auto closed = co_await std::move(closing);
-  progress(closed ? *closed : "only what is archived already can be restored: " + closed.error().text());
-  wire::RestoreBegin order{service, body.name, body.target, body.set, body.timeline, body.accept_gap};
+  wire::RestoreBegin order{.service = service,
+                           .name = body.name,
+                           .target = body.target,
+                           .set = body.set,
+                           .timeline = body.timeline,
+                           .accept_gap = body.accept_gap};
+  take_end_of_log(closed, order, progress);
   auto asking = world_.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                    Deadline::after(kWorkWithin), progress);
   CO_TRY(Json restored, co_await std::move(asking));
@@ -186,7 +191,7 @@ Task<Result<Json>> RestoreKeeper::replace(std::string service, std::string membe
   auto hashing = evidence_of(context, host, service, text_or(adopted, "kept"));
   auto evidence = co_await std::move(hashing);
   out["evidence"] = evidence ? *evidence : Json(nullptr);
-  auto protecting = world_.databases.reprotect(service, "", deadline, progress);
+  auto protecting = world_.databases.reprotect(service, "", true, deadline, progress);
   auto followed = co_await std::move(protecting);
   // Users are served; that the others do not follow yet is a trouble of its own.
   out["standbys"] = followed ? *followed : Json(nullptr);

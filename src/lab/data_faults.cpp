@@ -30,11 +30,7 @@ Result<FaultDone> damage(LabWorld& world, const std::string& target, const std::
   TRY(Server server, which_server(world, {}));
   TRY(pid_t postmaster, postmaster_of(world, server.service, server.member));
   const auto* database = service_as<PostgresService>(world.plan, server.service);
-  TRY(std::string found, run_sql(postmaster, database->database, table_sql(target), kWithin));
-  std::vector<std::string> tables = lines_of(found);
-  if (tables.empty())
-    return fail(ErrorKind::not_found, database->database + " has no table that this could hit", "name one by --target");
-  const std::string& table = tables.front();
+  TRY(std::string table, table_to_hit(postmaster, database->database, target));
   FaultDone done{.at_ns = boot_ns(), .target = table};
   std::string sql = fmt::format(
       "BEGIN;\nSELECT count(*) FROM {0};\n{1};\nSELECT pg_current_xact_id();\nSELECT clock_timestamp();\nCOMMIT;\n",
@@ -51,6 +47,13 @@ Result<FaultDone> damage(LabWorld& world, const std::string& target, const std::
 }
 
 }  // namespace
+
+Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, const std::string& wanted) {
+  TRY(std::string found, run_sql(postmaster, database, table_sql(wanted), kWithin));
+  std::vector<std::string> tables = lines_of(found);
+  if (!tables.empty()) return tables.front();
+  return fail(ErrorKind::not_found, database + " has no table that this could hit", "name one by --target");
+}
 
 Result<FaultDone> put_drop_table(LabWorld& world, const std::string& target, ActiveFault&) {
   return damage(world, target, "DROP TABLE {}");

@@ -5,6 +5,9 @@
 
 namespace lifeboat::lab {
 
+// The table that a fault hits, in quotes where SQL needs them: the one named, or the largest of the database that no other refers to.
+Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, const std::string& wanted);
+
 // TABLE, or left out: the largest table of the database that no other refers to. Both say in `detail` which transaction did it:
 // {service, table, xid, rows, at}.
 Result<FaultDone> put_drop_table(LabWorld& world, const std::string& target, ActiveFault& active);

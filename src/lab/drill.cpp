@@ -102,6 +102,7 @@ class DrillRun {
       if (!well) break;
       TRY_VOID(scenario_.failback && !trace_.run_id.empty() ? go_back() : heal_and_reprotect());
     }
+    if (find_fault(options_.fault)->of_the_data) TRY_VOID(look_at_pages());
     pause_for(kAfter);
     TRY(trace_.events, link_.events_after(last));
     TRY(trace_.chain, link_.get("/api/journal/verify"));
@@ -307,8 +308,30 @@ class DrillRun {
   // Users see it first and somebody decides, while they go on writing.
   Result<void> ask_for_recovery() {
     pause_for(kUnnoticed);
+    TRY_VOID(stop_other_runs());
     TRY(std::string id, open_run(options_.scenario, options_.fault));
     say(fmt::format("somebody asked for {}, run {}", options_.scenario, id));
+    return {};
+  }
+
+  // What began by itself looks for a server to fail over to, and none is any better.
+  Result<void> stop_other_runs() {
+    TRY(Json page, link_.get("/api/runs"));
+    if (!member(page, "runs").is_array()) return fail(ErrorKind::internal, "the controller sent no list of runs");
+    for (const Json& run : member(page, "runs").get_array()) {
+      std::string id = text_or(run, "id"), scenario = text_or(run, "scenario");
+      if (is_over(text_or(run, "state"))) continue;
+      JsonObject body{{"by", "drill"}, {"reason", "the data have to be restored"}};
+      TRY_VOID(link_.post(fmt::format("/api/runs/{}/abort", id), body));
+      say(fmt::format("somebody stopped run {} of {}", id, scenario));
+    }
+    return {};
+  }
+
+  // Reading them all shows what no server has noticed yet.
+  Result<void> look_at_pages() {
+    TRY(Json answer, ask_lab(lab_.folder(), JsonObject{{"do", "pages"}}, kWholeAgain));
+    trace_.damaged_pages = member(answer, "damaged");
     return {};
   }
 

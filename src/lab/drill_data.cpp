@@ -41,6 +41,15 @@ std::optional<Duration> put_back_after(const Json& run) {
   return std::nullopt;
 }
 
+int64_t damaged_pages_left(const DrillTrace& trace) {
+  int64_t damaged = 0;
+  if (!trace.damaged_pages.is_object()) return damaged;
+  for (const auto& service : trace.damaged_pages.get_object()) {
+    for (const auto& one : service.value().as_object()) damaged += int_or(one.value(), "damaged_pages");
+  }
+  return damaged;
+}
+
 Json restore_in(const DrillTrace& trace, size_t lost, size_t collateral) {
   Json restored = data_of(trace, "postgres.restore");
   if (!restored.is_object()) return nullptr;
@@ -51,6 +60,7 @@ Json restore_in(const DrillTrace& trace, size_t lost, size_t collateral) {
   out["collateral_transactions"] = collateral;
   Json adopted = data_of(trace, "postgres.adopt");
   out["evidence"] = member(adopted, "evidence");
+  out["damaged_pages"] = damaged_pages_left(trace);
   return out;
 }
 

@@ -282,8 +282,8 @@ Verdict judge(const DrillOptions& options, const DrillTrace& trace, const Figure
   out.met = slowest(figures).recovered && slowest(figures).rta <= objectives.rto &&
             figures.loss.oldest_age.value_or(Duration{0}) <= objectives.rpo && run_is_well(trace);
   bool back = trace.failback_ns == 0 || text_or(trace.failback_run, "state") == "done";
-  out.passed = out.met && back && bool_or(trace.chain, "whole") && figures.failback_loss.lost == 0 &&
-               figures.double_acknowledged == Duration{0};
+  out.passed = out.met && back && damaged_pages_left(trace) == 0 && bool_or(trace.chain, "whole") &&
+               figures.failback_loss.lost == 0 && figures.double_acknowledged == Duration{0};
   return out;
 }
 

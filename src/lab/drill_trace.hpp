@@ -29,7 +29,8 @@ struct DrillTrace {
   std::string scenario;
   std::string fault;
   std::string target;
-  Json detail;  // of a fault of the data: which transaction did it
+  Json detail;         // of a fault of the data: which transaction did it
+  Json damaged_pages;  // of each member, at the end of such a drill: {SERVICE: {MEMBER: {pages, damaged_pages}}}
   std::string profile;
   int64_t calm_since_ns = 0;  // witnesses at work
   int64_t fault_ns = 0;

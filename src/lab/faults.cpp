@@ -12,6 +12,7 @@
 #include "core/base/similar.hpp"
 #include "lab/data_faults.hpp"
 #include "lab/fault_targets.hpp"
+#include "lab/file_faults.hpp"
 #include "lab/full_disk.hpp"
 #include "lab/slow_disk.hpp"
 
@@ -298,7 +299,7 @@ struct Fault {
   Heal heal;
 };
 
-constexpr std::array<Fault, 21> kFaults{{
+constexpr std::array<Fault, 23> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
     {{"kill-workload", "region", "everything in it but controllers and their store dies at once"},
      put_kill_workload,
@@ -336,6 +337,18 @@ constexpr std::array<Fault, 21> kFaults{{
      heal_nothing},
     {{.name = "mass-delete", .target = "table", .meaning = "all rows of a table are deleted", .of_the_data = true},
      put_mass_delete,
+     heal_nothing},
+    {{.name = "corrupt-pages",
+      .target = "table",
+      .meaning = "bytes change in the primary's files of a table and its index",
+      .of_the_data = true},
+     put_corrupt_pages,
+     heal_nothing},
+    {{.name = "lost-datadir",
+      .target = "database",
+      .meaning = "the data directories of all members of a database are gone",
+      .of_the_data = true},
+     put_lost_datadir,
      heal_nothing},
     {{"kill-control", "all", "every controller and every voter of their store dies", false, true, true},
      put_kill_control,

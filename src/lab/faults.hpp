@@ -21,6 +21,8 @@
 //   full-disk [HOST]          its disk has no room left; only where a lab has small disks    heal: room again
 //   drop-table [TABLE]        a table of a database is dropped      (nothing to heal: a recovery brings it back)
 //   mass-delete [TABLE]       all rows of a table are deleted
+//   corrupt-pages [TABLE]     bytes change in the primary's files of a table and its index
+//   lost-datadir [DATABASE]   the data directories of all members of a database are gone
 //   kill-control              every controller and every voter of their store dies    heal: they start again
 //
 // MEMBER is a member of a database ("SERVICE/MEMBER" when there are several databases); a HOST of a database may be named by
@@ -46,7 +48,7 @@ struct FaultKind {
   bool silences_controllers = false;
   // The lab must have been made with small disks.
   bool needs_small_disks = false;
-  // All servers go on: only somebody who looks at the data notices, and asks for the recovery.
+  // Most often all servers go on: only somebody who looks at the data notices, and asks for the recovery.
   bool of_the_data = false;
 };
 std::span<const FaultKind> fault_kinds();

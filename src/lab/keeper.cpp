@@ -15,6 +15,7 @@
 
 #include "core/data/encode.hpp"
 #include "lab/faults.hpp"
+#include "lab/file_faults.hpp"
 #include "lab/ready.hpp"
 
 namespace lifeboat::lab {
@@ -162,6 +163,7 @@ class Keeper {
       TRY(int count, heal(world_, text_or(request, "fault"), text_or(request, "target")));
       return Json(JsonObject{{"ok", true}, {"healed", count}});
     }
+    if (what == "pages") return Json(JsonObject{{"ok", true}, {"damaged", damaged_pages(world_)}});
     if (what == "run" || what == "signal") return observe(request, what == "run");
     return fail(ErrorKind::invalid_input, "the lab does not know '" + what + "'");
   }

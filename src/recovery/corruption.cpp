@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
@@ -173,6 +174,19 @@ std::string in_words(const PageReport& report) {
   }
   if (report.damaged_pages > kShown) out += fmt::format("  and {} more\n", report.damaged_pages - kShown);
   return out;
+}
+
+std::string in_a_line(const PageReport& report) {
+  std::vector<std::string> where;
+  for (const DamagedPage& page : report.damaged) {
+    const std::string& name = page.table.empty() ? page.path : page.table;
+    if (std::ranges::find(where, name) == where.end()) where.push_back(name);
+  }
+  constexpr size_t kShown = 5;
+  bool more = where.size() > kShown;
+  if (more) where.resize(kShown);
+  return fmt::format("{} of {} pages are damaged, in {}{}", report.damaged_pages, report.pages, fmt::join(where, ", "),
+                     more ? " and others" : "");
 }
 
 Task<Result<Catalogue>> look_at_repository(PgBackRest repository, Deadline deadline) {

@@ -31,6 +31,8 @@ inline constexpr size_t kMostListed = 10'000;
 Result<PageReport> verify_pages(std::string data_folder);
 Json to_json(const PageReport& report);
 std::string in_words(const PageReport& report);
+// "12 of 3456 pages are damaged, in photo_analyses, index photo_analyses_pkey"
+std::string in_a_line(const PageReport& report);
 
 // Everything of a stanza, with a scratch folder of its own.
 Task<Result<Catalogue>> look_at_repository(PgBackRest repository, Deadline deadline);

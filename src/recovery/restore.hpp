@@ -20,6 +20,7 @@
 #include <string>
 
 #include "core/recovery/choose_backup.hpp"
+#include "core/recovery/log_end.hpp"
 #include "io/pgbackrest.hpp"
 
 namespace lifeboat::recovery {
@@ -29,6 +30,7 @@ struct RestoreRequest {
   std::string stanza;
   int64_t repository = 0;  // 0: the first that has a backup
   RestoreWish wish;
+  std::optional<UnfinishedSegment> unfinished;  // the log was not ended in good order
   std::string folder;
   bool promote = false;  // else it is left paused, read-only
   bool again = false;    // gives up what an earlier restore into the folder has finished

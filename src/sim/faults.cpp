@@ -227,6 +227,7 @@ void World::person_asks(const Fault& fault, const Host& host) {
   } else {
     wanted.kind = ownership::TransferKind::reprotect;
     if (fault.n % 2 == 0) wanted.to.clear();
+    wanted.pages = fault.n == 3;
   }
   asked_for(wanted);
   controller->person_asks(wanted);

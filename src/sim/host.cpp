@@ -520,6 +520,12 @@ Task<Result<>> Server::prepare_source(const std::string& source, uint64_t, Deadl
   co_return Result<>{};
 }
 
+Task<Result<>> Server::read_pages(Deadline) {
+  co_await sleep(world_.random.between(10, 800) * 1_ms + host_.disk.slow);
+  damage_ = world_.random.chance(0.3) ? "a page is damaged" : "";
+  co_return Result<>{};
+}
+
 Task<Result<>> Server::rewind(const std::string& source, Deadline) {
   int index = world_.member_index(source);
   Host& from = *world_.hosts[static_cast<size_t>(index)];

@@ -149,6 +149,8 @@ class Server {
   Task<Result<ControlData>> control_data(Deadline deadline);
   Task<Result<>> prepare_source(const std::string& source, uint64_t system_id, Deadline deadline);
   uint64_t source_timeline() const { return source_timeline_; }
+  Task<Result<>> read_pages(Deadline deadline);
+  const std::string& damage() const { return damage_; }
   Task<Result<>> rewind(const std::string& source, Deadline deadline);
   Task<Result<>> copy(const std::string& source, Deadline deadline);
   std::string restored_name() const { return host_.disk.restored; }
@@ -163,6 +165,7 @@ class Server {
   Host& host_;
   wire::ServerConfig config_;
   std::optional<SyncSet> sync_;
+  std::string damage_;
   bool attached_ = false;
 
   Nanos truth(const Deadline& deadline) const { return host_.clock.truth_of(deadline.at); }

@@ -212,7 +212,7 @@ constexpr auto field_docs(const BackupExpire*) {
 }
 
 // backup.close-log: when nobody writes any more, what the stream received and the archive lacks is put there, the unfinished segment
-// too. Replies {archived: names}.
+// too. Replies {archived: names, unfinished: {segment, last_record}}; unfinished is null when the log ends with a whole segment.
 struct BackupCloseLog {
   static constexpr std::string_view kMethod = "backup.close-log";
   std::string service;

@@ -172,7 +172,9 @@ class MemberLogic {
   Task<Result<>> wait_received(Lsn at_least, Deadline deadline);
   Task<Result<>> wait_streaming(const wire::Follow& order, Duration patience, Deadline most);
   Task<Result<>> start_and_stream(const wire::Follow& order, Duration patience, Deadline most);
-  Task<Result<std::string>> replace_history(const wire::Follow& order, Deadline deadline, Progress progress);
+  Task<Result<bool>> find_damage(Deadline deadline, Progress progress);
+  Task<Result<std::string>> replace_history(const wire::Follow& order, bool damaged, Deadline deadline,
+                                            Progress progress);
   // Whether what it has may be replaced by the upstream's history.
   Task<Result<>> may_replace(const wire::Follow& order, Deadline deadline);
   Task<> newer_wanted();

@@ -254,7 +254,12 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
   server_.sync_with(server_.config().sync);
   // After a clean stop the standbys have everything, so there is nothing to rewind.
   bool may_start = server_.has_data() && !server_.spoiled() && (server_.marked_standby() || reason_ == "stepped down");
-  if (was_running || may_start) {
+  bool damaged = false;
+  if (order.pages && server_.has_data() && !server_.spoiled()) {
+    auto reading = find_damage(deadline, progress);
+    CO_TRY(damaged, co_await std::move(reading));
+  }
+  if (!damaged && (was_running || may_start)) {
     CO_TRY_VOID(server_.write_settings(upstream, true));
     role_ = Role::standby;
     if (was_running) {
@@ -271,8 +276,22 @@ auto MemberLogic<Rim>::attach(const wire::Follow& order, Deadline deadline, Prog
   }
   auto asking = may_replace(order, deadline);
   CO_TRY_VOID(co_await std::move(asking));
-  auto replacing = replace_history(order, deadline, std::move(progress));
+  auto replacing = replace_history(order, damaged, deadline, std::move(progress));
   co_return co_await std::move(replacing);
+}
+
+// A rewind does not look at what it need not change, so damage in the files would stay.
+template <class Rim>
+auto MemberLogic<Rim>::find_damage(Deadline deadline, Progress progress) -> Task<Result<bool>> {
+  progress("reads every page of its data");
+  auto reading = server_.read_pages(deadline);
+  auto waiting = rim_.unless(std::move(reading), newer_wanted());
+  auto read = co_await std::move(waiting);
+  if (!read) co_return fail(ErrorKind::cancelled, "a newer order came");
+  CO_TRY_VOID(std::move(*read));
+  bool damaged = !server_.damage().empty();
+  if (damaged) log("its data are damaged and are copied anew: " + server_.damage());
+  co_return damaged;
 }
 
 // Unasked, only data are given up that end before the upstream's timeline begins. Whoever ordered this may not have heard yet
@@ -314,7 +333,7 @@ auto MemberLogic<Rim>::newer_wanted() -> Task<> {
 
 // The present history is given up for the upstream's.
 template <class Rim>
-auto MemberLogic<Rim>::replace_history(const wire::Follow& order, Deadline deadline, Progress progress)
+auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, Deadline deadline, Progress progress)
     -> Task<Result<std::string>> {
   const std::string& upstream = order.upstream;
   uint64_t system_id = 0;
@@ -346,6 +365,8 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, Deadline deadl
   std::string why_not = "there is no data directory";
   if (server_.spoiled()) {
     why_not = "an earlier rewind was cut off";
+  } else if (damaged) {
+    why_not = server_.damage();
   } else if (server_.has_data()) {
     progress("rewinds to where the histories parted");
     auto rewinding = server_.rewind(upstream, at_most(deadline, Duration{600'000}));

@@ -233,9 +233,11 @@ struct Follow {
   // At or before which the upstream's timeline parted from this one; 0: not known.
   uint64_t parted_from = 0;
   Lsn parted_at;
+  bool pages =
+      false;  // its files may be damaged: every page is read first, and data with a damaged one are copied anew, not rewound
 };
 BOOST_DESCRIBE_STRUCT(Follow, (),
-                      (service, member, upstream, term, keep_data, timeline, given_up, parted_from, parted_at))
+                      (service, member, upstream, term, keep_data, timeline, given_up, parted_from, parted_at, pages))
 constexpr auto field_docs(const Follow*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"member", Need::required, "member"},
@@ -245,7 +247,8 @@ constexpr auto field_docs(const Follow*) {
                                   {"timeline", Need::optional, "timeline of the upstream"},
                                   {"given_up", Need::optional, "its data were given up by a reprotect"},
                                   {"parted_from", Need::optional, "timeline that the upstream's parted from"},
-                                  {"parted_at", Need::optional, "position at or before which it did"}});
+                                  {"parted_at", Need::optional, "position at or before which it did"},
+                                  {"pages", Need::optional, "read every page of its data first"}});
 }
 
 // restore.adopt: take the data that were restored on this host under `name` in place of its own. The server is stopped, what it has

@@ -24,13 +24,14 @@ std::string ScalarText<Lsn>::format(const Lsn& value) {
 
 std::string sync_setting(const SyncSet& set) {
   if (set.copies == 0) return {};
-  std::string names;
-  for (const std::string& member : set.members) {
-    std::string quoted;
-    for (char c : member) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", quoted);
+  // Compared with what a server says in every step, so it is put together by hand.
+  std::string out = "ANY " + std::to_string(set.copies) + " (";
+  for (size_t at = 0; at < set.members.size(); ++at) {
+    out += at == 0 ? "\"" : ", \"";
+    for (char c : set.members[at]) out.append(c == '"' ? 2 : 1, c);
+    out += '"';
   }
-  return fmt::format("ANY {} ({})", set.copies, names);
+  return out + ")";
 }
 
 }  // namespace lifeboat

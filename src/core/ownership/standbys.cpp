@@ -41,6 +41,7 @@ bool wants_follow(const State& state, const Member& member, MonoTime now) {
     // One that follows the holder and receives nothing, or nothing of the holder's timeline, is asked again only while the holder is
     // there to be followed: a dead primary's standby is a candidate and must not be kept busy.
     case ServerState::standby:
+      if (reprotecting(state, member) && member.reprotect_pages && holder_is_here(state)) return true;
       return report.upstream != state.holder || (!is_attached(state, member) && holder_is_here(state));
     // One whose upstream went away before it had all that it needs to answer.
     case ServerState::starting: return !report.upstream.empty() && report.upstream != state.holder;
@@ -56,6 +57,7 @@ wire::Follow order_to_follow(const State& state, const Member& member) {
   wire::Follow order{state.config.service, member.config.name, state.holder, state.term};
   order.keep_data = keeps_data(state, member);
   order.given_up = reprotecting(state, member) || LIFEBOAT_BUG("standbys-made-by-force");
+  order.pages = reprotecting(state, member) && member.reprotect_pages;
   order.timeline = state.find(state.holder)->report.timeline;
   order.parted_from = state.begun.timeline;
   order.parted_at = state.begun.written;

@@ -65,7 +65,8 @@ struct Member {
   std::string follow_error;
   // The term under which somebody asked for its reprotection and it was not attached yet; 0: nobody did.
   uint64_t reprotect_under = 0;
-  bool attached = false;  // as is_attached() said last
+  bool reprotect_pages = false;  // and its files may be damaged: its pages are yet to be read
+  bool attached = false;         // as is_attached() said last
   MonoTime attached_changed{};
 };
 
@@ -85,6 +86,7 @@ struct Transfer {
   std::string to;        // region or member; empty: any
   bool accept_loss = false;
   std::string restored;  // restore: the name of what is put in place of the member's data
+  bool pages = false;    // reprotect: files may be damaged, so every page is read first
   MonoTime asked{};
   MonoTime writes_stopped{};        // switchover
   Lsn at_least;                     // switchover: the shutdown checkpoint
@@ -111,7 +113,8 @@ struct Transfer {
 // Somebody waits until these members are standbys.
 struct Reprotection {
   uint64_t id = 0;
-  std::string to;  // a member, a region, or everybody when empty
+  std::string to;      // a member, a region, or everybody when empty
+  bool pages = false;  // files may be damaged
 };
 
 struct PositionAt {

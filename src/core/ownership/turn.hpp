@@ -210,7 +210,7 @@ class Turn {
                                    "wait until that has ended"));
     }
     if (input.transfer.kind == TransferKind::reprotect)
-      return begin_reprotection({input.transfer.id, input.transfer.to});
+      return begin_reprotection({input.transfer.id, input.transfer.to, input.transfer.pages});
     state_.transfer = input.transfer;
     state_.transfer->asked = now_;
     state_.transfer->from = state_.holder;
@@ -433,6 +433,7 @@ class Turn {
     if (input.ok) {
       member.follow_failures = 0;
       member.follow_error.clear();
+      member.reprotect_pages = false;
       note("standby-attached",
            fmt::format("{} follows {}: {}", member.config.name, state_.holder, text_or(input.result, "how", "done")),
            input.result);

@@ -14,6 +14,7 @@ void Turn::begin_reprotection(Reprotection reprotection) {
     member.follow_not_before = now_;
     member.follow_failures = 0;
     member.reprotect_under = state_.term;
+    member.reprotect_pages = reprotection.pages;
   }
   state_.reprotections.push_back(std::move(reprotection));
 }
@@ -38,7 +39,7 @@ bool Turn::has_ended(const Reprotection& reprotection) {
     if (!is_meant(reprotection, member)) continue;
     // With nobody named, members whose agents stay away are left for later: they are reprotected when they come.
     if (!member.connected && reprotection.to.empty() && now_ >= member.away_since + kAwayPatience) continue;
-    if (is_attached(state_, member)) {
+    if (is_attached(state_, member) && !member.reprotect_pages) {
       result[member.config.name] = "streams from " + state_.holder;
       continue;
     }

@@ -23,6 +23,13 @@ struct LogEnd {
   std::string member;  // that ends its segment there; empty: the repository's host archives what it was sent
 };
 
+// The last segment of a log that nobody goes on with, as the stream received it: behind its last record nothing came any more, so what is
+// there (zeros) is no damage.
+struct UnfinishedSegment {
+  std::string name;
+  Lsn last_record;  // where it begins; 0: no record begins in this segment
+};
+
 // The member that writes. Where none does, the repository's host: but what it was sent of an unfinished segment takes the place of the
 // whole one in the archive, so a primary that goes on unseen could not archive its own any more. Therefore only when every member was
 // heard of and none of them can write. Errors: `refused`, with who may still write.

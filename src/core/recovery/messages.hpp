@@ -25,8 +25,11 @@ struct RestoreBegin {
   std::string set;
   uint64_t timeline = 0;
   bool accept_gap = false;
+  // As core/recovery/log_end.hpp has it; empty: the archive ends with a whole segment.
+  std::string unfinished;
+  Lsn last_record;
 };
-BOOST_DESCRIBE_STRUCT(RestoreBegin, (), (service, name, target, set, timeline, accept_gap))
+BOOST_DESCRIBE_STRUCT(RestoreBegin, (), (service, name, target, set, timeline, accept_gap, unfinished, last_record))
 constexpr auto field_docs(const RestoreBegin*) {
   return std::to_array<FieldDoc>(
       {{"service", Need::required, "service"},
@@ -34,7 +37,9 @@ constexpr auto field_docs(const RestoreBegin*) {
        {"target", Need::required, "the point to reach"},
        {"set", Need::optional, "label of a backup"},
        {"timeline", Need::optional, "history to follow; 0: the newest"},
-       {"accept_gap", Need::optional, "with the end of the archive: stop where log is missing"}});
+       {"accept_gap", Need::optional, "with the end of the archive: stop where log is missing"},
+       {"unfinished", Need::optional, "the last segment, if the log was not ended in good order"},
+       {"last_record", Need::optional, "where its last record begins"}});
 }
 
 // restore.list: the copies of a service that are here or were. Replies {restores: [{name, service, state: running|done|failed|adopted,

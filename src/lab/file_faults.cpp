@@ -1,0 +1,127 @@
+#include "lab/file_faults.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "core/base/split.hpp"
+#include "lab/data_faults.hpp"
+#include "lab/fault_targets.hpp"
+#include "lab/server_sql.hpp"
+#include "recovery/corruption.hpp"
+
+namespace lifeboat::lab {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kWithin{30'000};
+constexpr off_t kPage = 8192;
+// Where rows and index entries are; the page's own header stays as it is.
+constexpr off_t kInPage = kPage - 256;
+constexpr size_t kPagesHit = 3;
+
+std::string folder_of(pid_t postmaster) { return fmt::format("/proc/{}/cwd", postmaster); }
+
+// Turns bytes round in the first pages of a file, as a disk that lies would. Gives the blocks that were hit.
+Result<JsonArray> damage_file(const std::string& path) {
+  Fd file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file) return std::unexpected(os_error("open " + path));
+  struct stat about{};
+  if (fstat(file.get(), &about) != 0) return std::unexpected(os_error("stat " + path));
+  JsonArray blocks;
+  for (off_t block = 0; block < about.st_size / kPage && blocks.size() < kPagesHit; ++block) {
+    std::array<char, 64> bytes{};
+    off_t at = block * kPage + kInPage;
+    if (pread(file.get(), bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size()))
+      return std::unexpected(os_error("read " + path));
+    for (char& byte : bytes) byte = static_cast<char>(~byte);
+    if (pwrite(file.get(), bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size()))
+      return std::unexpected(os_error("write " + path));
+    blocks.push_back(Json(block));
+  }
+  if (fsync(file.get()) != 0) return std::unexpected(os_error("sync " + path));
+  if (blocks.empty()) return fail(ErrorKind::not_found, path + " has no page that could be hit");
+  return blocks;
+}
+
+}  // namespace
+
+Result<FaultDone> put_corrupt_pages(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(Server server, which_server(world, {}));
+  TRY(pid_t postmaster, postmaster_of(world, server.service, server.member));
+  const auto* database = service_as<PostgresService>(world.plan, server.service);
+  TRY(std::string table, table_to_hit(postmaster, database->database, target));
+  // On the disk, and written to it by nobody soon.
+  std::string sql = fmt::format(
+      "CHECKPOINT;\nSELECT pg_relation_filepath('{0}');\nSELECT pg_relation_filepath(indexrelid) FROM pg_index WHERE "
+      "indrelid = '{0}'::regclass ORDER BY indisprimary DESC LIMIT 1;\n",
+      table);
+  TRY(std::string said, run_sql(postmaster, database->database, sql, kWithin));
+  FaultDone done{.at_ns = boot_ns(), .target = table};
+  JsonArray files;
+  for (const std::string& path : lines_of(said)) {
+    TRY(JsonArray blocks, damage_file(folder_of(postmaster) + "/" + path));
+    files.push_back(JsonObject{{"path", path}, {"blocks", std::move(blocks)}});
+  }
+  done.detail =
+      JsonObject{{"service", server.service}, {"table", table}, {"member", server.member}, {"files", std::move(files)}};
+  return done;
+}
+
+Result<FaultDone> put_lost_datadir(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(Server primary, which_server(world, {}));
+  std::string service = target.empty() ? primary.service : target;
+  const auto* database = service_as<PostgresService>(world.plan, service);
+  if (database == nullptr) return fail(ErrorKind::not_found, fmt::format("no database is named '{}'", service));
+  struct Place {
+    pid_t postmaster;
+    fs::path folder;
+  };
+  std::vector<Place> places;
+  JsonArray members;
+  for (const auto& [name, where] : database->members) {
+    TRY(pid_t postmaster, postmaster_of(world, service, name));
+    std::error_code problem;
+    fs::path folder = fs::read_symlink(folder_of(postmaster), problem);
+    if (problem) return fail(ErrorKind::internal, fmt::format("where {} has its data: {}", name, problem.message()));
+    places.push_back({postmaster, std::move(folder)});
+    members.push_back(Json(name));
+  }
+  FaultDone done{.at_ns = boot_ns(), .target = service};
+  // A disk that goes away takes the server on it with it.
+  for (const Place& place : places) kill(place.postmaster, SIGKILL);
+  for (const Place& place : places) {
+    std::error_code problem;
+    for (int64_t end = deadline_in(kWithin); fs::exists(place.folder) && boot_ns() < end; pause_for(Duration{20}))
+      fs::remove_all(place.folder, problem);
+    if (fs::exists(place.folder)) return fail(ErrorKind::internal, place.folder.string() + ": " + problem.message());
+  }
+  done.detail = JsonObject{{"service", service}, {"members", std::move(members)}};
+  return done;
+}
+
+Json damaged_pages(const LabWorld& world) {
+  JsonObject out;
+  for (const auto& [service, kind] : world.plan.services) {
+    const auto* database = std::get_if<PostgresService>(&kind);
+    if (database == nullptr) continue;
+    JsonObject members;
+    for (const auto& [name, where] : database->members) {
+      auto postmaster = postmaster_of(world, service, name);
+      auto read = postmaster ? recovery::verify_pages(folder_of(*postmaster)) : std::unexpected(postmaster.error());
+      if (!read) continue;
+      members[name] = JsonObject{{"pages", read->pages}, {"damaged_pages", read->damaged_pages}};
+    }
+    out[service] = std::move(members);
+  }
+  return out;
+}
+
+}  // namespace lifeboat::lab
