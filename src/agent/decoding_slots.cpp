@@ -11,6 +11,8 @@ namespace {
 
 // Half of what a slot may hold before PostgreSQL itself gives it up (max_slot_wal_keep_size).
 constexpr uint64_t kMostHeld = 1ull << 30;
+// What was written before a restore to an older moment can be given back row by row as far back as this.
+constexpr uint64_t kHeldBack = 256ull << 20;
 constexpr size_t kMostDatabases = 8;
 constexpr Duration kOneDatabase{30'000};
 
@@ -63,7 +65,7 @@ Task<Result<orphans::SlotAdvance>> wanted_position(PostgresServer& server, Deadl
     }
     confirmed.push_back(at);
   }
-  co_return orphans::slot_advance(position(rows.text(0, "written")), confirmed, kMostHeld);
+  co_return orphans::slot_advance(position(rows.text(0, "written")), confirmed, kHeldBack, kMostHeld);
 }
 
 // In the slot's own database, on a connection of its own, which is gone at once: it would keep the database from being

@@ -1,5 +1,6 @@
 // Logical slots on a primary, one for each database, from which writes that only it has can be read back after a failover. Each
-// is advanced to what all other members have confirmed, and never holds more log than its bound.
+// is advanced to what all other members have confirmed less the last 256 MiB of log, which a restore to an older moment may take away, and
+// never holds more log than its bound.
 #pragma once
 
 #include <string>

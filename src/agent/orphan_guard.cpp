@@ -15,6 +15,8 @@ constexpr Duration kLookEvery{1'000};
 constexpr Duration kLookWithin{1'000};
 // How often the slots are advanced; between two times they hold a little more log than they must.
 constexpr Duration kAdvanceEvery{10'000};
+// One whose history has parted from its upstream's receives for moments only, again and again, and still has what is to be given back.
+constexpr Duration kSteady{10'000};
 constexpr Duration kSlotsWithin{120'000};
 constexpr Duration kNoteAgain{1'000};
 constexpr Duration kNoteWithin{60'000};
@@ -36,14 +38,21 @@ Task<> OrphanGuard::look_after_slots() {
     co_await sleep_for(kLookEvery);
     if (!server_.running()) continue;
     auto asking = server_.ask(
-        "SELECT pg_is_in_recovery() AS rec, string_agg(oid::text, ' ' ORDER BY oid) AS databases FROM pg_database",
+        "SELECT pg_is_in_recovery() AS rec, string_agg(oid::text, ' ' ORDER BY oid) AS databases, (SELECT pid::text "
+        "FROM "
+        "pg_stat_wal_receiver WHERE status = 'streaming') AS receiver FROM pg_database",
         Deadline::after(kLookWithin));
     auto answer = co_await std::move(asking);
     if (!answer || answer->empty()) continue;
     bool follows = answer->text(0, "rec") == "t";
+    std::string receiver = answer->text(0, "receiver");
+    if (receiver != std::exchange(receiver_, receiver)) receives_since_ = boot_now();
+    followed_ = followed_ || follows;
+    bool steady = !receiver.empty() && boot_now() - receives_since_ >= kSteady;
+    if (follows && !steady) continue;
     // A database that was just created has no slot, and what is written there could not be given back.
     bool same = std::exchange(databases_, answer->text(0, "databases")) == answer->text(0, "databases");
-    bool in_order = follows_ == follows && (follows || (same && boot_now() < due));
+    bool in_order = follows_ == follows && followed_ == follows && (follows || (same && boot_now() < due));
     if (in_order) continue;
     due = boot_now() + kAdvanceEvery;
     auto ordering = put_slots_in_order(follows);
@@ -60,9 +69,9 @@ Task<> OrphanGuard::put_slots_in_order(bool follows) {
     if (dropped) follows_ = true;
     if (!dropped) said = "slots of its time as primary are left: " + dropped.error().text();
   } else {
-    auto keeping = keep_decoding_slots(server_, follows_ == true, Deadline::after(kSlotsWithin));
+    auto keeping = keep_decoding_slots(server_, followed_, Deadline::after(kSlotsWithin));
     auto kept = co_await std::move(keeping);
-    if (kept) follows_ = false;
+    if (kept) follows_ = followed_ = false;
     said = kept ? fmt::format("{}", fmt::join(*kept, "; ")) : kept.error().text();
   }
   if (said != std::exchange(said_, said) && !said.empty()) log(said);

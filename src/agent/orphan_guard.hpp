@@ -34,6 +34,9 @@ class OrphanGuard {
   Hooks hooks_;
   wire::OrphansNoted noted_;     // the saving that the controller has noted last
   std::optional<bool> follows_;  // what the slots were last put in order for
+  bool followed_ = false;        // it was seen as a standby since its slots were last put in order for a primary
+  std::string receiver_;         // the process that receives from the upstream
+  MonoTime receives_since_{};
   std::string said_;
   std::string databases_;  // that there were when the slots were put in order last
 

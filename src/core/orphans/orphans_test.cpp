@@ -240,16 +240,23 @@ TEST(Wal, TheEndOfTheLogIsNoFaultAndAMissingFileIs) {
 // ---- the slot
 
 TEST(OrphanSlot, KeepsWhatTheSlowestStandbyHasNotConfirmed) {
-  EXPECT_EQ(slot_advance(Lsn{1000}, {Lsn{900}, Lsn{950}}, 500).to, Lsn{900});
-  EXPECT_FALSE(slot_advance(Lsn{1000}, {Lsn{900}, Lsn{950}}, 500).limited);
-  EXPECT_EQ(slot_advance(Lsn{1000}, {}, 500).to, Lsn{1000});
+  EXPECT_EQ(slot_advance(Lsn{1000}, {Lsn{900}, Lsn{950}}, 0, 500).to, Lsn{900});
+  EXPECT_FALSE(slot_advance(Lsn{1000}, {Lsn{900}, Lsn{950}}, 0, 500).limited);
+  EXPECT_EQ(slot_advance(Lsn{1000}, {}, 0, 500).to, Lsn{1000});
+}
+
+TEST(OrphanSlot, KeepsWhatARestoreToAnOlderMomentWouldTakeAway) {
+  EXPECT_EQ(slot_advance(Lsn{1000}, {Lsn{900}, Lsn{950}}, 300, 500).to, Lsn{700});
+  EXPECT_FALSE(slot_advance(Lsn{1000}, {Lsn{900}, Lsn{950}}, 300, 500).limited);
+  EXPECT_EQ(slot_advance(Lsn{1000}, {Lsn{600}}, 300, 500).to, Lsn{600});
+  EXPECT_EQ(slot_advance(Lsn{200}, {}, 300, 500).to, Lsn{0});
 }
 
 TEST(OrphanSlot, NeverHoldsMoreThanItsBound) {
-  EXPECT_EQ(slot_advance(Lsn{1000}, {Lsn{10}, Lsn{950}}, 500).to, Lsn{500});
-  EXPECT_TRUE(slot_advance(Lsn{1000}, {Lsn{10}, Lsn{950}}, 500).limited);
-  EXPECT_EQ(slot_advance(Lsn{1000}, {std::nullopt}, 500).to, Lsn{500});
-  EXPECT_EQ(slot_advance(Lsn{300}, {std::nullopt}, 500).to, Lsn{0});
+  EXPECT_EQ(slot_advance(Lsn{1000}, {Lsn{10}, Lsn{950}}, 0, 500).to, Lsn{500});
+  EXPECT_TRUE(slot_advance(Lsn{1000}, {Lsn{10}, Lsn{950}}, 0, 500).limited);
+  EXPECT_EQ(slot_advance(Lsn{1000}, {std::nullopt}, 0, 500).to, Lsn{500});
+  EXPECT_EQ(slot_advance(Lsn{300}, {std::nullopt}, 0, 500).to, Lsn{0});
 }
 
 // ---- replay
