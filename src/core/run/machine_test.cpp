@@ -343,6 +343,20 @@ TEST(RunMachine, StartsAgainWhatARestartCutOffAndObservesItFirst) {
   EXPECT_EQ(run.status("a"), StepStatus::failed);
 }
 
+TEST(RunMachine, ObservesInEveryAttemptAfterOneThatARestartCutOff) {
+  auto step = a_step("a");
+  step.retries = {.attempts = 3, .backoff = Duration{1'000}, .longest = Duration{60'000}};
+  Bench run({step});
+  auto folded = fold("R-1", run.journal);
+  ASSERT_TRUE(folded);
+  run.state = *folded;
+  run.give(input::Recovered{"boot-1"});
+  run.fail_with("a", ErrorKind::unreachable);
+  run.after(Duration{1'000});
+  EXPECT_EQ(run.commanded<command::StartStep>()->attempt, 3);
+  EXPECT_EQ(run.commanded<command::StartStep>()->observe, command::Observe::must);
+}
+
 void restore(Bench& run) {
   ASSERT_TRUE(apply(run.state, {RunRestored{"from a copy"}, run.now().mono, run.now().wall}));
   run.give(input::Recovered{"boot-2"});
