@@ -272,6 +272,8 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
     auto with = run::parameters_of(one->state, step, one->world.plan);
     auto doing = carry_out(descriptor, self->context_of(one, what.step, what.deadline), std::move(with), what);
     run::Input result = co_await std::move(doing);
+    // One that was told to stop says how it ended all the same.
+    co_await asio::this_coro::throw_if_cancelled(false);
     if (self->options.crash_point && !self->stopping) co_await self->options.crash_point(what.step, "after");
     if (!self->stopping) self->hand_in(one, std::move(result));
   }

@@ -150,7 +150,10 @@ class RunExecutorTest : public ::testing::Test {
     options.message_grace = Duration{200};
     options.loss = [](const run::ResolvedStep& one) { return "12 writes by " + one.id; };
     options.log = [this](const std::string& line) { log_.push_back(line); };
-    if (crash_at_) options.crash_point = [this](std::string one, std::string when) { return crash_at_(one, when); };
+    // There always is one, as in a controller.
+    options.crash_point = [this](std::string one, std::string when) -> Task<> {
+      if (crash_at_) co_await crash_at_(std::move(one), std::move(when));
+    };
     executor_ = std::make_unique<RunExecutor>(context_.get_executor(), *store_, world_.world, std::move(options));
   }
 
