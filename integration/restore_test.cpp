@@ -17,8 +17,7 @@
 #include <random>
 #include <set>
 
-#include "io/file.hpp"
-#include "io/postgres.hpp"
+#include "busy_source.hpp"
 #include "io/run_in_test.hpp"
 #include "recovery/folder.hpp"
 #include "recovery/restore.hpp"
@@ -28,133 +27,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Duration kLong{120'000};
-const std::string kBin = "/usr/lib/postgresql/15/bin";
-
-struct Commit {
-  int64_t id = 0;
-  uint64_t xid = 0;
-  Moment time{};
-};
-
-std::string text_of(const std::string& path) { return read_file(path, size_t{64} << 20).value_or(""); }
-
-// Made once for all tests: a cluster that was busy, its repository, and what it says of each of its commits.
-class Source {
- public:
-  std::string top;
-  std::vector<Commit> ledger;  // in the order of commit times
-  std::string problem;
-  Lsn middle;  // a position taken while it was busy
-  int64_t middle_count = 0;
-
-  Source() { problem = build(); }
-  ~Source() {
-    if (top.empty()) return;
-    run({kBin + "/pg_ctl", "-D", top + "/pg", "-m", "immediate", "-w", "stop"});
-    std::error_code ignored;
-    fs::remove_all(top, ignored);
-  }
-
-  // A configuration for a repository, which may be a copy of the source's.
-  std::string config_for(const std::string& repository) const {
-    std::string path = repository + ".conf";
-    std::ofstream(path) << "[global]\nrepo1-path=" << repository << "\nlog-level-file=off\nlog-path=" << top
-                        << "/log\nlock-path=" << top << "/lock\nspool-path=" << top
-                        << "/spool\nstart-fast=y\ncompress-type=zst\narchive-async=y\nprocess-max=2\n[m]\npg1-path="
-                        << top << "/pg\npg1-socket-path=" << top << "\npg1-port=5432\n";
-    return path;
-  }
-  std::string copy_of_repository(const std::string& name) const {
-    fs::copy(top + "/repo", top + "/" + name, fs::copy_options::recursive);
-    run({"/bin/chown", "-R", "postgres", top + "/" + name}, true);
-    return top + "/" + name;
-  }
-
-  static ProcessResult run(std::vector<std::string> argv, bool as_root = false) {
-    asio::io_context context(1);
-    ProcessSpec spec;
-    spec.argv = std::move(argv);
-    if (!as_root) spec.user = "postgres";
-    spec.directory = "/";
-    auto result = run_in_test(context, run_process(std::move(spec), Deadline::after(kLong)), kLong);
-    return result ? *result : ProcessResult{.exit_code = 1000, .err = result.error().text()};
-  }
-  static PgRows ask(const std::string& socket, const std::string& sql) {
-    asio::io_context context(1);
-    PgParams params{{"host", socket}, {"port", "5432"}, {"dbname", "postgres"}, {"user", "postgres"}};
-    auto rows = run_in_test(context, pg_query_once(params, sql, {}, Deadline::after(Duration{30'000})), kLong);
-    if (!rows) throw std::runtime_error(rows.error().text());
-    return *rows;
-  }
-
- private:
-  std::string build();
-};
-
-std::string Source::build() {
-  if (geteuid() != 0) return "needs root";
-  for (const std::string& program : {kBin + "/postgres", std::string("pgbackrest"), std::string("unshare")}) {
-    if (find_program(program).empty()) return program + " is not installed";
-  }
-  char folder[] = "/var/tmp/lifeboat-restore-XXXXXX";
-  if (mkdtemp(folder) == nullptr) return "no temporary folder";
-  top = folder;
-  const passwd* account = getpwnam("postgres");
-  if (account == nullptr || chown(folder, account->pw_uid, account->pw_gid) != 0) return "there is no user postgres";
-  for (const char* name : {"/repo", "/log", "/lock", "/spool"}) run({"/bin/mkdir", top + name});
-  std::string config = config_for(top + "/repo");
-  std::vector<std::string> backrest{"pgbackrest", "--config=" + config, "--stanza=m"};
-  auto with = [&](std::vector<std::string> more) {
-    std::vector<std::string> out = backrest;
-    out.insert(out.end(), more.begin(), more.end());
-    return out;
-  };
-  if (auto made = run({kBin + "/initdb", "-D", top + "/pg", "-k", "-U", "postgres", "--auth=trust"});
-      made.exit_code != 0)
-    return "initdb: " + made.err;
-  std::ofstream(top + "/pg/postgresql.conf", std::ios::app)
-      << "listen_addresses=''\nunix_socket_directories='" << top
-      << "'\narchive_mode=on\narchive_command='pgbackrest --config=" << config
-      << " --stanza=m archive-push %p'\ntrack_commit_timestamp=on\nfsync=off\nmax_wal_size=1GB\n";
-  if (auto started = run({kBin + "/pg_ctl", "-D", top + "/pg", "-l", top + "/pg.log", "-w", "start"});
-      started.exit_code != 0)
-    return "pg_ctl: " + started.err + text_of(top + "/pg.log");
-  if (auto made = run(with({"stanza-create"})); made.exit_code != 0) return "stanza-create: " + made.out + made.err;
-  ask(top, "CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text)");
-  ask(top, "CREATE TABLE noise AS SELECT g AS id, repeat(md5(g::text), 8) AS t FROM generate_series(1, 40000) g");
-  std::ofstream(top + "/script") << "INSERT INTO ledger (filler) VALUES (repeat('x', 1500));\n";
-  auto busy = [&](const char* seconds) {
-    return run({kBin + "/pgbench", "-h", top, "-U", "postgres", "-n", "-c", "4", "-T", seconds, "-f", top + "/script",
-                "postgres"});
-  };
-  if (auto backed = run(with({"--type=full", "backup"})); backed.exit_code != 0)
-    return "backup: " + backed.out + backed.err;
-  if (auto pgbench = busy("3"); pgbench.exit_code != 0) return "pgbench: " + pgbench.err;
-  PgRows at = ask(top, "SELECT pg_current_wal_insert_lsn()::text AS lsn, (SELECT count(*) FROM ledger)::text AS count");
-  middle = ScalarText<Lsn>::parse(at.text(0, "lsn")).value_or(Lsn{});
-  middle_count = std::atoll(at.text(0, "count").c_str());
-  ask(top, "SELECT pg_create_restore_point('halfway')");
-  if (auto pgbench = busy("3"); pgbench.exit_code != 0) return "pgbench: " + pgbench.err;
-  PgRows rows = ask(top,
-                    "SELECT id::text, xmin::text AS xid, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * "
-                    "1000000)::bigint::text AS micros FROM ledger ORDER BY 3, 1");
-  for (size_t row = 0; row < rows.rows.size(); ++row)
-    ledger.push_back({std::atoll(rows.text(row, "id").c_str()),
-                      std::strtoull(rows.text(row, "xid").c_str(), nullptr, 10),
-                      Moment{std::chrono::microseconds{std::atoll(rows.text(row, "micros").c_str())}}});
-  std::string last = ask(top, "SELECT pg_walfile_name(pg_switch_wal()) AS name").text(0, "name");
-  if (ledger.size() < 1000) return "the source was not busy: " + std::to_string(ledger.size()) + " commits";
-  // A stop waits for the archiver.
-  run({kBin + "/pg_ctl", "-D", top + "/pg", "-m", "fast", "-w", "stop"});
-  for (const auto& entry : fs::recursive_directory_iterator(top + "/repo/archive/m")) {
-    if (entry.path().filename().string().starts_with(last + "-")) return {};
-  }
-  return last + " was not archived";
-}
-
-Source& source() {
-  static Source* made = new Source;
+BusySource& source() {
+  static BusySource* made = new BusySource({Stored::compressed});
   return *made;
 }
 
@@ -173,31 +47,20 @@ class Restoring : public testing::Test {
     folder = source().top + "/into" + std::to_string(++count);
   }
   void TearDown() override { clear(); }
-  void clear() {
-    if (folder.empty()) return;
-    end_processes_at(folder + "/data", kBin + "/postgres", Duration{5'000});
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
+  void clear() { BusySource::clear(folder); }
 
   static RecoveryTarget moment(Moment at) { return {.kind = TargetKind::time, .time = at}; }
   Result<Restored> restore_to(RecoveryTarget target, const std::string& repository = {}, bool accept_gap = false,
                               bool promote = false) {
-    RestoreRequest request{.config = source().config_for(repository.empty() ? source().top + "/repo" : repository),
+    RestoreRequest request{.config = source().config_for(repository.empty() ? source().repository() : repository),
                            .stanza = "m",
                            .folder = folder,
                            .promote = promote};
     request.wish.target = target;
     request.wish.accept_gap = accept_gap;
-    asio::io_context context(1);
-    return run_in_test(context, restore(std::move(request), {}, Deadline::after(kLong)), kLong);
+    return BusySource::restore(std::move(request));
   }
-  std::vector<int64_t> ids() {
-    PgRows rows = Source::ask(folder + "/socket", "SELECT id::text AS text FROM ledger ORDER BY ledger.id");
-    std::vector<int64_t> out;
-    for (size_t row = 0; row < rows.rows.size(); ++row) out.push_back(std::atoll(rows.text(row, "text").c_str()));
-    return out;
-  }
+  std::vector<int64_t> ids() { return BusySource::ids(folder); }
   bool holds(int64_t id) {
     std::vector<int64_t> all = ids();
     return std::ranges::binary_search(all, id);
@@ -211,15 +74,6 @@ class Restoring : public testing::Test {
     }
     std::ranges::sort(out);
     return out;
-  }
-  // The file of a segment in the middle of the busy time.
-  static std::string middle_segment(const std::string& repository) {
-    uint64_t number = segment_of(source().middle, uint64_t{16} << 20);
-    std::string name = segment_name(1, number, uint64_t{16} << 20);
-    for (const auto& entry : fs::recursive_directory_iterator(repository + "/archive/m")) {
-      if (entry.path().filename().string().starts_with(name + "-")) return entry.path().string();
-    }
-    return {};
   }
 };
 
@@ -281,11 +135,11 @@ TEST_F(Restoring, ToTheLatestHasEveryCommitAndAPromotedCopyStaysCutOff) {
   EXPECT_TRUE(restored->promoted);
   EXPECT_EQ(restored->timeline, 2u);
   std::string socket = folder + "/socket";
-  EXPECT_EQ(Source::ask(socket, "INSERT INTO ledger (filler) VALUES ('new') RETURNING id").rows.size(), 1u);
+  EXPECT_EQ(BusySource::ask(socket, "INSERT INTO ledger (filler) VALUES ('new') RETURNING id").rows.size(), 1u);
   PgRows settings =
-      Source::ask(socket,
-                  "SELECT current_setting('archive_mode') AS archive, current_setting('fsync') AS fsync, "
-                  "current_setting('listen_addresses') AS listen, current_setting('autovacuum') AS vacuum");
+      BusySource::ask(socket,
+                      "SELECT current_setting('archive_mode') AS archive, current_setting('fsync') AS fsync, "
+                      "current_setting('listen_addresses') AS listen, current_setting('autovacuum') AS vacuum");
   EXPECT_EQ(settings.text(0, "archive"), "off");
   EXPECT_EQ(settings.text(0, "fsync"), "on") << "what made replay fast is undone";
   EXPECT_EQ(settings.text(0, "vacuum"), "on");
@@ -300,12 +154,12 @@ TEST_F(Restoring, ToTheLatestHasEveryCommitAndAPromotedCopyStaysCutOff) {
       names.push_back(line.substr(line.find_first_not_of(' '), colon - line.find_first_not_of(' ')));
   }
   EXPECT_EQ(names, std::vector<std::string>{"lo"});
-  EXPECT_FALSE(fs::exists(source().top + "/repo/archive/m/15-1/00000002.history")) << "it has archived nothing";
+  EXPECT_FALSE(fs::exists(source().repository() + "/archive/m/15-1/00000002.history")) << "it has archived nothing";
 }
 
 TEST_F(Restoring, AFlippedByteInTheMiddleOfTheLogIsLoudAndCanBeAccepted) {
   std::string repository = source().copy_of_repository("flipped");
-  std::string file = middle_segment(repository);
+  std::string file = source().middle_segment(repository);
   ASSERT_FALSE(file.empty());
   fs::permissions(file, fs::perms::owner_write, fs::perm_options::add);
   {
@@ -330,7 +184,7 @@ TEST_F(Restoring, AFlippedByteInTheMiddleOfTheLogIsLoudAndCanBeAccepted) {
 
 TEST_F(Restoring, AMissingSegmentInTheMiddleIsAGapThatIsNamedBeforeAnythingIsDone) {
   std::string repository = source().copy_of_repository("missing");
-  fs::remove(middle_segment(repository));
+  fs::remove(source().middle_segment(repository));
   auto refused = restore_to({}, repository);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().what.find("gap"), std::string::npos) << refused.error().text();
@@ -341,7 +195,7 @@ TEST_F(Restoring, AMissingSegmentInTheMiddleIsAGapThatIsNamedBeforeAnythingIsDon
 
 TEST_F(Restoring, ATruncatedSegmentIsSaidPlainly) {
   std::string repository = source().copy_of_repository("truncated");
-  std::string file = middle_segment(repository);
+  std::string file = source().middle_segment(repository);
   fs::permissions(file, fs::perms::owner_write, fs::perm_options::add);
   fs::resize_file(file, fs::file_size(file) / 2);
   auto refused = restore_to({}, repository);
@@ -389,7 +243,7 @@ TEST_F(Restoring, ThatWasKilledGoesOnWhenAskedAgain) {
     clear();
     pid_t child = fork();
     if (child == 0) {
-      std::string config = source().config_for(source().top + "/repo");
+      std::string config = source().config_for(source().repository());
       execl("/proc/self/exe", "test_restore", "restore-and-be-killed", config.c_str(), folder.c_str(), nullptr);
       _exit(127);
     }

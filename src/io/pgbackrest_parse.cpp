@@ -87,12 +87,36 @@ std::string said(std::string_view output) {
     at = end + 1;
     size_t error = line.find("ERROR:");
     if (error == line.npos && (out.empty() || !line.starts_with("   "))) continue;
-    std::string_view text = line.substr(error == line.npos ? line.find_first_not_of(' ') : error + 7);
+    size_t begin = error == line.npos ? line.find_first_not_of(' ') : std::min(error + 7, line.size());
+    if (begin == line.npos) continue;
+    std::string_view text = line.substr(begin);
     out += (out.empty() ? "" : " ") + std::string(text);
     if (out.size() > 600) break;
   }
   if (out.empty()) out = output.substr(output.size() > 400 ? output.size() - 400 : 0);
   return out;
+}
+
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    bool plain = c >= ' ' && c <= '~';
+    if (!plain) c = '?';
+  }
+  return out;
+}
+
+// The index of a repository is there and cannot be read.
+Error error_of_index(const Json& repo) {
+  std::string message = text_or(member(repo, "status"), "message");
+  bool sealed = text_or(repo, "cipher", "none") != "none";
+  return {
+      .kind = ErrorKind::refused,
+      .what = printable(message.substr(0, std::min<size_t>(message.find('\n'), 200))),
+      .hint =
+          sealed
+              ? "the repository is encrypted: is repoN-cipher-pass still the right key? If it is, the index is damaged"
+              : "the index of the repository is damaged: verify the repository, and use another one"};
 }
 
 struct CodeMeaning {
@@ -154,10 +178,17 @@ Error pgbackrest_error(std::string_view command, int exit_code, std::string_view
 
 Result<std::vector<Catalogue>> parse_info(std::string_view json, const std::string& stanza) {
   auto parsed = parse_json(json);
+  // Of a file that it cannot read it prints what it found there, whatever bytes those are.
+  if (!parsed) parsed = parse_json(printable(json));
   if (!parsed || !parsed->is_array()) return strange("info");
   std::vector<Catalogue> out;
+  std::optional<Error> unreadable;
   for (const Json& one : parsed->get_array()) {
     if (text_or(one, "name") != stanza) continue;
+    for (const Json& repo : list(one, "repo")) {
+      constexpr int64_t kOther = 99;
+      if (int_or(member(repo, "status"), "code") == kOther) unreadable = error_of_index(repo);
+    }
     for (const Json& database : list(one, "db")) {
       Catalogue catalogue;
       catalogue.stanza = stanza;
@@ -185,6 +216,7 @@ Result<std::vector<Catalogue>> parse_info(std::string_view json, const std::stri
       out.push_back(std::move(catalogue));
     }
   }
+  if (out.empty() && unreadable) return std::unexpected(std::move(*unreadable));
   return out;
 }
 

@@ -25,6 +25,8 @@ constexpr Duration kAnswer{10'000};    // for one question
 constexpr Duration kStuck{100};        // a server that waits so long for log may have come to its end
 constexpr Duration kPatience{60'000};  // and one that waits so long for log that is there will wait for ever
 constexpr Duration kFeedEnds{20'000};
+constexpr const char* kMakeRoom =
+    "the disk is full: make room and run the same command again, it goes on from what is there";
 constexpr uint64_t kSpareBytes = uint64_t{128} << 20;
 constexpr uint64_t kMostLogBytes = uint64_t{6} << 30;
 
@@ -91,6 +93,7 @@ class Run : public std::enable_shared_from_this<Run> {
   Task<Result<>> look_around();
   Task<Result<>> place_transaction();
   Result<> check_room() const;
+  bool is_full() const;
   Result<> begin_journal(FolderState state);
   Task<Result<>> copy(bool take_up);
   Task<Result<>> furnish();
@@ -141,6 +144,11 @@ Result<> Run::check_room() const {
   return fail(ErrorKind::refused,
               fmt::format("{} has room for {} MB, and the restore needs {} MB", folder_.path, room >> 20, need >> 20),
               "make room or name a folder on another disk; nothing was changed");
+}
+
+bool Run::is_full() const {
+  auto room = free_bytes(folder_.path);
+  return room && *room < catalogue_.segment_bytes;
 }
 
 Result<> Run::begin_journal(FolderState state) {
@@ -245,8 +253,7 @@ Task<Result<>> Run::furnish() {
 
 Error Run::ended_by_itself(const ReplayServer& server) const {
   Error error{.kind = ErrorKind::refused, .what = "the restored server ended: " + server.last_words()};
-  if (error.what.find("No space left on device") != std::string::npos)
-    error.hint = "the disk is full: make room and run the same command again, it goes on from what is there";
+  if (error.what.find("No space left on device") != std::string::npos) error.hint = kMakeRoom;
   return error;
 }
 
@@ -324,6 +331,8 @@ Task<Result<>> Run::replay(ReplayServer& server) {
     }
     if (feed_error_) co_return std::unexpected(*feed_error_);
     const auto& broken = feed_->broken();
+    // What could not be written is no gap of the archive.
+    if (broken && is_full()) co_return fail(ErrorKind::refused, folder_.path + " has no space left", kMakeRoom);
     bool hopeless = broken && (broken->segment <= needed ||
                                (request_.wish.target.kind == TargetKind::latest && !request_.wish.accept_gap));
     if (hopeless) {

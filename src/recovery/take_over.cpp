@@ -65,6 +65,7 @@ std::string value_in(std::string_view text, std::string_view name) {
   size_t at = text.find(name);
   if (at == text.npos) return {};
   size_t begin = text.find_first_not_of(' ', at + name.size());
+  if (begin == text.npos) return {};
   return std::string(text.substr(begin, text.find('\n', begin) - begin));
 }
 

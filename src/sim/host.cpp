@@ -209,7 +209,9 @@ void Host::receiver_tick() {
   Nanos again = world_.random.between(80, 120) * 1_ms;
   world_.kernel.after(server_process, again, [this] { receiver_tick(); });
   if (connected && world_.kernel.now() - last_message > kReceiverTimeout) connected = false;
-  if (upstream < 0 || upstream == index || deaf) return;
+  // One that cannot write what it receives ends.
+  if (disk.full) connected = false;
+  if (upstream < 0 || upstream == index || deaf || disk.full) return;
   Host& source = *world_.hosts[static_cast<size_t>(upstream)];
   if (!can_stream_from(source)) {
     // A server that is gone says so by the end of the connection; a cut says nothing.

@@ -83,6 +83,7 @@ class MemberLogic {
 
  private:
   enum class Role { none, standby, primary };
+  static constexpr const char* kStepsDown = "steps down";
 
   Rim& rim_;
   Server& server_;

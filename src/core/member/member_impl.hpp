@@ -389,8 +389,7 @@ MemberReport MemberLogic<Rim>::report() const {
   out.heard = mark_heard_;
   out.mark = server_.running() ? mark_seen_ : mark_heard_;
   // The last part of a millisecond of a promise is no end of it.
-  if (now() < promised_until_)
-    out.promised_ms = std::max<int64_t>(1, to_duration(promised_until_ - now()).count());
+  if (now() < promised_until_) out.promised_ms = std::max<int64_t>(1, to_duration(promised_until_ - now()).count());
   if (promised_until_ != MonoTime{} && now() >= promised_until_)
     out.promise_over_ms = to_duration(now() - promised_until_).count();
   if (lease_.term != 0) out.lease_left_ms = std::max<int64_t>(0, to_duration(lease_.until - now()).count());

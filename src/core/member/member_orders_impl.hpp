@@ -447,10 +447,13 @@ auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patien
 
 template <class Rim>
 auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Task<Result<Json>> {
+  // The same order once more: a "no" would be taken for one that goes on writing.
+  if (doing_ == kStepsDown)
+    co_return fail(ErrorKind::unknown_outcome, fmt::format("{} is stepping down already", order.member));
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   if (order.term != lease_.term || lease_.term == 0)
     co_return fail(ErrorKind::refused, fmt::format("{} holds term {}, not {}", order.member, lease_.term, order.term));
-  Busy busy(*this, "steps down", false);
+  Busy busy(*this, kStepsDown, false);
   if (LIFEBOAT_BUG("term-back-before-stop")) release("stepped down", false);
   // What is flushed now need not be flushed while nobody can write.
   for (int round = 0; round < 2; ++round) {

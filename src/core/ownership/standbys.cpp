@@ -43,8 +43,10 @@ bool wants_follow(const State& state, const Member& member, MonoTime now) {
     case ServerState::standby:
       if (reprotecting(state, member) && member.reprotect_pages && holder_is_here(state)) return true;
       return report.upstream != state.holder || (!is_attached(state, member) && holder_is_here(state));
-    // One whose upstream went away before it had all that it needs to answer.
-    case ServerState::starting: return !report.upstream.empty() && report.upstream != state.holder;
+    // One whose upstream went away before it had all that it needs to answer. What it needs may be in no history any more; that is looked
+    // into when somebody asks for it.
+    case ServerState::starting:
+      return (!report.upstream.empty() && report.upstream != state.holder) || reprotecting(state, member);
     case ServerState::absent: return true;
     // A server that was a primary may hold writes nobody else has: it is only rewound when somebody asks.
     case ServerState::stopped: return reprotecting(state, member) || stopped_by_switchover(member);
