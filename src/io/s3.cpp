@@ -167,7 +167,8 @@ Task<Result<HttpResponse>> S3Store::call(Call call, Deadline deadline) {
   if (!answer) {
     Error error = std::move(answer).error();
     if (error.kind == ErrorKind::unknown_outcome && !writes)
-      error.kind = deadline.passed() ? ErrorKind::timed_out : ErrorKind::unreachable;
+      // curl counts whole milliseconds, and gives up in the last one.
+      error.kind = deadline.left() <= Duration{2} ? ErrorKind::timed_out : ErrorKind::unreachable;
     co_return std::unexpected(std::move(error).with(what));
   }
   if (answer->status < 200 || answer->status > 299)

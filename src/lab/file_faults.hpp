@@ -14,7 +14,8 @@ Result<FaultDone> put_corrupt_pages(LabWorld& world, const std::string& target, 
 // {service, members}.
 Result<FaultDone> put_lost_datadir(LabWorld& world, const std::string& target, ActiveFault& active);
 
-// Every page of each member's files looked at: {SERVICE: {MEMBER: {pages, damaged_pages}}}. A member without a server is left out.
-Json damaged_pages(const LabWorld& world);
+// Every page of each member's files looked at, by `lifeboat pages`: {SERVICE: {MEMBER: {pages, damaged_pages}}}. A member without a server
+// is left out.
+Result<Json> damaged_pages(const LabWorld& world);
 
 }  // namespace lifeboat::lab

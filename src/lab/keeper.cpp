@@ -163,7 +163,10 @@ class Keeper {
       TRY(int count, heal(world_, text_or(request, "fault"), text_or(request, "target")));
       return Json(JsonObject{{"ok", true}, {"healed", count}});
     }
-    if (what == "pages") return Json(JsonObject{{"ok", true}, {"damaged", damaged_pages(world_)}});
+    if (what == "pages") {
+      TRY(Json damaged, damaged_pages(world_));
+      return Json(JsonObject{{"ok", true}, {"damaged", std::move(damaged)}});
+    }
     if (what == "run" || what == "signal") return observe(request, what == "run");
     return fail(ErrorKind::invalid_input, "the lab does not know '" + what + "'");
   }

@@ -31,7 +31,7 @@ inline constexpr size_t kMostListed = 10'000;
 Result<PageReport> verify_pages(std::string data_folder);
 Json to_json(const PageReport& report);
 std::string in_words(const PageReport& report);
-// "12 of 3456 pages are damaged, in photo_analyses, index photo_analyses_pkey"
+// "12 of 3456 pages are damaged, in public.orders, index public.orders_pkey"
 std::string in_a_line(const PageReport& report);
 
 // Everything of a stanza, with a scratch folder of its own.
