@@ -85,8 +85,6 @@ constexpr Mutant kMutants[] = {
     {"restored-run-goes-on", "a run of a journal that was put back goes on without a person"},
     {"cut-off-step-is-repeated",
      "a step that a controller's death cut off is done again, without a look whether it is done"},
-    {"cut-off-is-forgotten",
-     "an attempt that a controller's death cut off is forgotten once the next one has failed"},
     {"no-answer-is-forgotten", "a step that had no answer is done again, without a look whether it is done"},
     {"no-answer-is-a-yes", "a step that had no answer is told to be done"},
     {"unseen-is-not-done", "whether a step is done cannot be seen, and it is done again"},

@@ -225,8 +225,8 @@ void add_put_back(Setup& setup, Random& random) {
     setup.faults.push_back({FaultKind::isolate, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
   if (random.chance(0.2)) setup.faults.push_back({FaultKind::ask_restore, soon(), 0, member(), 0, 3});
   if (random.chance(0.3)) setup.faults.push_back({FaultKind::ask_reprotect, soon(), 0, member(), 0, 1});
-  if (random.chance(0.3)) hold_an_order_up(setup, random, wanted, at);
-  if (random.chance(0.2)) lose_sight(setup, random, put_back);
+  if (random.chance(0.6)) hold_an_order_up(setup, random, wanted, at);
+  if (random.chance(0.6)) lose_sight(setup, random, put_back);
   for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);
 }
 

@@ -139,7 +139,7 @@ class Folder {
       ++step().cut_offs;
       step().touched = true;
       // What the attempt before it asked for may come at any time, also when this one has ended.
-      if (!LIFEBOAT_BUG("cut-off-is-forgotten")) step().unknown = true;
+      step().unknown = true;
     }
     step().status = StepStatus::running;
     step().attempt = e.attempt;
