@@ -324,23 +324,31 @@ Task<bool> saved_by_another(Pair& p) {
 }
 TEST_F(OrphanedWrites, WhatAnotherHasSavedCompletelyIsNotKeptTwice) { play(saved_by_another(*pair)); }
 
-// A slot holds only what a standby has not confirmed.
+// A slot holds what a standby has not confirmed, and the last 256 MiB of log.
 Task<bool> slot_goes_on(Pair& p) {
   REQUIRE(co_await p.stand_up());
   auto slots = becomes(p, "a", kSlots, "2");
   REQUIRE(co_await std::move(slots));
-  auto writing = do_all(p, "a", {"INSERT INTO notes SELECT generate_series(1, 10000)"});
-  REQUIRE(co_await std::move(writing));
   auto asking = value(p, "a", "SELECT pg_current_wal_lsn()");
   std::string position = co_await std::move(asking);
+  std::string much =
+      "SELECT count(pg_logical_emit_message(false, 'test', repeat('x', 1048000))) FROM generate_series(1, 100)";
+  for (int part = 0; part < 3; ++part) {
+    auto writing = do_all(p, "a", {much});
+    REQUIRE(co_await std::move(writing));
+  }
   auto advanced = becomes(p, "a",
                           "SELECT bool_and(confirmed_flush_lsn >= '" + position +
                               "') FROM pg_replication_slots WHERE slot_type = 'logical'",
                           "t");
   EXPECT_TRUE(co_await std::move(advanced));
+  auto holding = value(p, "a",
+                       "SELECT bool_and(pg_current_wal_lsn() - confirmed_flush_lsn >= 256 * 1048576) FROM "
+                       "pg_replication_slots WHERE slot_type = 'logical'");
+  EXPECT_EQ(co_await std::move(holding), "t");
   co_return true;
 }
-TEST_F(OrphanedWrites, TheSlotIsAdvancedToWhatTheStandbyHasConfirmed) { play(slot_goes_on(*pair)); }
+TEST_F(OrphanedWrites, TheSlotHoldsWhatTheStandbyHasNotAndTheLastOfTheLog) { play(slot_goes_on(*pair)); }
 
 }  // namespace
 }  // namespace lifeboat
