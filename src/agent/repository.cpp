@@ -12,6 +12,7 @@
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
 #include "core/recovery/anomaly.hpp"
+#include "core/recovery/log_end.hpp"
 #include "io/file.hpp"
 #include "recovery/wal_dump.hpp"
 
@@ -442,8 +443,10 @@ Task<Result<Json>> Repository::close_log(Deadline deadline) {
   if (at.ends_with(".partial") && !stands_in_archive(name)) {
     CO_TRY(std::string whole, stream_.copy_of_unfinished(at));
     auto looking = end_of_unfinished(whole, name, deadline);
-    CO_TRY(Json end, co_await std::move(looking));
-    CO_TRY_VOID(write_file_atomic(unfinished_file(), to_text(end), 0600));
+    auto end = co_await std::move(looking);
+    // Without it a restore stops there and asks.
+    if (!end) log_(end.error().text());
+    CO_TRY_VOID(write_file_atomic(unfinished_file(), to_text(end ? *end : Json(JsonObject{})), 0600));
     auto pushing = archive_file(whole, deadline);
     auto pushed = co_await std::move(pushing);
     std::error_code ignored;
@@ -467,17 +470,24 @@ Task<Result<Json>> Repository::end_of_unfinished(std::string path, std::string n
                 .view = fs::path(path).parent_path().string(),
                 .timeline = segment->timeline,
                 .begin = recovery::segment_begin(segment->number, bytes)};
-  Lsn last;
+  forensics::Record last;
+  Lsn begin = wish.begin;
   auto dumping = dump_records(
       std::move(wish),
       [&last](const forensics::Record& record) {
-        last = record.lsn;
+        last = record;
         return true;
       },
       deadline);
   CO_TRY(DumpEnd end, co_await std::move(dumping));
-  log_(fmt::format("the log ends in {}, behind {}: {}", name, ScalarText<Lsn>::format(last), end.complaint));
-  co_return Json(JsonObject{{"segment", name}, {"last_record", ScalarText<Lsn>::format(last)}});
+  CO_TRY(std::string content, read_file(path, bytes));
+  uint64_t written = content.find_last_not_of('\0') + 1;
+  uint64_t offset = last.lsn < begin ? 0 : last.lsn.value - begin.value;
+  if (!recovery::ends_with_record(offset, last.bytes, written))
+    co_return fail(ErrorKind::refused, fmt::format("{} cannot be read behind {}, and more was received: {}", name,
+                                                   ScalarText<Lsn>::format(last.lsn), end.complaint));
+  log_(fmt::format("the log ends in {}, behind {}: {}", name, ScalarText<Lsn>::format(last.lsn), end.complaint));
+  co_return Json(JsonObject{{"segment", name}, {"last_record", ScalarText<Lsn>::format(last.lsn)}});
 }
 
 }  // namespace lifeboat

@@ -297,9 +297,7 @@ Task<Result<bool>> Run::end_of_log(ReplayServer& server, ReplayLook seen, bool p
   // Where the log ends nothing more is laid; a record that cannot be read before that is damage.
   uint64_t last = feed_->segment(feed_->laid() - 1).number;
   bool in_last = seen.replayed >= segment_begin(last, catalogue_.segment_bytes);
-  const auto& unfinished = request_.unfinished;
-  bool as_received =
-      unfinished && feed_->name_of(feed_->laid() - 1) == unfinished->name && seen.replayed > unfinished->last_record;
+  bool as_received = is_all_received(request_.unfinished, feed_->name_of(feed_->laid() - 1), seen.replayed);
   bool whole = in_last && (as_received || seen.replayed >= segment_begin(last + 1, catalogue_.segment_bytes) ||
                            orphans::log_end_of(point.end) == orphans::LogEnd::missing);
   if (!whole && !request_.wish.accept_gap) {

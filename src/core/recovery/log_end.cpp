@@ -16,6 +16,16 @@ bool cannot_write(const LogWriter& one) {
 
 }  // namespace
 
+bool ends_with_record(uint64_t at, uint64_t record_bytes, uint64_t written) {
+  constexpr uint64_t kPage = 8192, kHeader = 24, kAlignment = 8;
+  uint64_t pages = record_bytes / (kPage - kHeader) + 2;
+  return written <= at + record_bytes + pages * kHeader + kAlignment;
+}
+
+bool is_all_received(const std::optional<UnfinishedSegment>& unfinished, const std::string& segment, Lsn replayed) {
+  return unfinished && unfinished->name == segment && replayed > unfinished->last_record;
+}
+
 Result<LogEnd> who_ends_the_log(const std::vector<LogWriter>& members, const std::string& repository_host) {
   auto writer = std::ranges::find(members, true, &LogWriter::writes);
   if (writer != members.end()) return LogEnd{writer->host, writer->member};

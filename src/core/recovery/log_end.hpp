@@ -1,6 +1,7 @@
 // Who can put the end of the log into the archive, before something is restored from it. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,14 @@ struct UnfinishedSegment {
   std::string name;
   Lsn last_record;  // where it begins; 0: no record begins in this segment
 };
+
+// Whether a segment ends with a record: behind it, as far as headers of pages (24 bytes of each 8 KiB) and the alignment of the record allow,
+// there is nothing but zeros. Where there is more, what follows the record cannot be read, and that is damage. `at`: where in the segment the
+// record begins; `written`: where the last byte is that is not zero, and one.
+bool ends_with_record(uint64_t at, uint64_t record_bytes, uint64_t written);
+
+// Whether a restore that has replayed up to `replayed`, with `segment` as the last that there is, has all that was ever received.
+bool is_all_received(const std::optional<UnfinishedSegment>& unfinished, const std::string& segment, Lsn replayed);
 
 // The member that writes. Where none does, the repository's host: but what it was sent of an unfinished segment takes the place of the
 // whole one in the archive, so a primary that goes on unseen could not archive its own any more. Therefore only when every member was

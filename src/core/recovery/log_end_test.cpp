@@ -27,6 +27,21 @@ TEST(LogEnd, IsTheRepositorysWhenNobodyCanWrite) {
   EXPECT_FALSE(who_ends_the_log({member("a", ServerState::absent)}, ""));
 }
 
+TEST(LogEnd, OfAnUnfinishedSegmentHasNothingBehindItsLastRecord) {
+  EXPECT_TRUE(ends_with_record(1000, 100, 1100));
+  EXPECT_TRUE(ends_with_record(8000, 9000, 17'048)) << "headers of the pages that it goes over";
+  EXPECT_FALSE(ends_with_record(1000, 100, 1400)) << "a record that cannot be read is damage";
+  EXPECT_FALSE(ends_with_record(0, 0, 500)) << "nothing of it can be read";
+}
+
+TEST(LogEnd, IsReachedWhenTheLastRecordThatCameIsReplayed) {
+  UnfinishedSegment end{"000000010000000000000007", Lsn{0x7013498}};
+  EXPECT_TRUE(is_all_received(end, end.name, Lsn{0x70134C8}));
+  EXPECT_FALSE(is_all_received(end, end.name, Lsn{0x7013498})) << "the record itself is not in";
+  EXPECT_FALSE(is_all_received(end, "000000010000000000000006", Lsn{0x70134C8}));
+  EXPECT_FALSE(is_all_received(std::nullopt, end.name, Lsn{0x70134C8}));
+}
+
 // A primary that goes on unseen would find half of its segment in the archive, and could archive nothing any more.
 TEST(LogEnd, IsNobodysWhileOneMayWriteUnseen) {
   LogWriter away = member("a", ServerState::stopped);
