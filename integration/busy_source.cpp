@@ -144,6 +144,7 @@ std::string BusySource::build() {
                 "postgres"});
   };
   if (std::string wrong = each({"--type=full", "backup"}); !wrong.empty()) return wrong;
+  earliest = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + std::chrono::seconds{1};
   if (auto pgbench = busy("3"); pgbench.exit_code != 0) return "pgbench: " + pgbench.err;
   PgRows at = ask(top, "SELECT pg_current_wal_insert_lsn()::text AS lsn, (SELECT count(*) FROM ledger)::text AS count");
   middle = ScalarText<Lsn>::parse(at.text(0, "lsn")).value_or(Lsn{});

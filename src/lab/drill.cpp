@@ -322,7 +322,10 @@ class DrillRun {
       std::string id = text_or(run, "id"), scenario = text_or(run, "scenario");
       if (is_over(text_or(run, "state"))) continue;
       JsonObject body{{"by", "drill"}, {"reason", "the data have to be restored"}};
-      TRY_VOID(link_.post(fmt::format("/api/runs/{}/abort", id), body));
+      auto stopped = link_.post(fmt::format("/api/runs/{}/abort", id), body);
+      // It may have ended by itself meanwhile.
+      if (!stopped && !may_be_asked_again(stopped.error())) continue;
+      TRY_VOID(stopped);
       say(fmt::format("somebody stopped run {} of {}", id, scenario));
     }
     return {};
@@ -330,9 +333,14 @@ class DrillRun {
 
   // Reading them all shows what no server has noticed yet.
   Result<void> look_at_pages() {
-    TRY(Json answer, ask_lab(lab_.folder(), JsonObject{{"do", "pages"}}, kWholeAgain));
-    trace_.damaged_pages = member(answer, "damaged");
-    return {};
+    // A server may be started anew just then.
+    for (int64_t deadline = deadline_in(kWholeAgain);; pause_for(Duration{500})) {
+      auto answer = ask_lab(lab_.folder(), JsonObject{{"do", "pages"}}, kWholeAgain);
+      if (!answer && boot_ns() < deadline) continue;
+      TRY_VOID(answer);
+      trace_.damaged_pages = member(*answer, "damaged");
+      return {};
+    }
   }
 
   // While no controller is there nothing can be asked; what servers did meanwhile their witnesses know.

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 
 #include "core/base/split.hpp"
 #include "lab/data_faults.hpp"
@@ -86,29 +87,32 @@ Result<FaultDone> put_lost_datadir(LabWorld& world, const std::string& target, A
   std::string service = target.empty() ? primary.service : target;
   const auto* database = service_as<PostgresService>(world.plan, service);
   if (database == nullptr) return fail(ErrorKind::not_found, fmt::format("no database is named '{}'", service));
-  struct Place {
-    pid_t postmaster;
-    fs::path folder;
-  };
-  std::vector<Place> places;
+  std::map<std::string, fs::path> folders;
   JsonArray members;
   for (const auto& [name, where] : database->members) {
     TRY(pid_t postmaster, postmaster_of(world, service, name));
     std::error_code problem;
-    fs::path folder = fs::read_symlink(folder_of(postmaster), problem);
+    folders[name] = fs::read_symlink(folder_of(postmaster), problem);
     if (problem) return fail(ErrorKind::internal, fmt::format("where {} has its data: {}", name, problem.message()));
-    places.push_back({postmaster, std::move(folder)});
     members.push_back(Json(name));
   }
   FaultDone done{.at_ns = boot_ns(), .target = service};
-  // A disk that goes away takes the server on it with it.
-  for (const Place& place : places) kill(place.postmaster, SIGKILL);
-  for (const Place& place : places) {
+  // A disk that goes away takes the server on it with it, also one that its agent has started anew meanwhile.
+  bool left = true;
+  for (int64_t end = deadline_in(kWithin); left && boot_ns() < end; pause_for(Duration{50})) {
+    left = false;
+    // All servers first: none is to take another one's place.
+    for (const auto& [name, folder] : folders) {
+      auto postmaster = postmaster_of(world, service, name);
+      if (postmaster) kill(*postmaster, SIGKILL);
+      left = left || postmaster || fs::exists(folder);
+    }
+    // Gone at once, however long it takes to clear them away.
     std::error_code problem;
-    for (int64_t end = deadline_in(kWithin); fs::exists(place.folder) && boot_ns() < end; pause_for(Duration{20}))
-      fs::remove_all(place.folder, problem);
-    if (fs::exists(place.folder)) return fail(ErrorKind::internal, place.folder.string() + ": " + problem.message());
+    for (const auto& [name, folder] : folders) fs::rename(folder, folder.string() + ".gone", problem);
+    for (const auto& [name, folder] : folders) fs::remove_all(folder.string() + ".gone", problem);
   }
+  if (left) return fail(ErrorKind::timed_out, fmt::format("the data of {} could not be removed", service));
   done.detail = JsonObject{{"service", service}, {"members", std::move(members)}};
   return done;
 }
