@@ -30,6 +30,7 @@ const auto& table() {
       &redis_cluster_replicate_action(),
       &redis_promote_action(),
       &redis_replicate_action(),
+      &secrets_rotate_action(),
       &service_scale_action(),
       &shell_action(),
       &sql_check_action(),

@@ -26,6 +26,7 @@ const ActionDescriptor& redis_cluster_promote_action();
 const ActionDescriptor& redis_cluster_replicate_action();
 const ActionDescriptor& redis_promote_action();
 const ActionDescriptor& redis_replicate_action();
+const ActionDescriptor& secrets_rotate_action();
 const ActionDescriptor& service_scale_action();
 const ActionDescriptor& shell_action();
 const ActionDescriptor& sql_check_action();

@@ -98,6 +98,22 @@ class FakeIncidents final : public Incidents {
   }
 };
 
+class FakeCredentials final : public Credentials {
+ public:
+  explicit FakeCredentials(Secrets& secrets) : secrets_(secrets) {}
+  std::map<std::string, std::string> by_run;
+
+  std::string renewed_by(std::string secret) override { return by_run[secret]; }
+  Task<Result<void>> renewed(std::string secret, std::string run) override {
+    secrets_.use(secret, secrets_.generation(secret) + 1);
+    by_run[secret] = run;
+    co_return Result<void>{};
+  }
+
+ private:
+  Secrets& secrets_;
+};
+
 class TestWorld {
  public:
   TestWorld() : folder_(make_folder()), secrets(folder_ / "secrets") {
@@ -188,8 +204,9 @@ class TestWorld {
   FakeAgents agents;
   FakeObservers observers;
   FakeIncidents incidents;
+  FakeCredentials credentials{secrets};
   std::vector<std::string> lines;  // of progress
-  World world{plan, secrets, http, databases, agents, observers, incidents, false};
+  World world{plan, secrets, http, databases, agents, observers, incidents, credentials, false};
 };
 
 }  // namespace lifeboat

@@ -131,6 +131,16 @@ class Incidents {
   virtual Task<Result<void>> close(std::string id, std::string text) = 0;
 };
 
+// Which generation of a secret counts (io/secrets.hpp), for all controllers.
+class Credentials {
+ public:
+  virtual ~Credentials() = default;
+  // The run that renewed it last; empty: none has.
+  virtual std::string renewed_by(std::string secret) = 0;
+  // From now on the next generation counts. Written to the journal first; then every agent is told what it needs of it.
+  virtual Task<Result<void>> renewed(std::string secret, std::string run) = 0;
+};
+
 struct World {
   const Plan& plan;  // with the inventory's addresses
   Secrets& secrets;
@@ -139,6 +149,7 @@ struct World {
   Agents& agents;
   Observers& observers;
   Incidents& incidents;
+  Credentials& credentials;
   bool drill = false;  // every message says so
 };
 

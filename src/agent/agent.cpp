@@ -22,6 +22,7 @@
 #include "agent/database_member.hpp"
 #include "agent/member_line.hpp"
 #include "agent/restores.hpp"
+#include "agent/role_password.hpp"
 #include "agent/unit_group.hpp"
 #include "core/data/encode.hpp"
 #include "io/crypto.hpp"
@@ -508,6 +509,12 @@ class Agent {
       CO_TRY(wire::LogClose order, params_of<wire::LogClose>(request));
       CO_TRY(DatabaseMember * member, member_of(order.service));
       co_return co_await close_log(*member, deadline);
+    }
+    if (request.method == wire::SetPassword::kMethod) {
+      CO_TRY(wire::SetPassword order, params_of<wire::SetPassword>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      auto setting = set_role_password(*member, std::move(order), deadline);
+      co_return co_await std::move(setting);
     }
     if (request.method == wire::ReadOrphans::kMethod) {
       CO_TRY(wire::ReadOrphans what, params_of<wire::ReadOrphans>(request));

@@ -289,6 +289,20 @@ constexpr auto field_docs(const LookUpRows*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"}, {"rows", Need::required, "which rows"}});
 }
 
+// postgres.set-password: see agent/role_password.hpp. Replies {ended}.
+struct SetPassword {
+  static constexpr std::string_view kMethod = "postgres.set-password";
+  std::string service;
+  std::string role;
+  std::string verifier;  // what the server keeps of it (io/crypto.hpp, scram_verifier)
+};
+BOOST_DESCRIBE_STRUCT(SetPassword, (), (service, role, verifier))
+constexpr auto field_docs(const SetPassword*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"role", Need::required, "role of the database"},
+                                  {"verifier", Need::required, "what the server keeps of the password"}});
+}
+
 // units.scale: run `count` instances of a service. Replies {up} when that many are healthy (or stopped).
 struct Scale {
   static constexpr std::string_view kMethod = "units.scale";

@@ -23,6 +23,7 @@
 #include "controller/open_store.hpp"
 #include "controller/orphan_book.hpp"
 #include "controller/restores.hpp"
+#include "controller/secret_book.hpp"
 #include "controller/watch.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
@@ -61,8 +62,9 @@ class Controller {
         orphans_(*store_, loaded_.plan, hub_, databases_, scope_),
         backups_(*store_, loaded_.plan, hub_, databases_, scope_),
         incidents_(*store_),
+        credentials_(*store_, secrets_, [this] { tell_agents(); }),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
-        world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, options.drill},
+        world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, credentials_, options.drill},
         restores_(*store_, world_, scope_),
         runs_(context.get_executor(), *store_, world_, executor_options()) {}
 
@@ -98,6 +100,7 @@ class Controller {
   OrphanBook orphans_;
   BackupKeeper backups_;
   IncidentBook incidents_;
+  SecretBook credentials_;
   Watch watch_;
   World world_;
   RestoreKeeper restores_;
@@ -201,6 +204,19 @@ class Controller {
 
   void agent_connected(const std::string& host) {
     say(fmt::format("agent {} is here", host));
+    tell_agent(host);
+    databases_.agent_connected(host);
+    watch_.agent_connected(host);
+  }
+
+  void tell_agents() {
+    for (const auto& [host, settings] : loaded_.plan.hosts) {
+      if (settings.agent && hub_.connected(host)) tell_agent(host);
+    }
+  }
+
+  // What it has to do. Told again when something of it changed.
+  void tell_agent(const std::string& host) {
     auto configuration = configuration_for(loaded_.plan, host, secrets_, watch_.targets());
     if (!configuration) {
       say(fmt::format("agent {} cannot be told what to do: {}", host, configuration.error().text()));
@@ -209,8 +225,6 @@ class Controller {
       message.as_object()["type"] = wire::Configure::kType;
       hub_.send(host, std::move(message));
     }
-    databases_.agent_connected(host);
-    watch_.agent_connected(host);
   }
 
   void on_note(const std::string& service, const ownership::Note& note) {
@@ -275,6 +289,7 @@ class Controller {
     hub_.begin();
     crash_points_.begin();
     CO_TRY(std::string token, secrets_.get("api-token"));
+    CO_TRY_VOID(co_await credentials_.start());
     CO_TRY_VOID(co_await incidents_.start());
     CO_TRY_VOID(co_await databases_.start());
     // Runs first: a signal that is still there must find the run that answers it.

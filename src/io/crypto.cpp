@@ -47,6 +47,19 @@ std::string hmac_sha256(std::string_view key, std::string_view data) {
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view data) { return to_hex(hmac_sha256(key, data)); }
 
+std::string scram_verifier(std::string_view password, std::string_view salt) {
+  constexpr int kRounds = 4096;  // what PostgreSQL 15 takes by default
+  std::string salted(SHA256_DIGEST_LENGTH, '\0'), stored(SHA256_DIGEST_LENGTH, '\0');
+  if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), bytes_of(salt),
+                        static_cast<int>(salt.size()), kRounds, EVP_sha256(), SHA256_DIGEST_LENGTH,
+                        reinterpret_cast<unsigned char*>(salted.data())) != 1)
+    std::abort();
+  std::string client = hmac_sha256(salted, "Client Key");
+  if (SHA256(bytes_of(client), client.size(), reinterpret_cast<unsigned char*>(stored.data())) == nullptr) std::abort();
+  return "SCRAM-SHA-256$" + std::to_string(kRounds) + ":" + base64_encode(salt) + "$" + base64_encode(stored) + ":" +
+         base64_encode(hmac_sha256(salted, "Server Key"));
+}
+
 std::string base64_encode(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends its output with a NUL
   int length =
@@ -74,11 +87,13 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return out;
 }
 
-std::string random_hex(size_t bytes) {
-  std::string out(bytes, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(bytes)) != 1) std::abort();
-  return to_hex(out);
+std::string random_bytes(size_t count) {
+  std::string out(count, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) != 1) std::abort();
+  return out;
 }
+
+std::string random_hex(size_t bytes) { return to_hex(random_bytes(bytes)); }
 
 bool equal_in_constant_time(std::string_view left, std::string_view right) {
   return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;

@@ -39,11 +39,27 @@ std::vector<std::string> base64_forms(const std::string& value) {
 
 Secrets::Secrets(std::string folder) : folder_(std::move(folder)) {}
 
-Result<std::string> Secrets::get(std::string_view name) {
+Result<std::string> Secrets::get(std::string_view name) { return read(name, generation(std::string(name))); }
+
+Result<std::string> Secrets::next(std::string_view name) { return read(name, generation(std::string(name)) + 1); }
+
+void Secrets::use(const std::string& name, int generation) {
+  std::lock_guard lock(mutex_);
+  generations_[name] = generation;
+}
+
+int Secrets::generation(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  auto found = generations_.find(name);
+  return found == generations_.end() ? 1 : found->second;
+}
+
+Result<std::string> Secrets::read(std::string_view name, int generation) {
   if (!is_identifier(name))
     return fail(ErrorKind::invalid_input, fmt::format("'{}' is not the name of a secret", Decoder::printable(name)),
                 "names of secrets have only a-z, 0-9 and '-'");
   std::string key(name);
+  if (generation > 1) key += fmt::format(".{}", generation);
   std::string path = folder_ + "/" + key;
   struct stat facts{};
   if (::stat(path.c_str(), &facts) != 0) {

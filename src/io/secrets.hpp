@@ -1,5 +1,6 @@
 // Secrets are files in one folder: the name of the file is the name of the secret, its content the value (one newline
-// at the end is not part of it). A file that other users of the machine may read is refused.
+// at the end is not part of it). A file that other users of the machine may read is refused. A secret that is to be renewed has its
+// next value beside it: NAME.2 is the second generation of NAME, NAME.3 the third. Which one counts is told by use().
 // Values leave this class only by get(). Text that may hold one (an error of a library, output of a program) goes
 // through redact() before anybody sees it. Safe to use from several threads.
 #pragma once
@@ -25,6 +26,12 @@ class Secrets {
   Result<std::string> get(std::string_view name);
   Result<std::string> get(const SecretRef& reference) { return get(reference.name); }
 
+  // From now on get() gives that generation (1: the file NAME itself).
+  void use(const std::string& name, int generation);
+  int generation(const std::string& name) const;
+  // The value that comes after the one that counts. Errors as get(), `not_found` with the file that is missing.
+  Result<std::string> next(std::string_view name);
+
   // The text with every value that get() has given out (6 characters or more; as it is, in base64, hex or URL form)
   // replaced by "(secret NAME)".
   std::string redact(std::string text) const;
@@ -38,7 +45,9 @@ class Secrets {
   mutable std::mutex mutex_;
   // What each value looks like in text; older values stay, they may still be in somebody's message.
   std::map<std::string, std::vector<std::string>> forms_;
+  std::map<std::string, int> generations_;  // of those that were renewed
 
+  Result<std::string> read(std::string_view name, int generation);
   void remember(const std::string& name, const std::string& value);
 };
 

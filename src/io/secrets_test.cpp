@@ -38,6 +38,24 @@ TEST(Crypto, HashesAndSignsAsTheStandardsSay) {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+// RFC 7677, section 3: the verifier must fit to what its two sides say.
+TEST(Crypto, AScramVerifierFitsToTheExampleOfTheStandard) {
+  std::string salt = *base64_decode("W22ZaJ0SNY7soEsUEjb6gQ==");
+  std::string verifier = scram_verifier("pencil", salt);
+  std::string begin = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$";
+  ASSERT_TRUE(verifier.starts_with(begin)) << verifier;
+  size_t colon = verifier.rfind(':');
+  std::string stored = *base64_decode(verifier.substr(begin.size(), colon - begin.size()));
+  std::string server = *base64_decode(verifier.substr(colon + 1));
+  std::string nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+  std::string said =
+      "n=user,r=rOprNGfwEbeRWgbNEkqO,r=" + nonce + ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=" + nonce;
+  EXPECT_EQ(base64_encode(hmac_sha256(server, said)), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+  std::string client = *base64_decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="), mask = hmac_sha256(stored, said);
+  for (size_t at = 0; at < client.size(); ++at) client[at] = static_cast<char>(client[at] ^ mask[at]);
+  EXPECT_EQ(sha256_hex(client), to_hex(stored));
+}
+
 TEST(Crypto, CodesBase64BothWaysAndRefusesWhatIsNone) {
   for (std::string text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
     EXPECT_EQ(base64_decode(base64_encode(text)), text);
@@ -86,6 +104,23 @@ TEST(Secrets, AreReadFromFilesThatOthersCannotRead) {
   EXPECT_EQ(secrets.get("nothing").error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(secrets.get("../etc/passwd").error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(secrets.get("").error().kind, ErrorKind::invalid_input);
+}
+
+TEST(Secrets, ARenewedOneIsReadFromTheFileOfItsGeneration) {
+  Folder folder;
+  ASSERT_TRUE(write_file_atomic(folder.file("key"), "the first value", 0600));
+  ASSERT_TRUE(write_file_atomic(folder.file("key.2"), "the second value", 0600));
+  Secrets secrets(folder.path());
+  EXPECT_EQ(secrets.get("key"), "the first value");
+  EXPECT_EQ(secrets.next("key"), "the second value");
+  EXPECT_EQ(secrets.get("key"), "the first value") << "looking at the next one changes nothing";
+  secrets.use("key", 2);
+  EXPECT_EQ(secrets.get("key"), "the second value");
+  auto none = secrets.next("key");
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().text(), HasSubstr("key.3"));
+  // What was once a secret stays one.
+  EXPECT_THAT(secrets.redact("the first value, the second value"), Not(HasSubstr("value")));
 }
 
 TEST(Secrets, AreTakenOutOfTextInEveryFormTheyMayHave) {

@@ -25,27 +25,6 @@ std::string table_sql(const std::string& wanted) {
          "pg_table_size(c.oid) DESC, relname LIMIT 1";
 }
 
-// In one transaction that is known afterwards. `deed`: SQL with {} for the table.
-Result<FaultDone> damage(LabWorld& world, const std::string& target, const std::string& deed) {
-  TRY(Server server, which_server(world, {}));
-  TRY(pid_t postmaster, postmaster_of(world, server.service, server.member));
-  const auto* database = service_as<PostgresService>(world.plan, server.service);
-  TRY(std::string table, table_to_hit(postmaster, database->database, target));
-  FaultDone done{.at_ns = boot_ns(), .target = table};
-  std::string sql = fmt::format(
-      "BEGIN;\nSELECT count(*) FROM {0};\n{1};\nSELECT pg_current_xact_id();\nSELECT clock_timestamp();\nCOMMIT;\n",
-      table, fmt::format(fmt::runtime(deed), table));
-  TRY(std::string said, run_sql(postmaster, database->database, sql, kWithin));
-  std::vector<std::string> rows = lines_of(said);
-  if (rows.size() != 3) return fail(ErrorKind::internal, "the server printed what was not expected: " + said);
-  done.detail = JsonObject{{"service", server.service},
-                           {"table", table},
-                           {"rows", std::atoll(rows[0].c_str())},
-                           {"xid", std::atoll(rows[1].c_str())},
-                           {"at", rows[2]}};
-  return done;
-}
-
 }  // namespace
 
 Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, const std::string& wanted) {
@@ -55,12 +34,39 @@ Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, 
   return fail(ErrorKind::not_found, database + " has no table that this could hit", "name one by --target");
 }
 
+Result<HitTable> find_table_to_hit(const LabWorld& world, const std::string& target) {
+  TRY(Server server, which_server(world, {}));
+  HitTable out{.service = server.service, .member = server.member, .host = server.host};
+  TRY(out.postmaster, postmaster_of(world, server.service, server.member));
+  out.database = service_as<PostgresService>(world.plan, server.service)->database;
+  TRY(out.table, table_to_hit(out.postmaster, out.database, target));
+  return out;
+}
+
+Result<FaultDone> hit(const HitTable& what, const std::string& deed) {
+  FaultDone done{.at_ns = boot_ns(), .target = what.table};
+  std::string sql = fmt::format(
+      "BEGIN;\nSELECT count(*) FROM {0};\n{1};\nSELECT pg_current_xact_id();\nSELECT clock_timestamp();\nCOMMIT;\n",
+      what.table, fmt::format(fmt::runtime(deed), what.table));
+  TRY(std::string said, run_sql(what.postmaster, what.database, sql, kWithin));
+  std::vector<std::string> rows = lines_of(said);
+  if (rows.size() != 3) return fail(ErrorKind::internal, "the server printed what was not expected: " + said);
+  done.detail = JsonObject{{"service", what.service},
+                           {"table", what.table},
+                           {"rows", std::atoll(rows[0].c_str())},
+                           {"xid", std::atoll(rows[1].c_str())},
+                           {"at", rows[2]}};
+  return done;
+}
+
 Result<FaultDone> put_drop_table(LabWorld& world, const std::string& target, ActiveFault&) {
-  return damage(world, target, "DROP TABLE {}");
+  TRY(HitTable what, find_table_to_hit(world, target));
+  return hit(what, "DROP TABLE {}");
 }
 
 Result<FaultDone> put_mass_delete(LabWorld& world, const std::string& target, ActiveFault&) {
-  return damage(world, target, "DELETE FROM {}");
+  TRY(HitTable what, find_table_to_hit(world, target));
+  return hit(what, "DELETE FROM {}");
 }
 
 }  // namespace lifeboat::lab

@@ -8,6 +8,14 @@ namespace lifeboat::lab {
 // The table that a fault hits, in quotes where SQL needs them: the one named, or the largest of the database that no other refers to.
 Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, const std::string& wanted);
 
+// One transaction that is known afterwards. `deed`: SQL with {} for the table. `detail` as below.
+struct HitTable {
+  pid_t postmaster = -1;
+  std::string service, member, host, database, table;
+};
+Result<HitTable> find_table_to_hit(const LabWorld& world, const std::string& target);
+Result<FaultDone> hit(const HitTable& table, const std::string& deed);
+
 // TABLE, or left out: the largest table of the database that no other refers to. Both say in `detail` which transaction did it:
 // {service, table, xid, rows, at}.
 Result<FaultDone> put_drop_table(LabWorld& world, const std::string& target, ActiveFault& active);

@@ -30,6 +30,8 @@ constexpr Duration kNothingDone{8'000};
 constexpr Duration kWithoutControl{10'000};
 // Damaged data are seen by users after this long.
 constexpr Duration kUnnoticed{3'000};
+// What a signal is to notice it has noticed by then.
+constexpr Duration kNoticed{120'000};
 // A server that came back is watched for so long: it could still take writes that it must not take.
 constexpr Duration kReturned{3'000};
 constexpr Duration kWholeAgain{60'000};
@@ -305,13 +307,37 @@ class DrillRun {
     return {};
   }
 
-  // Users see it first and somebody decides, while they go on writing.
+  // Users see it first, or a signal notices it, and somebody decides, while they go on writing.
   Result<void> ask_for_recovery() {
-    pause_for(kUnnoticed);
+    std::string why = options_.fault;
+    if (find_fault(options_.fault)->noticed) {
+      TRY(why, wait_for_signal());
+      say("noticed: " + why);
+    } else {
+      pause_for(kUnnoticed);
+    }
     TRY_VOID(stop_other_runs());
-    TRY(std::string id, open_run(options_.scenario, options_.fault));
+    TRY(std::string id, open_run(options_.scenario, why));
     say(fmt::format("somebody asked for {}, run {}", options_.scenario, id));
     return {};
+  }
+
+  // What a signal says for which the decision matrix proposes this scenario.
+  Result<std::string> wait_for_signal() {
+    for (int64_t deadline = deadline_in(kNoticed); boot_ns() < deadline; pause_for(Duration{100})) {
+      auto status = link_.get("/api/status");
+      if (!status || !member(*status, "signals").is_array()) continue;
+      for (const Json& signal : member(*status, "signals").get_array()) {
+        const Decision* row = options_.plan.decision_matrix.find(text_or(signal, "signal"));
+        auto proposes = [&](const std::optional<Identifier>& scenario) {
+          return scenario && scenario->text == options_.scenario;
+        };
+        if (row != nullptr && (proposes(row->manual) || proposes(row->full))) return text_or(signal, "text");
+      }
+    }
+    return fail(
+        ErrorKind::timed_out, fmt::format("no signal noticed {} within {}", options_.fault, format_span(kNoticed)),
+        "the plan needs a signal of kind data-change whose row of the decision matrix proposes " + options_.scenario);
   }
 
   // What began by itself looks for a server to fail over to, and none is any better.

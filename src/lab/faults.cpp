@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/base/similar.hpp"
+#include "lab/attack.hpp"
 #include "lab/data_faults.hpp"
 #include "lab/fault_targets.hpp"
 #include "lab/file_faults.hpp"
@@ -299,7 +300,7 @@ struct Fault {
   Heal heal;
 };
 
-constexpr std::array<Fault, 23> kFaults{{
+constexpr std::array<Fault, 24> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
     {{"kill-workload", "region", "everything in it but controllers and their store dies at once"},
      put_kill_workload,
@@ -350,6 +351,14 @@ constexpr std::array<Fault, 23> kFaults{{
       .of_the_data = true},
      put_lost_datadir,
      heal_nothing},
+    {{.name = "ransomware",
+      .target = "table",
+      .meaning = "an attacker encrypts a table's rows for minutes and tries to take the backups away",
+      .needs_namespaces = true,
+      .of_the_data = true,
+      .noticed = true},
+     put_ransomware,
+     heal_ransomware},
     {{"kill-control", "all", "every controller and every voter of their store dies", false, true, true},
      put_kill_control,
      heal_kill_control},

@@ -23,6 +23,7 @@
 //   mass-delete [TABLE]       all rows of a table are deleted
 //   corrupt-pages [TABLE]     bytes change in the primary's files of a table and its index
 //   lost-datadir [DATABASE]   the data directories of all members of a database are gone
+//   ransomware [TABLE]        an attacker encrypts its rows for minutes    heal: no longer
 //   kill-control              every controller and every voter of their store dies    heal: they start again
 //
 // MEMBER is a member of a database ("SERVICE/MEMBER" when there are several databases); a HOST of a database may be named by
@@ -50,6 +51,8 @@ struct FaultKind {
   bool needs_small_disks = false;
   // Most often all servers go on: only somebody who looks at the data notices, and asks for the recovery.
   bool of_the_data = false;
+  // Of these, one that a signal of the plan is to notice by itself.
+  bool noticed = false;
 };
 std::span<const FaultKind> fault_kinds();
 // Null when there is none of that name.

@@ -60,23 +60,28 @@ Result<Json> read_pages(const std::string& folder) {
 
 }  // namespace
 
-Result<FaultDone> put_corrupt_pages(LabWorld& world, const std::string& target, ActiveFault&) {
-  TRY(Server server, which_server(world, {}));
-  TRY(pid_t postmaster, postmaster_of(world, server.service, server.member));
-  const auto* database = service_as<PostgresService>(world.plan, server.service);
-  TRY(std::string table, table_to_hit(postmaster, database->database, target));
+Result<JsonArray> damage_table_files(pid_t postmaster, const std::string& database, const std::string& table) {
   // On the disk, and written to it by nobody soon.
   std::string sql = fmt::format(
       "CHECKPOINT;\nSELECT pg_relation_filepath('{0}');\nSELECT pg_relation_filepath(indexrelid) FROM pg_index WHERE "
       "indrelid = '{0}'::regclass ORDER BY indisprimary DESC LIMIT 1;\n",
       table);
-  TRY(std::string said, run_sql(postmaster, database->database, sql, kWithin));
-  FaultDone done{.at_ns = boot_ns(), .target = table};
+  TRY(std::string said, run_sql(postmaster, database, sql, kWithin));
   JsonArray files;
   for (const std::string& path : lines_of(said)) {
     TRY(JsonArray blocks, damage_file(folder_of(postmaster) + "/" + path));
     files.push_back(JsonObject{{"path", path}, {"blocks", std::move(blocks)}});
   }
+  return files;
+}
+
+Result<FaultDone> put_corrupt_pages(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(Server server, which_server(world, {}));
+  TRY(pid_t postmaster, postmaster_of(world, server.service, server.member));
+  const auto* database = service_as<PostgresService>(world.plan, server.service);
+  TRY(std::string table, table_to_hit(postmaster, database->database, target));
+  FaultDone done{.at_ns = boot_ns(), .target = table};
+  TRY(JsonArray files, damage_table_files(postmaster, database->database, table));
   done.detail =
       JsonObject{{"service", server.service}, {"table", table}, {"member", server.member}, {"files", std::move(files)}};
   return done;

@@ -10,6 +10,9 @@ namespace lifeboat::lab {
 // {service, table, member, files: [{path, blocks}]}.
 Result<FaultDone> put_corrupt_pages(LabWorld& world, const std::string& target, ActiveFault& active);
 
+// Bytes turned round in the first pages of the table's heap and of one of its indexes: [{path, blocks}].
+Result<JsonArray> damage_table_files(pid_t postmaster, const std::string& database, const std::string& table);
+
 // SERVICE, or left out: the database. The data directories of all its members are gone, and their servers with them. `detail`:
 // {service, members}.
 Result<FaultDone> put_lost_datadir(LabWorld& world, const std::string& target, ActiveFault& active);

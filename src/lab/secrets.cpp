@@ -89,6 +89,8 @@ SecretValues make_secrets(const Plan& plan, const std::string& sink) {
     values[name] = use == SecretUse::webhook   ? sink + "/" + name
                    : use == SecretUse::dns_key ? random_base64(32)
                                                : random_hex(20);
+    // For a recovery that renews it.
+    if (use == SecretUse::password) values[name + ".2"] = random_hex(20);
   }
   values["api-token"] = random_hex(32);
   for (const auto& [name, host] : plan.hosts) {

@@ -17,7 +17,7 @@ enum class SecretUse { password, webhook, dns_key };
 std::map<std::string, SecretUse> secrets_of(const Plan& plan);
 
 using SecretValues = std::map<std::string, std::string>;
-// `sink`: http://ADDRESS:PORT that webhooks are sent to.
+// Passwords have their next value beside them, as NAME.2. `sink`: http://ADDRESS:PORT that webhooks are sent to.
 SecretValues make_secrets(const Plan& plan, const std::string& sink);
 // What pgBackRest's servers need on the hosts of members and repositories: backup-ca, backup-cert-HOST and backup-key-HOST.
 Result<void> add_certificates(const Plan& placed, SecretValues& values);

@@ -21,6 +21,7 @@ struct ActiveFault {
   std::string target;
   std::vector<pid_t> stopped;  // processes that were sent SIGSTOP
   pid_t helper = -1;           // a process that makes the fault
+  std::string on_host;         // where a program runs that makes the fault
   // Of what comes and goes: whether it is in just now, when that changes, and how often it did.
   bool in_now = false;
   int64_t change_at_ns = 0;

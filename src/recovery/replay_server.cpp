@@ -15,6 +15,9 @@ namespace lifeboat::recovery {
 namespace {
 
 constexpr Duration kSweep{5'000};
+// How long the request to promote is on its way, and when one who sleeps is woken again.
+constexpr Duration kRequestArrives{10};
+constexpr Duration kWakeAgain{100};
 
 constexpr std::string_view kLook =
     "SELECT r.rec, CASE WHEN r.rec THEN pg_get_wal_replay_pause_state() = 'paused' ELSE false END AS paused,"
@@ -123,13 +126,17 @@ Task<Result<>> ReplayServer::promote(Deadline deadline) {
   auto asked = co_await std::move(asking);
   if (!asked) co_return std::unexpected(std::move(asked).error().with("promote"));
   // A paused startup process looks for the request once a second. It is woken when a pause ends, so one is ended and begun anew:
-  // still paused, it looks at once. Were it quick enough to see the pause end, it would end recovery by the longer way, with a
-  // checkpoint. Either is a promotion.
-  auto waking = ask("SELECT pg_wal_replay_resume(), pg_wal_replay_pause()", deadline);
-  auto woken = co_await std::move(waking);
-  // Refused when it has seen the request meanwhile.
-  (void)woken;
-  while (true) {
+  // still paused, it looks at once. The request comes to it by way of the server's first process and may not be there yet; then it is
+  // woken again. Were it quick enough to see the pause end, it would end recovery by the longer way, with a checkpoint. Either is a
+  // promotion.
+  for (MonoTime wake_at = boot_now() + kRequestArrives;;) {
+    if (boot_now() >= wake_at) {
+      auto waking = ask("SELECT pg_wal_replay_resume(), pg_wal_replay_pause()", deadline);
+      auto woken = co_await std::move(waking);
+      // Refused when it has seen the request meanwhile.
+      (void)woken;
+      wake_at = boot_now() + kWakeAgain;
+    }
     auto looking = ask("SELECT pg_is_in_recovery() AS rec", deadline);
     auto seen = co_await std::move(looking);
     if (seen && seen->text(0, "rec") == "f") co_return Result<>{};

@@ -209,6 +209,14 @@ Result<PgParams> params_of(const Plan& plan, const PostgresService& service, con
   return params;
 }
 
+// The password may be renewed while it is at work, and a server that is not there yet may still have the former one: the next
+// generation is tried when one is refused, and the first again behind the last.
+void try_other_password(const PostgresService& service, Secrets& secrets, const Error& error) {
+  if (!service.password || !error.what.contains("password authentication failed")) return;
+  const std::string& name = service.password->name;
+  secrets.use(name, secrets.next(name) ? secrets.generation(name) + 1 : 1);
+}
+
 // Whether the server takes writes; then its rows are added.
 Task<Result<bool>> add_rows(PgParams params, std::set<std::string>& keys, Deadline deadline) {
   auto asking = pg_query_once(params, "SELECT pg_is_in_recovery() AS standby", {}, deadline);
@@ -236,6 +244,7 @@ Task<> ask_for_rows(const Plan& plan, const PostgresService& service, Secrets& s
       auto adding = add_rows(std::move(*params), keys, deadline.at_most(Duration{5'000}));
       auto added = co_await std::move(adding);
       if (!added) what = name + ": " + added.error().text();
+      if (!added) try_other_password(service, secrets, added.error());
       if (added && *added) writable.push_back(name);
     }
     if (writable.size() > 1) {
@@ -254,8 +263,9 @@ Task<> ask_for_rows(const Plan& plan, const PostgresService& service, Secrets& s
 
 class DirectWitness {
  public:
-  DirectWitness(const DirectOptions& options, PgParams params)
-      : options_(options), params_(std::move(params)), lines_(options.out) {}
+  DirectWitness(const DirectOptions& options, const PostgresService& service, const PostgresMember& where,
+                Secrets& secrets)
+      : options_(options), service_(service), where_(where), secrets_(secrets), lines_(options.out) {}
   bool usable() const { return lines_.usable(); }
 
   Task<> ask_for_ever() {
@@ -274,7 +284,9 @@ class DirectWitness {
 
  private:
   DirectOptions options_;
-  PgParams params_;
+  const PostgresService& service_;
+  const PostgresMember& where_;
+  Secrets& secrets_;
   Lines lines_;
   std::unique_ptr<PgConnection> connection_;
   bool table_ = false;
@@ -285,8 +297,11 @@ class DirectWitness {
   Task<bool> ask_once() {
     Deadline deadline = Deadline::after(Duration{300});
     if (!connection_ || !connection_->usable()) {
-      auto connecting = PgConnection::connect(params_, deadline);
+      auto params = params_of(options_.plan, service_, where_, secrets_);
+      if (!params) co_return false;
+      auto connecting = PgConnection::connect(std::move(*params), deadline);
       auto connected = co_await std::move(connecting);
+      if (!connected) try_other_password(service_, secrets_, connected.error());
       if (!connected) co_return false;
       connection_ = std::move(*connected);
     }
@@ -399,7 +414,7 @@ int run_direct_witness(const DirectOptions& options) {
     return 2;
   }
   asio::io_context context(1);
-  DirectWitness witness(options, std::move(*params));
+  DirectWitness witness(options, *service, *where, secrets);
   if (!witness.usable()) {
     fmt::print(stderr, "lifeboat: {} cannot be written\n", options.out);
     return 2;

@@ -1,0 +1,178 @@
+// secrets.rotate: the next generation of secrets counts, and whoever held the former one is out.
+#include "actions/references.hpp"
+#include "actions/registry.hpp"
+#include "io/crypto.hpp"
+#include "io/secrets.hpp"
+
+namespace lifeboat {
+namespace {
+
+constexpr size_t kShortest = 16;
+
+// What of a plan uses a secret, as far as Lifeboat can give it another value.
+struct SecretUse {
+  std::vector<std::string> databases;    // whose users' role has it as its password
+  std::vector<std::string> instances;    // http services that have it in their environment
+  std::vector<std::string> out_of_hand;  // what has it and cannot be told
+};
+
+SecretUse use_of(const Plan& plan, const std::string& secret) {
+  SecretUse use;
+  auto is = [&](const std::optional<SecretRef>& reference) { return reference && reference->name == secret; };
+  for (const auto& [name, service] : plan.services) {
+    if (const auto* database = std::get_if<PostgresService>(&service)) {
+      if (is(database->password)) use.databases.push_back(name);
+      if (is(database->replication_password)) use.out_of_hand.push_back(fmt::format("the standbys of {}", name));
+    } else if (const auto* http = std::get_if<HttpService>(&service)) {
+      for (const auto& [variable, text] : http->environment) {
+        if (!text.contains(fmt::format("${{secret.{}}}", secret))) continue;
+        use.instances.push_back(name);
+        break;
+      }
+    }
+  }
+  return use;
+}
+
+struct SecretsRotateParams {
+  std::vector<Identifier> secrets;
+  DecodeProblems check(const Plan& plan) const {
+    DecodeProblems problems;
+    if (secrets.empty()) problems.push_back({"/secrets", "no secret is named", "secrets: [NAME]"});
+    for (size_t at = 0; at < secrets.size(); ++at) {
+      SecretUse use = use_of(plan, secrets[at].text);
+      std::string path = fmt::format("/secrets/{}", at);
+      if (!use.out_of_hand.empty()) {
+        problems.push_back({path,
+                            fmt::format("'{}' is also the password of {}, which this cannot renew", secrets[at].text,
+                                        use.out_of_hand.front()),
+                            {}});
+      } else if (use.databases.empty() && use.instances.empty()) {
+        problems.push_back({path,
+                            fmt::format("'{}' is neither the password of a database's user nor in the environment of "
+                                        "instances, so nothing that Lifeboat runs would change",
+                                        secrets[at].text),
+                            "renew it where it is kept, by a manual step"});
+      }
+    }
+    return problems;
+  }
+};
+BOOST_DESCRIBE_STRUCT(SecretsRotateParams, (), (secrets))
+constexpr auto field_docs(const SecretsRotateParams*) {
+  return std::to_array<FieldDoc>({
+      {"secrets", Need::required, "names of the secrets; the new value of NAME is in the file NAME.2, then NAME.3, …"},
+  });
+}
+
+class SecretsRotate : public Action {
+ public:
+  explicit SecretsRotate(SecretsRotateParams params) : params_(std::move(params)) {}
+
+  Task<Result<Observation>> observe(ActionContext context) override {
+    std::vector<std::string> left, ready;
+    for (const Identifier& secret : params_.secrets) {
+      if (!context.run.empty() && context.world.credentials.renewed_by(secret.text) == context.run) continue;
+      left.push_back(secret.text);
+      if (!context.world.secrets.next(secret.text)) ready.push_back(secret.text);
+    }
+    std::string state = left.empty() ? "renewed in this run" : fmt::format("{} not renewed", fmt::join(left, ", "));
+    if (!ready.empty()) state += fmt::format("; no new value is there for {}", fmt::join(ready, ", "));
+    std::string change = left.empty() ? "" : fmt::format("→ the next value of {} counts", fmt::join(left, ", "));
+    co_return Observation{left.empty(), std::move(state), std::move(change), nullptr};
+  }
+
+  Task<Result<Outcome>> apply(ActionContext context) override {
+    // None is renewed before all can be.
+    for (const Identifier& secret : params_.secrets) {
+      if (context.world.credentials.renewed_by(secret.text) == context.run) continue;
+      CO_TRY_VOID(usable(context.world.secrets, secret.text));
+    }
+    int64_t ended = 0;
+    JsonArray renewed;
+    std::vector<std::string> restarted;
+    for (const Identifier& secret : params_.secrets) {
+      renewed.push_back(Json(secret.text));
+      SecretUse use = use_of(context.world.plan, secret.text);
+      for (const std::string& service : use.instances) {
+        if (std::ranges::find(restarted, service) == restarted.end()) restarted.push_back(service);
+      }
+      if (context.world.credentials.renewed_by(secret.text) == context.run) continue;
+      for (const std::string& service : use.databases) {
+        auto setting = set_password(context, service, secret.text);
+        CO_TRY(int64_t sessions, co_await std::move(setting));
+        ended += sessions;
+      }
+      auto noting = context.world.credentials.renewed(secret.text, context.run);
+      CO_TRY_VOID(co_await std::move(noting));
+      context.progress(fmt::format("{} is renewed", secret.text));
+    }
+    std::string summary = fmt::format("{} secret{} renewed, {} session{} of the former password ended", renewed.size(),
+                                      renewed.size() == 1 ? "" : "s", ended, ended == 1 ? "" : "s");
+    if (!restarted.empty()) summary += fmt::format("; {} start anew", fmt::join(restarted, ", "));
+    JsonArray services;
+    for (const std::string& service : restarted) services.push_back(Json(service));
+    co_return Outcome{
+        std::move(summary),
+        JsonObject{{"renewed", std::move(renewed)}, {"sessions_ended", ended}, {"started_anew", std::move(services)}}};
+  }
+
+ private:
+  SecretsRotateParams params_;
+
+  static Result<std::string> usable(Secrets& secrets, const std::string& name) {
+    auto next = secrets.next(name);
+    if (!next)
+      return std::unexpected(std::move(next).error().with(
+          fmt::format("the new value of '{}' has to be on the host of every controller", name)));
+    bool plain = std::ranges::all_of(*next, [](char c) { return c > ' ' && c <= '~'; });
+    if (next->size() < kShortest || !plain)
+      return fail(ErrorKind::refused, fmt::format("the new value of '{}' is too weak or odd", name),
+                  fmt::format("{} or more printable ASCII characters without blanks", kShortest));
+    auto now = secrets.get(name);
+    if (now && *now == *next)
+      return fail(ErrorKind::refused, fmt::format("the new value of '{}' is the one that it has", name));
+    return next;
+  }
+
+  static Task<Result<int64_t>> set_password(ActionContext context, std::string service, std::string secret) {
+    const auto* database = service_as<PostgresService>(context.world.plan, service);
+    CO_TRY(DatabaseView view, context.world.databases.view(service));
+    const PostgresMember* holder = database->members.find(view.holder);
+    if (holder == nullptr) co_return fail(ErrorKind::unreachable, fmt::format("nobody takes writes for {}", service));
+    CO_TRY(std::string value, context.world.secrets.next(secret));
+    JsonObject order{
+        {"service", service}, {"role", database->user}, {"verifier", scram_verifier(value, random_bytes(16))}};
+    auto asking = context.world.agents.call(holder->host.text, "postgres.set-password", std::move(order),
+                                            context.deadline, context.progress);
+    CO_TRY(Json done, co_await std::move(asking));
+    co_return int_or(done, "ended");
+  }
+};
+
+}  // namespace
+
+const ActionDescriptor& secrets_rotate_action() {
+  static const ActionDescriptor descriptor{
+      .name = "secrets.rotate",
+      .summary = "Renews secrets that an attacker may know.",
+      .details =
+          "The new value of the secret NAME is put into the secrets folder of every controller beforehand, as NAME.2 "
+          "(the next time NAME.3), by whatever made it. Holds when this run has renewed all of them. Otherwise the "
+          "role "
+          "of each database whose users' password it is gets the new one on the member that takes writes, as a SCRAM "
+          "verifier, and its sessions are ended; then the new value counts for all controllers, and instances that "
+          "have "
+          "it in their environment are started anew, one after the other. Fails before anything is changed when a new "
+          "value is missing, is the old one or is shorter than 16 characters. The password of standbys is not renewed. "
+          "Its data: renewed, sessions_ended, started_anew.",
+      .example = "- {id: revoke, uses: secrets.rotate, needs: [adopt], with: {secrets: [db-password]}}",
+      .usual_timeout = Duration{120'000},
+      .schema = params_schema<SecretsRotateParams>,
+      .validate = validate_params<SecretsRotateParams>,
+      .make = make_action<SecretsRotate, SecretsRotateParams>,
+  };
+  return descriptor;
+}
+
+}  // namespace lifeboat

