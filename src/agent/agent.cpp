@@ -20,6 +20,7 @@
 #include "agent/backup_host.hpp"
 #include "agent/close_log.hpp"
 #include "agent/database_member.hpp"
+#include "agent/isolation.hpp"
 #include "agent/member_line.hpp"
 #include "agent/restores.hpp"
 #include "agent/role_password.hpp"
@@ -52,6 +53,7 @@ class Agent {
                [this](std::string_view task, std::string_view what) { say(fmt::format("{} failed: {}", task, what)); }),
         outgoing_(context.get_executor()),
         report_due_(context.get_executor()),
+        isolation_(scope_, options.data_dir, options.controllers, [this](const std::string& line) { say(line); }),
         backups_(scope_, secrets_, options.host, options.data_dir, options.run_as,
                  {[this](const std::string& line) { say(line); },
                   [this](std::string service, std::string sql, Deadline deadline) {
@@ -65,6 +67,7 @@ class Agent {
     std::filesystem::create_directories(options_.data_dir, ignored);
     // The servers' own user passes through on its way to its folders; what lies beside them is closed to it.
     chmod(options_.data_dir.c_str(), 0711);
+    co_await isolation_.restore();
     co_await recall();
     scope_.spawn("link", keep_link());
     scope_.spawn("reports", send_reports());
@@ -107,6 +110,7 @@ class Agent {
   std::map<std::string, std::unique_ptr<DatabaseMember>> members_;
   std::map<std::string, std::unique_ptr<MemberLine>> lines_;  // by service: to the other members
   std::map<std::string, std::unique_ptr<UnitGroup>> units_;
+  Isolation isolation_;
   BackupHost backups_;
   Restores restores_;
 
@@ -298,6 +302,7 @@ class Agent {
         co_return std::unexpected(std::move(text).error());
       }
       unanswered_since_.reset();
+      isolation_.heard();
       CO_TRY(Json message, parse_json(*text));
       if (!message.is_object()) co_return fail(ErrorKind::invalid_input, "the controller sent what is no message");
       take(std::move(message));
@@ -533,6 +538,7 @@ class Agent {
         co_return fail(ErrorKind::not_found, fmt::format("{} runs no instances of '{}'", options_.host, order.service));
       co_return co_await group->second->scale(order.count, deadline, progress);
     }
+    if (Isolation::knows(request.method)) co_return co_await isolation_.carry_out(request.method, request.params);
     if (Restores::knows(request.method))
       co_return co_await restores_.carry_out(request.method, request.params, deadline, progress);
     if (BackupHost::knows(request.method))

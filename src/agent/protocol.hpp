@@ -36,6 +36,8 @@ constexpr std::string_view kHere = "here";
 // How often the controller says that it is there, and how long an agent that has heard it say so waits for the next time.
 constexpr Duration kHereEvery{400};
 constexpr Duration kHereWithin{1'600};
+// An agent reports many times a second; for the controller this much silence is a dead link that TCP has not noticed.
+constexpr Duration kSilentAgent{4'000};
 
 // ---- agent → controller
 
@@ -313,5 +315,30 @@ BOOST_DESCRIBE_STRUCT(Scale, (), (service, count))
 constexpr auto field_docs(const Scale*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"}, {"count", Need::required, "how many"}});
 }
+
+// network.isolate: nothing comes in and nothing goes out any more but what the agent and its controllers say to each other. Whom it keeps
+// the agent knows from its own options: no message can name others. Replies {closed: true} when a controller was heard through
+// it; when none is, the agent takes it back by itself.
+struct Isolate {
+  static constexpr std::string_view kMethod = "network.isolate";
+  std::string why;
+};
+BOOST_DESCRIBE_STRUCT(Isolate, (), (why))
+constexpr auto field_docs(const Isolate*) {
+  return std::to_array<FieldDoc>({{"why", Need::required, "which run wants it, for people who look at the host"}});
+}
+
+// network.rejoin: ends it. Replies {closed: false}.
+struct Rejoin {
+  static constexpr std::string_view kMethod = "network.rejoin";
+  std::string why;
+};
+BOOST_DESCRIBE_STRUCT(Rejoin, (), (why))
+constexpr auto field_docs(const Rejoin*) {
+  return std::to_array<FieldDoc>({{"why", Need::required, "which run wants it"}});
+}
+
+// Without parameters. Replies {isolated}, as the kernel has it.
+constexpr std::string_view kNetworkState = "network.state";
 
 }  // namespace lifeboat::wire

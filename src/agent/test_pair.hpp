@@ -71,13 +71,13 @@ class FakeController {
     int links = 0;
   };
 
-  explicit FakeController(asio::io_context& context)
+  explicit FakeController(asio::io_context& context, const std::string& address = "127.0.0.1")
       : server_(
             context.get_executor(), [](HttpIncoming) -> Task<HttpReply> { co_return HttpReply{.status = 404}; },
             [](std::string_view what) { ADD_FAILURE() << what; }),
         writers_(context.get_executor(), [](std::string_view, std::string_view) {}) {
     server_.on_websocket("/agent", [this](WebSocket socket, HttpIncoming) { return serve(std::move(socket)); });
-    EXPECT_TRUE(server_.listen("127.0.0.1", 0));
+    EXPECT_TRUE(server_.listen(address, 0));
   }
 
   // What the test decides.
@@ -198,13 +198,14 @@ class FakeController {
 // An agent as its own process; this very test program runs it (see main in agent_test.cpp).
 class AgentProcess {
  public:
-  AgentProcess(std::string host, int controller_port, std::string folder, std::string secrets, std::string log) {
+  AgentProcess(std::string host, int controller_port, std::string folder, std::string secrets, std::string log,
+               std::string controller = "127.0.0.1") {
     ProcessSpec spec;
     std::string self = fs::read_symlink("/proc/self/exe");
     spec.argv = {self,
                  "agent",
                  std::move(host),
-                 fmt::format("127.0.0.1:{}", controller_port),
+                 fmt::format("{}:{}", controller, controller_port),
                  std::move(folder),
                  std::move(secrets)};
     spec.output_file = std::move(log);

@@ -14,8 +14,6 @@ namespace {
 
 constexpr Duration kHandshake{3'000};
 constexpr Duration kWrite{3'000};
-// An agent reports many times a second; this much silence is a dead link that TCP has not noticed.
-constexpr Duration kSilence{4'000};
 // How long after its start the controller waits for agents that are on their way back; they try at least every half second.
 constexpr Duration kAgentsReturn{2'000};
 
@@ -126,7 +124,7 @@ Task<> AgentHub::serve(WebSocket socket) {
 
 Task<> AgentHub::read_messages(std::shared_ptr<Link> link) {
   while (!link->ended) {
-    auto text = co_await link->socket.read(Deadline::after(kSilence));
+    auto text = co_await link->socket.read(Deadline::after(wire::kSilentAgent));
     if (!text) {
       callbacks_.log(fmt::format("agent {}: {}", link->host, text.error().text()));
       co_return;
