@@ -16,6 +16,8 @@ const auto& table() {
       &incident_open_action(),
       &incident_update_action(),
       &manual_action(),
+      &network_isolate_action(),
+      &network_rejoin_action(),
       &notify_action(),
       &postgres_adopt_action(),
       &postgres_assess_action(),

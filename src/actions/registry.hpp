@@ -12,6 +12,8 @@ const ActionDescriptor& incident_close_action();
 const ActionDescriptor& incident_open_action();
 const ActionDescriptor& incident_update_action();
 const ActionDescriptor& manual_action();
+const ActionDescriptor& network_isolate_action();
+const ActionDescriptor& network_rejoin_action();
 const ActionDescriptor& notify_action();
 const ActionDescriptor& postgres_adopt_action();
 const ActionDescriptor& postgres_assess_action();
