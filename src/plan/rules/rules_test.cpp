@@ -172,7 +172,7 @@ TEST(RuleSet, SaysWhichScenariosCanBeRun) {
                                        {"database-failover", true}, {"api-failover", true},
                                        {"traffic-return", true},    {"database-recovery", true},
                                        {"clean-redeploy", false},   {"complete-rebuild", false},
-                                       {"ransomware", false},       {"database-recovery-test", false}};
+                                       {"ransomware", true},        {"database-recovery-test", false}};
   EXPECT_EQ(today, expected);
 }
 
