@@ -19,6 +19,7 @@
 
 #include "agent/backup_host.hpp"
 #include "agent/close_log.hpp"
+#include "agent/data_look.hpp"
 #include "agent/database_member.hpp"
 #include "agent/isolation.hpp"
 #include "agent/member_line.hpp"
@@ -109,6 +110,7 @@ class Agent {
   int probe_generation_ = 0;
   std::map<std::string, std::unique_ptr<DatabaseMember>> members_;
   std::map<std::string, std::unique_ptr<MemberLine>> lines_;  // by service: to the other members
+  std::map<std::string, std::unique_ptr<DataLooks>> looks_;   // by service
   std::map<std::string, std::unique_ptr<UnitGroup>> units_;
   Isolation isolation_;
   BackupHost backups_;
@@ -366,6 +368,7 @@ class Agent {
       if (auto found = members_.find(service); found != members_.end()) {
         found->second->reconfigure(config);
         lines_[service]->reconfigure(config);
+        looks_[service]->every(between_looks(service));
         continue;
       }
       DatabaseMember::Hooks hooks{[this](const wire::Renew& renew) { send(message_of(renew)); },
@@ -385,6 +388,12 @@ class Agent {
           MemberLine::Hooks{[to = member.get()](const wire::Keep& asked) { return to->keep(asked); },
                             [to = member.get()](const wire::Kept& answer) { to->kept(answer); },
                             [this](const std::string& line) { say(line); }});
+      looks_[service] =
+          std::make_unique<DataLooks>(*member, service,
+                                      DataLooks::Hooks{[this](const wire::DataLook& seen) { send(message_of(seen)); },
+                                                       [this](const std::string& line) { say(line); }});
+      looks_[service]->every(between_looks(service));
+      looks_[service]->begin(scope_);
       auto beginning = member->begin();
       if (auto begun = co_await std::move(beginning); !begun) say(fmt::format("{}: {}", service, begun.error().text()));
     }
@@ -404,6 +413,11 @@ class Agent {
     for (const wire::ProbeConfig& probe : configuration_.probes)
       scope_.spawn("probe " + probe.id, watch(probe, probe_generation_));
     report_due_.notify();
+  }
+
+  Duration between_looks(const std::string& service) const {
+    const wire::LookConfig* looks = configuration_.looks.find(service);
+    return Duration{looks == nullptr ? 0 : looks->every_ms};
   }
 
   Task<> watch(wire::ProbeConfig probe, int generation) {

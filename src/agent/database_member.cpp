@@ -41,6 +41,17 @@ Task<Result<PgRows>> DatabaseMember::ask(std::string sql, lifeboat::Deadline dea
   co_return co_await std::move(asking);
 }
 
+Task<Result<std::unique_ptr<PgConnection>>> DatabaseMember::connect_to_read(lifeboat::Deadline deadline) {
+  if (!server.running()) co_return fail(ErrorKind::unreachable, "the server does not run");
+  PgParams params = server.socket_params(server.config().database);
+  // Of a database's own settings none may change what a statement means.
+  params["options"] +=
+      " -c default_transaction_read_only=on -c statement_timeout=2000 -c lock_timeout=100 -c client_encoding=UTF8"
+      " -c standard_conforming_strings=on -c search_path=pg_catalog -c max_parallel_workers_per_gather=0 -c jit=off";
+  auto connecting = PgConnection::connect(std::move(params), deadline);
+  co_return co_await std::move(connecting);
+}
+
 DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service,
                                wire::ServerConfig config, std::string folder, std::string run_as, Hooks hooks)
     : MemberParts{MemberRim{executor, scope, folder + "/member.json"},

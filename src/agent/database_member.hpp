@@ -45,6 +45,9 @@ class DatabaseMember : private MemberParts, public MemberLogic<MemberRim> {
   OrphanGuard& orphans() { return MemberParts::orphans; }
   // One question to its server, which may be in any state.
   Task<Result<PgRows>> ask(std::string sql, lifeboat::Deadline deadline);
+  // To the users' database, to read a little of it: nothing can be written, no lock is waited for, no statement lasts. The caller
+  // lets go of it soon; it would keep the database from being renamed or dropped.
+  Task<Result<std::unique_ptr<PgConnection>>> connect_to_read(lifeboat::Deadline deadline);
 };
 
 extern template class MemberLogic<MemberRim>;

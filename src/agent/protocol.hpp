@@ -24,6 +24,7 @@
 #include "core/data/json.hpp"
 #include "core/data/ordered_map.hpp"
 #include "core/data/scalars.hpp"
+#include "core/detection/data_change.hpp"
 #include "core/ownership/messages.hpp"
 #include "core/ownership/report.hpp"
 
@@ -122,6 +123,18 @@ constexpr auto field_docs(const ProbeResult*) {
                                   {"took_ms", Need::optional, "how long it took"}});
 }
 
+// What the agent of a server that takes writes saw of its users' tables; sent where the plan has a signal that wants it.
+struct DataLook {
+  static constexpr std::string_view kType = "data-look";
+  std::string service;
+  detection::DataSeen seen;
+};
+BOOST_DESCRIBE_STRUCT(DataLook, (), (service, seen))
+constexpr auto field_docs(const DataLook*) {
+  return std::to_array<FieldDoc>(
+      {{"service", Need::required, "service"}, {"seen", Need::required, "what was counted there"}});
+}
+
 struct Reply {
   static constexpr std::string_view kType = "reply";
   uint64_t id = 0;
@@ -212,6 +225,15 @@ constexpr auto field_docs(const ProbeConfig*) {
                                   {"within_ms", Need::required, "time a probe may take"}});
 }
 
+// How often the data of a database are looked at while it takes writes.
+struct LookConfig {
+  int64_t every_ms = 10'000;
+};
+BOOST_DESCRIBE_STRUCT(LookConfig, (), (every_ms))
+constexpr auto field_docs(const LookConfig*) {
+  return std::to_array<FieldDoc>({{"every_ms", Need::required, "time between two looks"}});
+}
+
 // All an agent has to do. Replaces what it was told before; the agent keeps a copy on disk (mode 0600) and goes on by
 // it when no controller answers.
 struct Configure {
@@ -221,14 +243,16 @@ struct Configure {
   std::vector<ProbeConfig> probes;
   int64_t report_every_ms = 100;
   OrderedMap<RepositoryConfig> repositories;  // by service
+  OrderedMap<LookConfig> looks;               // by service; none: its data are not looked at
 };
-BOOST_DESCRIBE_STRUCT(Configure, (), (servers, units, probes, report_every_ms, repositories))
+BOOST_DESCRIBE_STRUCT(Configure, (), (servers, units, probes, report_every_ms, repositories, looks))
 constexpr auto field_docs(const Configure*) {
   return std::to_array<FieldDoc>({{"servers", Need::optional, "databases it runs"},
                                   {"units", Need::optional, "instances it keeps running"},
                                   {"probes", Need::optional, "what it watches"},
                                   {"report_every_ms", Need::optional, "time between two reports"},
-                                  {"repositories", Need::optional, "repositories of backups it keeps"}});
+                                  {"repositories", Need::optional, "repositories of backups it keeps"},
+                                  {"looks", Need::optional, "databases whose data it looks at"}});
 }
 
 // A request for one thing to be done; answered by Reply with the same id, perhaps after some Progress.

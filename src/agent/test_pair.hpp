@@ -89,6 +89,7 @@ class FakeController {
   std::map<std::string, Host> hosts;
   std::vector<Released> releases;
   std::vector<wire::ProbeResult> probes;
+  std::vector<wire::DataLook> looks;
   std::vector<wire::OrphansSaved> orphans;
 
   int port() const { return server_.port(); }
@@ -191,6 +192,8 @@ class FakeController {
       if (notes_orphans && (!waits || !same_as.empty())) send(host, encode(noted), wire::OrphansNoted::kType);
     } else if (type == wire::ProbeResult::kType) {
       probes.push_back(*decode<wire::ProbeResult>(message));
+    } else if (type == wire::DataLook::kType) {
+      looks.push_back(*decode<wire::DataLook>(message));
     }
   }
 };

@@ -20,6 +20,16 @@ const RegionLostSignal* region_signal(const Plan& plan) {
   return nullptr;
 }
 
+// The shortest that a signal asks for; nothing when none looks at these data.
+std::optional<Duration> between_looks(const Plan& plan, const std::string& service) {
+  std::optional<Duration> every;
+  for (const auto& [name, signal] : plan.signals) {
+    const auto* data = std::get_if<DataChangeSignal>(&signal);
+    if (data != nullptr && data->service.text == service) every = std::min(every.value_or(data->every), data->every);
+  }
+  return every;
+}
+
 }  // namespace
 
 ownership::Config ownership_config(const Plan& plan, const std::string& name, const PostgresService& service) {
@@ -174,6 +184,7 @@ Result<wire::Configure> configuration_for(const Plan& plan, const std::string& h
         if (settings.host.text != host) continue;
         TRY(wire::ServerConfig config, server_on(plan, name, member, *postgres, settings, secrets));
         out.servers.add(name, std::move(config));
+        if (auto every = between_looks(plan, name)) out.looks.add(name, {every->count()});
       }
       const Backups* backups = kept_backups(*postgres);
       if (backups != nullptr && backups->repository_host->text == host) {

@@ -1,8 +1,11 @@
 #include "controller/watch.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
+
+#include <span>
 
 #include "controller/run_journal.hpp"
 #include "core/data/encode.hpp"
@@ -16,6 +19,9 @@ constexpr Duration kUsersFresh{5'000};
 // Who raises what nobody raised by hand.
 constexpr std::string_view kVantagePoints = "vantage points";
 constexpr std::string_view kOwnership = "ownership";
+constexpr std::string_view kDataLooks = "looks at the data";
+// A text that people read; the rest stands in the journal.
+constexpr size_t kReasonsTold = 3;
 
 Task<Result<>> connect_once(asio::ip::tcp::endpoint endpoint) {
   asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
@@ -35,6 +41,13 @@ Json in_json(const detection::RegionVerdict& verdict) {
                      {"detail", vote.detail}});
   }
   return {{"region", verdict.region}, {"regions_agreeing", verdict.regions_agreeing}, {"votes", votes}};
+}
+
+// An agent speaks of what runs on its own host.
+bool runs_member(const Plan& plan, const std::string& service, const std::string& member, const std::string& host) {
+  const auto* database = service_as<PostgresService>(plan, service);
+  const PostgresMember* known = database == nullptr ? nullptr : database->members.find(member);
+  return known != nullptr && known->host.text == host;
 }
 
 }  // namespace
@@ -94,12 +107,21 @@ Task<Result<>> Watch::start() {
   CO_TRY(std::vector<StoredEvent> events, co_await read_all(store_, std::move(filter)));
   auto wall = wall_now();
   decision::Standing standing;
+  std::map<std::string, detection::TextBaseline> usual;  // by service
   for (const StoredEvent& event : events) {
     decision::fold(standing, event.kind, event.body, event.at);
     // Journal times are wall times; the limit counts hours, so the difference to boot time does not matter here.
     if (event.kind == "in-service") served_.insert(text_or(event.body, "target"));
+    if (event.kind == "data-baseline")
+      detection::read_baseline(member(event.body, "columns"), usual[text_or(event.body, "service")]);
     if (event.kind == "automatic-acknowledged") automatic_starts_.clear();
     if (event.kind == "automatic-start") automatic_starts_.push_back(boot_now() - (wall - event.at));
+  }
+  for (const auto& [name, signal] : plan_.signals) {
+    const auto* data = std::get_if<DataChangeSignal>(&signal);
+    if (data == nullptr) continue;
+    detection::DataBounds bounds{data->within, data->rewritten.value / 100, data->encrypted.value / 100};
+    data_.insert_or_assign(name, detection::DataWatch(bounds, usual[data->service.text]));
   }
   for (const std::string& service : databases_.services()) {
     auto view = databases_.view(service);
@@ -107,7 +129,8 @@ Task<Result<>> Watch::start() {
   }
   // Nothing ever clears what a person raised.
   for (const auto& [cause, signal] : standing.signals) {
-    if (signal.raised.raised_by == kVantagePoints || signal.raised.raised_by == kOwnership)
+    const std::string& by = signal.raised.raised_by;
+    if (by == kVantagePoints || by == kOwnership || by == kDataLooks)
       active_[cause] = {signal.raised.signal, signal.raised.subject, signal.since, signal.text};
   }
   for (const auto& [cause, owed] : standing.owed) scope_.spawn("owed start for " + cause, take_up(owed));
@@ -160,6 +183,7 @@ void Watch::agent_lost(const std::string& host) {
 }
 
 void Watch::agent_said(const std::string& host, const std::string& type, const Json& message) {
+  if (type == wire::DataLook::kType) return data_seen(host, message);
   if (type != wire::ProbeResult::kType) return;
   JsonObject body = message.is_object() ? message.get_object() : JsonObject{};
   body.erase("type");
@@ -180,6 +204,7 @@ Task<> Watch::look() {
       if (const auto* endpoint = std::get_if<EndpointSignal>(&signal)) judge_endpoint(name, *endpoint);
       if (const auto* database = std::get_if<DatabaseSignal>(&signal)) judge_database(name, *database);
       if (const auto* backups = std::get_if<BackupSignal>(&signal)) judge_backups(name, *backups);
+      if (const auto* data = std::get_if<DataChangeSignal>(&signal)) judge_data_change(name, *data);
     }
   }
 }
@@ -256,6 +281,51 @@ void Watch::judge_backups(const std::string& name, const BackupSignal& signal) {
   // A region that is being lost may take the repository's host with it; that signal tells it better.
   if (boot_now() - since->second < signal.for_ || any_region_suspected()) return;
   hold(raised, fmt::format("the backups of {}: {}", signal.service.text, trouble), nullptr);
+}
+
+void Watch::judge_data_change(const std::string& name, const DataChangeSignal& signal) {
+  const detection::DataWatch& watch = data_.at(name);
+  decision::RaisedNow raised{name, signal.service.text, std::string(kDataLooks)};
+  std::vector<std::string> reasons = watch.reasons();
+  if (reasons.empty()) {
+    if (watch.calm()) clear(decision::cause_of(raised));
+    return;
+  }
+  size_t told = std::min(reasons.size(), kReasonsTold);
+  std::string text =
+      fmt::format("the data of {}: {}", signal.service.text, fmt::join(std::span(reasons).first(told), "; "));
+  if (told < reasons.size()) text += fmt::format("; and {} more", reasons.size() - told);
+  hold(raised, std::move(text), {{"reasons", JsonArray(reasons.begin(), reasons.end())}});
+}
+
+void Watch::data_seen(const std::string& host, const Json& message) {
+  JsonObject body = message.is_object() ? message.get_object() : JsonObject{};
+  body.erase("type");
+  auto look = decode<wire::DataLook>(body);
+  if (!look || !runs_member(plan_, look->service, look->seen.member, host)) return;
+  for (const auto& [name, signal] : plan_.signals) {
+    const auto* data = std::get_if<DataChangeSignal>(&signal);
+    if (data == nullptr || data->service.text != look->service) continue;
+    auto watch = data_.find(name);
+    if (watch == data_.end()) continue;  // not begun yet
+    keep_usual(look->service, watch->second.take(look->seen, boot_now()));
+  }
+}
+
+// In the journal, so that the next controller does not take for usual what it finds encrypted.
+void Watch::keep_usual(const std::string& service, const detection::TextBaseline& columns) {
+  if (columns.empty()) return;
+  scope_.spawn("usual data", write("data-baseline", {{"service", service}, {"columns", detection::to_json(columns)}}));
+}
+
+void Watch::acknowledge() {
+  automatic_starts_.clear();
+  for (const auto& [name, signal] : plan_.signals) {
+    const auto* data = std::get_if<DataChangeSignal>(&signal);
+    if (data == nullptr) continue;
+    const std::string& service = data->service.text;
+    if (active_.contains(decision::cause_of({name, service, {}}))) keep_usual(service, data_.at(name).accept());
+  }
 }
 
 bool Watch::any_region_suspected() const {

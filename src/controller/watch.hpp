@@ -12,6 +12,7 @@
 #include "controller/configure.hpp"
 #include "controller/databases.hpp"
 #include "core/decision/standing.hpp"
+#include "core/detection/data_change.hpp"
 #include "core/detection/detection.hpp"
 #include "io/http_client.hpp"
 #include "store/store.hpp"
@@ -52,7 +53,8 @@ class Watch : public Observers {
   // A failover that the ownership machine made by itself: the database's signal, at once.
   void database_moved_by_itself(const std::string& service, const std::string& text);
   // What was started by itself so far does not count any more. Written to the journal by the caller, as "automatic-acknowledged".
-  void acknowledge() { automatic_starts_.clear(); }
+  // Where a data-change signal stands, the data as they are now are what is usual from now on.
+  void acknowledge();
 
   // A signal raised by a person or a webhook. `refused` when the plan does not have it.
   Task<Result<Json>> raise(std::string signal, std::string subject, std::string by, std::string text);
@@ -78,6 +80,7 @@ class Watch : public Observers {
   std::map<std::string, ActiveSignal> active_;           // by cause
   std::map<std::string, MonoTime> database_unwritable_;  // by service
   std::map<std::string, MonoTime> backups_bad_;          // by signal
+  std::map<std::string, detection::DataWatch> data_;     // by signal
   std::set<std::string> served_;                         // databases and endpoints that were well at some time
   std::vector<MonoTime> automatic_starts_;
   std::optional<UserView> users_;
@@ -89,6 +92,9 @@ class Watch : public Observers {
   void judge_endpoint(const std::string& name, const EndpointSignal& signal);
   void judge_database(const std::string& name, const DatabaseSignal& signal);
   void judge_backups(const std::string& name, const BackupSignal& signal);
+  void judge_data_change(const std::string& name, const DataChangeSignal& signal);
+  void data_seen(const std::string& host, const Json& message);
+  void keep_usual(const std::string& service, const detection::TextBaseline& columns);
   bool any_region_suspected() const;
   detection::Window window_of(Duration for_, Duration every, Duration within, int quorum) const;
   bool was_well(const std::string& endpoint, bool well_now);

@@ -54,9 +54,10 @@ struct Life {
 
 class WatchTest : public ::testing::Test {
  protected:
+  virtual std::string plan_text() const { return kPlan; }
   void SetUp() override {
     open_region({tcp::v4(), 0});
-    std::string text = kPlan;
+    std::string text = plan_text();
     text.replace(text.find("PORT"), 4, std::to_string(region_->local_endpoint().port()));
     auto document = parse_yaml(text);
     ASSERT_TRUE(document) << document.error().message;
@@ -220,6 +221,80 @@ TEST_F(WatchTest, NothingIsBelievedOfARegionThatIsWell) {
   start();
   EXPECT_FALSE(until([&] { return !journal().empty(); }, Duration{400}));
   EXPECT_THAT(asked_, IsEmpty());
+}
+
+// A database whose data are looked at; the test says what the agent sees.
+class DataWatchTest : public WatchTest {
+ protected:
+  std::string plan_text() const override {
+    std::string text = kPlan;
+    auto replace = [&](std::string_view from, std::string_view to) { text.replace(text.find(from), from.size(), to); };
+    replace("services:\n", "services:\n  orders: {kind: postgres, members: {one: {host: observer}}, primary: one}\n");
+    replace("  region-failure: {kind: region-lost, for: 150ms, every: 30ms, within: 200ms, quorum: 1}",
+            "  data-encrypted: {kind: data-change, service: orders, every: 1s, within: 5s}");
+    replace("region-failure: {automatic: failover}", "data-encrypted: {manual: failover}");
+    return text;
+  }
+  void see(int64_t encrypted, const std::string& host = "observer") {
+    wire::DataLook look{"orders", {}};
+    look.seen.member = "one";
+    detection::TableLook table{.rows = 1'000, .updated = 0, .deleted = 0, .sampled = true, .columns = {}};
+    table.columns.add("note", {200, encrypted});
+    look.seen.tables.add("public.orders", table);
+    life_->watch.agent_said(host, std::string(wire::DataLook::kType), encode(look));
+  }
+  bool stands() const {
+    auto active = life_->watch.active();
+    return active.size() == 1 && active[0].signal == "data-encrypted" && active[0].subject == "orders";
+  }
+};
+
+TEST_F(DataWatchTest, TextsThatLookEncryptedRaiseTheSignalAndStartNothing) {
+  start();
+  see(0);
+  ASSERT_TRUE(until([&] { return journal().size() == 1; }));
+  EXPECT_THAT(journal(), ElementsAre("data-baseline"));
+  see(200, "web");  // not its host
+  EXPECT_FALSE(until([&] { return stands(); }, Duration{300}));
+  see(180);
+  ASSERT_TRUE(until([&] { return journal().size() == 3; }));
+  EXPECT_TRUE(stands());
+  EXPECT_THAT(life_->watch.active()[0].text,
+              ::testing::HasSubstr("180 of 200 texts of public.orders.note look encrypted"));
+  EXPECT_THAT(journal(), ElementsAre("data-baseline", "signal-raised", "decided"));
+  EXPECT_THAT(asked_, IsEmpty());
+}
+
+TEST_F(DataWatchTest, TheNextControllerKnowsWhatWasUsual) {
+  start();
+  see(0);
+  ASSERT_TRUE(until([&] { return journal().size() == 1; }));
+  stop();
+  start();
+  see(180);
+  ASSERT_TRUE(until([&] { return stands(); }));
+  ASSERT_TRUE(until([&] { return journal().size() == 3; }));
+  stop();
+  start();
+  EXPECT_TRUE(stands()) << "known from the journal, before anything was looked at";
+  see(180);
+  EXPECT_FALSE(until([&] { return !stands() || journal().size() > 3; }, Duration{300}));
+}
+
+TEST_F(DataWatchTest, WhatPeopleHaveLookedAtIsUsualForTheNextControllerToo) {
+  start();
+  see(0);
+  see(180);
+  ASSERT_TRUE(until([&] { return stands() && journal().size() == 3; }));
+  life_->watch.acknowledge();
+  ASSERT_TRUE(until([&] { return journal().size() == 4; }));
+  EXPECT_EQ(journal().back(), "data-baseline");
+  stop();
+  start();
+  see(190);
+  // What stood goes on standing until it has been calm for long.
+  EXPECT_FALSE(until([&] { return journal().size() > 4; }, Duration{300}));
+  EXPECT_TRUE(stands());
 }
 
 }  // namespace

@@ -178,6 +178,8 @@ class References {
         of_kind<PostgresService>("postgres service", database->service.text, path);
       if (const auto* backups = std::get_if<BackupSignal>(&signal))
         of_kind<PostgresService>("postgres service", backups->service.text, path);
+      if (const auto* data = std::get_if<DataChangeSignal>(&signal))
+        of_kind<PostgresService>("postgres service", data->service.text, path);
     }
   }
 

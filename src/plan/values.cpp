@@ -261,6 +261,19 @@ class Values {
     span(signal.within, 10ms, 1h, at + "/within");
     count(signal.quorum, 1, 100, at + "/quorum");
   }
+  void share(Percent value, const std::string& path) {
+    if (!(value.value > 0)) wrong(path, "a share of nothing is always reached", "above 0%, at most 100%");
+  }
+  void data_change(const DataChangeSignal& signal, const std::string& at) {
+    span(signal.every, 1s, 1h, at + "/every");
+    span(signal.within, 5s, 1h, at + "/within");
+    // What changes in a window is the difference of two looks, and one that comes late must not empty it.
+    if (signal.within < 2 * signal.every)
+      wrong(at + "/within", "less than two looks come in the window",
+            fmt::format("{} or more", format_duration(2 * signal.every)));
+    share(signal.rewritten, at + "/rewritten");
+    share(signal.encrypted, at + "/encrypted");
+  }
   void signals() {
     int ours = 0;
     for (const auto& [name, region] : plan_.regions) ours += region.role == RegionRole::external ? 0 : 1;
@@ -281,6 +294,7 @@ class Values {
       }
       if (const auto* database = std::get_if<DatabaseSignal>(&signal)) span(database->for_, 0ms, 24h, at + "/for");
       if (const auto* backups = std::get_if<BackupSignal>(&signal)) span(backups->for_, 0ms, 24h, at + "/for");
+      if (const auto* data = std::get_if<DataChangeSignal>(&signal)) data_change(*data, at);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/clean_point/entropy.hpp"
+#include "io/postgres_texts.hpp"
 
 namespace lifeboat::recovery {
 namespace {
@@ -40,15 +41,16 @@ std::string quoted(const std::string& name) {
   return out + "\"";
 }
 
-constexpr std::string_view kTextColumns =
-    "SELECT n.nspname, c.relname, a.attname,"
-    " least(100, 100 * 268435456.0 / greatest(pg_relation_size(c.oid), 1))::numeric(9, 5)::text AS share"
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-    " WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%'"
-    " AND n.nspname <> 'information_schema'"
-    " AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'bytea'::regtype, 'json'::regtype,"
-    " 'jsonb'::regtype) ORDER BY 1, 2, 3 LIMIT 2000";
+std::string text_columns_sql() {
+  return fmt::format(
+      "SELECT n.nspname, c.relname, a.attname,"
+      " least(100, 100 * 268435456.0 / greatest(pg_relation_size(c.oid), 1))::numeric(9, 5)::text AS share"
+      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+      " WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%'"
+      " AND n.nspname <> 'information_schema' AND a.atttypid IN ({}) ORDER BY 1, 2, 3 LIMIT 2000",
+      kTextTypes);
+}
 
 constexpr std::string_view kIndexes =
     "SELECT count(x.done::text) >= 0 FROM (SELECT bt_index_check(c.oid) AS done FROM pg_index i"
@@ -114,7 +116,7 @@ Task<Result<clean_point::TextProfile>> profile_texts(const ProbeCopy& copy, std:
     auto connection = co_await std::move(connecting);
     // A database that is not there (any more) has no texts.
     if (!connection) continue;
-    auto listing = (*connection)->query(std::string(kTextColumns), {}, deadline);
+    auto listing = (*connection)->query(text_columns_sql(), {}, deadline);
     CO_TRY(PgRows columns, co_await std::move(listing));
     for (size_t index = 0; index < columns.rows.size(); ++index) {
       std::string schema = columns.text(index, "nspname"), table = columns.text(index, "relname"),

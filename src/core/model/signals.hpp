@@ -87,6 +87,28 @@ constexpr auto field_docs(const BackupSignal*) {
   });
 }
 
+// Rows of a database are rewritten far faster than usual, or texts look encrypted that did not: an attacker, or a bug.
+struct DataChangeSignal {
+  static constexpr std::string_view kKind = "data-change";
+  Identifier service;
+  Duration every{10'000};
+  Duration within{60'000};
+  Percent rewritten{30};
+  Percent encrypted{10};
+  std::string title;
+};
+BOOST_DESCRIBE_STRUCT(DataChangeSignal, (), (service, every, within, rewritten, encrypted, title))
+constexpr auto field_docs(const DataChangeSignal*) {
+  return std::to_array<FieldDoc>({
+      {"service", Need::required, "the postgres service whose data are looked at"},
+      {"every", Need::optional, "time between two looks (10s)"},
+      {"within", Need::optional, "window in which changed rows are counted (1m)"},
+      {"rewritten", Need::optional, "share of a table's rows that is changed or deleted in the window (30%)"},
+      {"encrypted", Need::optional, "share of a column's texts that looks encrypted, more than at first (10%)"},
+      {"title", Need::optional, "its name for people"},
+  });
+}
+
 // Raised by a person or a webhook, never by a probe.
 struct RaisedSignal {
   static constexpr std::string_view kKind = "raised";
@@ -101,6 +123,7 @@ constexpr auto field_docs(const RaisedSignal*) {
   });
 }
 
-using Signal = std::variant<RegionLostSignal, EndpointSignal, DatabaseSignal, BackupSignal, RaisedSignal>;
+using Signal =
+    std::variant<RegionLostSignal, EndpointSignal, DatabaseSignal, BackupSignal, DataChangeSignal, RaisedSignal>;
 
 }  // namespace lifeboat
