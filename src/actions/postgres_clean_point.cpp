@@ -77,10 +77,9 @@ class PostgresCleanPoint : public Action {
     std::string where = params_.member ? params_.member->text : "";
     CO_TRY(recovery::RestorePlace place, restore_place(context.world, params_.service.text, where, false));
     Moment now = std::chrono::time_point_cast<std::chrono::microseconds>(wall_now());
-    // A damage that is in no archive yet would be taken for none.
     auto closing = close_log(context, params_.service.text);
-    CO_TRY(ClosedLog closed, co_await std::move(closing));
-    context.progress(closed.text);
+    auto closed = co_await std::move(closing);
+    context.progress(closed ? closed->text : "only what is archived is looked at: " + closed.error().text());
     wire::RestoreCleanPoint order{.service = params_.service.text, .from = params_.from, .to = params_.to};
     if (params_.since) order.from = ScalarText<Moment>::format(now - *params_.since);
     if (order.to.empty()) order.to = ScalarText<Moment>::format(now);
@@ -99,6 +98,11 @@ class PostgresCleanPoint : public Action {
     if (!bool_or(found, "found") && !to_the_end)
       co_return fail(ErrorKind::refused, "no last clean moment was found: " + text_or(found, "why"),
                      "begin earlier, or look at the checks");
+    // A damage that is in no archive yet would be taken for none. One that was found is what it is.
+    if (to_the_end && !closed)
+      co_return fail(ErrorKind::refused,
+                     "all that is archived is good, and the newest part of the log is not: " + closed.error().text(),
+                     "the damage may stand there: let the primary archive its log, then look again");
     JsonObject data = found.as_object();
     std::string target = to_the_end ? "latest" : target_before(lifeboat::member(found, "restore_to"));
     data["target"] = target;

@@ -527,6 +527,8 @@ class Agent {
     if (request.method == wire::LogClose::kMethod) {
       CO_TRY(wire::LogClose order, params_of<wire::LogClose>(request));
       CO_TRY(DatabaseMember * member, member_of(order.service));
+      if (isolation_.stands())
+        co_return fail(ErrorKind::refused, "this host is cut off from the network, so nothing of it gets archived");
       co_return co_await close_log(*member, deadline);
     }
     if (request.method == wire::SetPassword::kMethod) {

@@ -43,6 +43,9 @@ class Isolation {
   // A controller said something.
   void heard() { heard_ = boot_now(); }
 
+  // The network is to be closed, as far as the agent was told.
+  bool stands() const { return wanted().has_value(); }
+
   static bool knows(const std::string& method) { return method.starts_with("network."); }
   Task<Result<Json>> carry_out(std::string method, Json params);
 
