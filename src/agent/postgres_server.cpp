@@ -362,10 +362,12 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
   co_return seen;
 }
 
-// They change when somebody changes rights or settings. What is known stays while the question has no answer.
+// They change when somebody changes rights or settings. What is known stays while the question has no answer; a hindrance that somebody
+// mends is gone soon.
 Task<> PostgresServer::look_for_handicaps(Deadline deadline) {
-  constexpr Duration kEvery{30'000};
-  if (looked_for_handicaps_ != MonoTime{} && boot_now() < looked_for_handicaps_ + kEvery) co_return;
+  constexpr Duration kEvery{30'000}, kWhileHindered{2'000};
+  Duration pause = handicaps_.empty() ? kEvery : kWhileHindered;
+  if (looked_for_handicaps_ != MonoTime{} && boot_now() < looked_for_handicaps_ + pause) co_return;
   looked_for_handicaps_ = boot_now();
   auto asking = ask(handicaps_sql(config_.replication_user), deadline);
   auto rows = co_await std::move(asking);
