@@ -32,8 +32,8 @@ class BusySource {
   std::string top;
   std::vector<Commit> ledger;  // in the order of commit times
   std::string problem;         // why there is none; empty: it is there
-  Moment earliest{};           // from here on each moment can be restored; when a backup ended is known in whole seconds
-  Lsn middle;                  // a position taken while it was busy
+  Moment earliest{};  // from here on each moment can be restored; when a backup ended is known in whole seconds
+  Lsn middle;         // a position taken while it was busy
   int64_t middle_count = 0;
 
   explicit BusySource(std::vector<Stored> repositories);

@@ -4,6 +4,7 @@
 
 #include "actions/registry.hpp"
 #include "actions/test_world.hpp"
+#include "core/backup/messages.hpp"
 #include "core/recovery/messages.hpp"
 
 namespace lifeboat {

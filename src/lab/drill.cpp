@@ -1,8 +1,6 @@
 #include "lab/drill.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -15,6 +13,8 @@
 #include "lab/drill_trace.hpp"
 #include "lab/faults.hpp"
 #include "lab/leader_loss.hpp"
+#include "lab/notice.hpp"
+#include "lab/outside.hpp"
 #include "lab/servers.hpp"
 
 namespace lifeboat::lab {
@@ -36,25 +36,6 @@ constexpr Duration kNoticed{120'000};
 constexpr Duration kReturned{3'000};
 constexpr Duration kWholeAgain{60'000};
 constexpr Duration kFirstBackup{120'000};
-
-// The drill stands in the lab's outside world while this lives.
-class Outside {
- public:
-  static Result<Outside> enter(const std::string& folder) {
-    Outside outside;
-    outside.own_.reset(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-    TRY_VOID(enter_outside(folder));
-    return outside;
-  }
-  Outside(Outside&&) = default;
-  ~Outside() {
-    if (own_) setns(own_.get(), CLONE_NEWNET);
-  }
-
- private:
-  Outside() = default;
-  Fd own_;
-};
 
 // "STEP before" and "STEP after" of every step, one a line.
 std::string crash_points_of(const Scenario& scenario) {
@@ -311,7 +292,7 @@ class DrillRun {
   Result<void> ask_for_recovery() {
     std::string why = options_.fault;
     if (find_fault(options_.fault)->noticed) {
-      TRY(why, wait_for_signal());
+      TRY(why, wait_for_signal(link_, options_.plan, options_.scenario, kNoticed));
       say("noticed: " + why);
     } else {
       pause_for(kUnnoticed);
@@ -320,24 +301,6 @@ class DrillRun {
     TRY(std::string id, open_run(options_.scenario, why));
     say(fmt::format("somebody asked for {}, run {}", options_.scenario, id));
     return {};
-  }
-
-  // What a signal says for which the decision matrix proposes this scenario.
-  Result<std::string> wait_for_signal() {
-    for (int64_t deadline = deadline_in(kNoticed); boot_ns() < deadline; pause_for(Duration{100})) {
-      auto status = link_.get("/api/status");
-      if (!status || !member(*status, "signals").is_array()) continue;
-      for (const Json& signal : member(*status, "signals").get_array()) {
-        const Decision* row = options_.plan.decision_matrix.find(text_or(signal, "signal"));
-        auto proposes = [&](const std::optional<Identifier>& scenario) {
-          return scenario && scenario->text == options_.scenario;
-        };
-        if (row != nullptr && (proposes(row->manual) || proposes(row->full))) return text_or(signal, "text");
-      }
-    }
-    return fail(
-        ErrorKind::timed_out, fmt::format("no signal noticed {} within {}", options_.fault, format_span(kNoticed)),
-        "the plan needs a signal of kind data-change whose row of the decision matrix proposes " + options_.scenario);
   }
 
   // What began by itself looks for a server to fail over to, and none is any better.
