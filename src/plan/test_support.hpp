@@ -25,6 +25,7 @@ inline ActionCatalogue lenient_actions() {
                "postgres.assess",
                "postgres.clean-point",
                "postgres.failover",
+               "postgres.forensics",
                "postgres.reprotect",
                "postgres.restore",
                "postgres.switchover",
