@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "io/file.hpp"
 #include "io/process.hpp"
 #include "recovery/settings.hpp"
@@ -26,6 +28,18 @@ constexpr std::string_view kLook =
     " EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event = "
     "'RecoveryRetrieveRetryInterval') AS waiting"
     " FROM (SELECT pg_is_in_recovery() AS rec) r";
+
+// A process that stands still while this lives.
+class HeldUp {
+ public:
+  explicit HeldUp(pid_t pid) : pid_(pid) { kill(pid_, SIGSTOP); }
+  ~HeldUp() { kill(pid_, SIGCONT); }
+  HeldUp(const HeldUp&) = delete;
+  HeldUp& operator=(const HeldUp&) = delete;
+
+ private:
+  pid_t pid_;
+};
 
 }  // namespace
 
@@ -125,16 +139,12 @@ Task<Result<>> ReplayServer::promote(Deadline deadline) {
   auto asking = ask("SELECT pg_promote(false)", deadline);
   auto asked = co_await std::move(asking);
   if (!asked) co_return std::unexpected(std::move(asked).error().with("promote"));
-  // A paused startup process looks for the request once a second. It is woken when a pause ends, so one is ended and begun anew:
-  // still paused, it looks at once. The request comes to it by way of the server's first process and may not be there yet; then it is
-  // woken again. Were it quick enough to see the pause end, it would end recovery by the longer way, with a checkpoint. Either is a
-  // promotion.
+  // A paused startup process looks for the request once a second, unless it is woken. The request comes to it by way of the server's
+  // first process and may not be there yet; then it is woken again.
   for (MonoTime wake_at = boot_now() + kRequestArrives;;) {
     if (boot_now() >= wake_at) {
-      auto waking = ask("SELECT pg_wal_replay_resume(), pg_wal_replay_pause()", deadline);
-      auto woken = co_await std::move(waking);
-      // Refused when it has seen the request meanwhile.
-      (void)woken;
+      auto waking = wake(deadline);
+      co_await std::move(waking);
       wake_at = boot_now() + kWakeAgain;
     }
     auto looking = ask("SELECT pg_is_in_recovery() AS rec", deadline);
@@ -144,6 +154,22 @@ Task<Result<>> ReplayServer::promote(Deadline deadline) {
       co_return fail(ErrorKind::unknown_outcome, "the promotion did not end in time: " + last_words());
     co_await sleep_for(Duration{5});
   }
+}
+
+// It is woken when a pause ends, so one is ended and begun anew. Were it quick enough to see the pause end, it would end recovery by the
+// longer way, with a checkpoint; so it is held up meanwhile, and looks when the pause has begun again.
+Task<> ReplayServer::wake(Deadline deadline) {
+  auto asking = ask("SELECT pid::text FROM pg_stat_activity WHERE backend_type = 'startup'", deadline);
+  auto found = co_await std::move(asking);
+  if (!found || found->empty()) co_return;
+  pid_t startup = std::atoi(found->text(0, "pid").c_str());
+  std::vector<pid_t> own = descendants_of(process_);
+  if (std::ranges::find(own, startup) == own.end()) co_return;
+  HeldUp held(startup);
+  auto waking = ask("SELECT pg_wal_replay_resume(), pg_wal_replay_pause()", deadline);
+  auto woken = co_await std::move(waking);
+  // Refused when it has seen the request meanwhile.
+  (void)woken;
 }
 
 void ReplayServer::let_go() {

@@ -49,6 +49,8 @@ class ReplayServer {
   std::string postgres_, superuser_;
   std::unique_ptr<PgConnection> connection_;
   pid_t process_ = -1;
+
+  Task<> wake(Deadline deadline);
 };
 
 }  // namespace lifeboat::recovery
