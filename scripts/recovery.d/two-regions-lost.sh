@@ -22,31 +22,10 @@ sed -i '/^scenarios:$/r /dev/stdin' "$plan" <<'PLAN'
            approval: {of: [incident-commander, executive], need: 2}}
 PLAN
 
-up=$("$lifeboat" lab up --plan "$plan" --profile compressed --detach | tail -n 1)
-lab=${up##* } number=${up#lab } && number=${number%% *}
-trap '"$lifeboat" lab down --lab "$number"' EXIT
-trap 'exit 143' TERM INT
-in_lab() { "$lifeboat" lab exec --lab "$number" -- "$@"; }
-address() { jq -r --arg host "$1" '.hosts[$host]' "$lab/inventory.json"; }
-export PGPASSWORD PGCONNECT_TIMEOUT=1 PGOPTIONS='-c statement_timeout=1s'
-PGPASSWORD=$(cat "$lab/secrets/db-password")
-sql() { in_lab psql -h "$(address "$1")" -U dating -d dating_optimizer -qAt -v ON_ERROR_STOP=1 -c "$2"; }
-cli() { in_lab "$lifeboat" "$@" --controller "$(address control-eu):7400" --token-file "$lab/secrets/api-token"; }
+. scripts/lib/lab.sh
 take_over() {
   in_lab "$lifeboat" store take-over --plan "$plan" --inventory "$lab/inventory.json" --secrets "$lab/secrets" --region eu-west-1 \
     --reason "the lab says so" "$@" "$folder/alone.sqlite"
-}
-# within SECONDS COMMAND…: tries until it succeeds
-within() {
-  local until=$((SECONDS + $1))
-  shift
-  until "$@" >"$folder/last" 2>&1; do
-    [ $SECONDS -lt $until ] || { echo "not within its time: $*" && cat "$folder/last" && return 1; }
-    sleep 0.2
-  done
-}
-refused() {
-  if "$@" >"$folder/last" 2>&1; then echo "not refused: $*" && exit 1; fi
 }
 
 sql db-east-1 "create table kept (n int primary key); insert into kept select generate_series(1, 1000)"

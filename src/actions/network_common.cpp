@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "actions/references.hpp"
+#include "core/isolation/isolation.hpp"
 #include "io/dial.hpp"
 
 namespace lifeboat {
@@ -15,14 +16,6 @@ constexpr Duration kLook{3'000};
 constexpr Duration kEachHost{30'000};
 constexpr Duration kLookAgain{500};
 constexpr std::string_view kState = "network.state";
-
-bool is_control(const Plan& plan, const std::string& host) {
-  const Host* found = plan.hosts.find(host);
-  if (found != nullptr && found->controller) return true;
-  if (!plan.controllers) return false;
-  return std::ranges::any_of(plan.controllers->voters,
-                             [&](const auto& voter) { return voter.second.host.text == host; });
-}
 
 struct HostAnswer {
   enum class Kind { isolated, open, silent, refused };
@@ -141,7 +134,7 @@ DecodeProblems NetworkParams::check(const Plan& plan) const {
     const std::string& host = hosts[index].text;
     std::string path = fmt::format("/hosts/{}", index);
     if (require_name(plan.hosts, "host", host, problems, path) == nullptr) continue;
-    if (is_control(plan, host))
+    if (isolation::carries_control(plan, host))
       problems.push_back({path,
                           fmt::format("{} has a controller or a voter of their store, and is never cut off", host),
                           "that would cut off the control plane"});
@@ -158,7 +151,7 @@ NetworkHosts network_hosts(const Plan& plan, const NetworkParams& params) {
     bool meant = params.region && params.region->text == host.region.text;
     for (const Identifier& wanted : params.hosts) meant = meant || wanted.text == name;
     if (!meant) continue;
-    auto& where = is_control(plan, name) ? out.control : host.agent ? out.asked : out.without_agent;
+    auto& where = isolation::carries_control(plan, name) ? out.control : host.agent ? out.asked : out.without_agent;
     where.push_back(name);
   }
   return out;

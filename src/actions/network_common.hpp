@@ -48,4 +48,19 @@ Task<Result<Observation>> observe_network(ActionContext context, NetworkParams p
 // the others from nothing.
 Task<Result<Outcome>> order_network(ActionContext context, NetworkParams params, NetworkOrder order);
 
+template <const NetworkOrder& kOrder>
+class NetworkAction : public Action {
+ public:
+  explicit NetworkAction(NetworkParams params) : params_(std::move(params)) {}
+  Task<Result<Observation>> observe(ActionContext context) override {
+    return observe_network(std::move(context), params_, kOrder);
+  }
+  Task<Result<Outcome>> apply(ActionContext context) override {
+    return order_network(std::move(context), params_, kOrder);
+  }
+
+ private:
+  NetworkParams params_;
+};
+
 }  // namespace lifeboat

@@ -7,20 +7,6 @@ namespace {
 
 constexpr NetworkOrder kIsolate{"network.isolate", true, "cut off", "cut {} off by hand", "isolated"};
 
-class NetworkIsolate : public Action {
- public:
-  explicit NetworkIsolate(NetworkParams params) : params_(std::move(params)) {}
-  Task<Result<Observation>> observe(ActionContext context) override {
-    return observe_network(std::move(context), params_, kIsolate);
-  }
-  Task<Result<Outcome>> apply(ActionContext context) override {
-    return order_network(std::move(context), params_, kIsolate);
-  }
-
- private:
-  NetworkParams params_;
-};
-
 }  // namespace
 
 const ActionDescriptor& network_isolate_action() {
@@ -45,7 +31,7 @@ const ActionDescriptor& network_isolate_action() {
       .usual_timeout = Duration{120'000},
       .schema = params_schema<NetworkParams>,
       .validate = validate_params<NetworkParams>,
-      .make = make_action<NetworkIsolate, NetworkParams>,
+      .make = make_action<NetworkAction<kIsolate>, NetworkParams>,
   };
   return descriptor;
 }

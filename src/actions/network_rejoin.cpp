@@ -7,20 +7,6 @@ namespace {
 
 constexpr NetworkOrder kRejoin{"network.rejoin", false, "back on the network", "let {} back by hand", "rejoined"};
 
-class NetworkRejoin : public Action {
- public:
-  explicit NetworkRejoin(NetworkParams params) : params_(std::move(params)) {}
-  Task<Result<Observation>> observe(ActionContext context) override {
-    return observe_network(std::move(context), params_, kRejoin);
-  }
-  Task<Result<Outcome>> apply(ActionContext context) override {
-    return order_network(std::move(context), params_, kRejoin);
-  }
-
- private:
-  NetworkParams params_;
-};
-
 }  // namespace
 
 const ActionDescriptor& network_rejoin_action() {
@@ -37,7 +23,7 @@ const ActionDescriptor& network_rejoin_action() {
       .usual_timeout = Duration{120'000},
       .schema = params_schema<NetworkParams>,
       .validate = validate_params<NetworkParams>,
-      .make = make_action<NetworkRejoin, NetworkParams>,
+      .make = make_action<NetworkAction<kRejoin>, NetworkParams>,
   };
   return descriptor;
 }

@@ -98,8 +98,7 @@ class PostgresCleanPoint : public Action {
     if (!bool_or(found, "found") && !to_the_end)
       co_return fail(ErrorKind::refused, "no last clean moment was found: " + text_or(found, "why"),
                      "begin earlier, or look at the checks");
-    // A damage that is in no archive yet would be taken for none. One that was found is what it is.
-    if (to_the_end && !closed)
+    if (!recovery::is_an_answer(to_the_end, closed.has_value()))
       co_return fail(ErrorKind::refused,
                      "all that is archived is good, and the newest part of the log is not: " + closed.error().text(),
                      "the damage may stand there: let the primary archive its log, then look again");

@@ -10,14 +10,14 @@ namespace {
 constexpr size_t kShortest = 16;
 
 // What of a plan uses a secret, as far as Lifeboat can give it another value.
-struct SecretUse {
+struct PlacesOfUse {
   std::vector<std::string> databases;    // whose users' role has it as its password
   std::vector<std::string> instances;    // http services that have it in their environment
   std::vector<std::string> out_of_hand;  // what has it and cannot be told
 };
 
-SecretUse use_of(const Plan& plan, const std::string& secret) {
-  SecretUse use;
+PlacesOfUse use_of(const Plan& plan, const std::string& secret) {
+  PlacesOfUse use;
   auto is = [&](const std::optional<SecretRef>& reference) { return reference && reference->name == secret; };
   for (const auto& [name, service] : plan.services) {
     if (const auto* database = std::get_if<PostgresService>(&service)) {
@@ -40,7 +40,7 @@ struct SecretsRotateParams {
     DecodeProblems problems;
     if (secrets.empty()) problems.push_back({"/secrets", "no secret is named", "secrets: [NAME]"});
     for (size_t at = 0; at < secrets.size(); ++at) {
-      SecretUse use = use_of(plan, secrets[at].text);
+      PlacesOfUse use = use_of(plan, secrets[at].text);
       std::string path = fmt::format("/secrets/{}", at);
       if (!use.out_of_hand.empty()) {
         problems.push_back({path,
@@ -70,14 +70,14 @@ class SecretsRotate : public Action {
   explicit SecretsRotate(SecretsRotateParams params) : params_(std::move(params)) {}
 
   Task<Result<Observation>> observe(ActionContext context) override {
-    std::vector<std::string> left, ready;
+    std::vector<std::string> left, missing;
     for (const Identifier& secret : params_.secrets) {
       if (!context.run.empty() && context.world.credentials.renewed_by(secret.text) == context.run) continue;
       left.push_back(secret.text);
-      if (!context.world.secrets.next(secret.text)) ready.push_back(secret.text);
+      if (!context.world.secrets.next(secret.text)) missing.push_back(secret.text);
     }
     std::string state = left.empty() ? "renewed in this run" : fmt::format("{} not renewed", fmt::join(left, ", "));
-    if (!ready.empty()) state += fmt::format("; no new value is there for {}", fmt::join(ready, ", "));
+    if (!missing.empty()) state += fmt::format("; no new value is there for {}", fmt::join(missing, ", "));
     std::string change = left.empty() ? "" : fmt::format("→ the next value of {} counts", fmt::join(left, ", "));
     co_return Observation{left.empty(), std::move(state), std::move(change), nullptr};
   }
@@ -93,7 +93,7 @@ class SecretsRotate : public Action {
     std::vector<std::string> restarted;
     for (const Identifier& secret : params_.secrets) {
       renewed.push_back(Json(secret.text));
-      SecretUse use = use_of(context.world.plan, secret.text);
+      PlacesOfUse use = use_of(context.world.plan, secret.text);
       for (const std::string& service : use.instances) {
         if (std::ranges::find(restarted, service) == restarted.end()) restarted.push_back(service);
       }
@@ -163,7 +163,8 @@ const ActionDescriptor& secrets_rotate_action() {
           "of each database whose users' password it is gets the new one on the member that takes writes, as a SCRAM "
           "verifier, and its sessions are ended; then the new value counts for all controllers, and instances that "
           "have "
-          "it in their environment are started anew, one after the other. Fails before anything is changed when a new "
+          "it in their environment are started anew, one after the other; those on hosts that are cut off when they "
+          "are let back. Fails before anything is changed when a new "
           "value is missing, is the old one or is shorter than 16 characters. The password of standbys is not renewed. "
           "Its data: renewed, sessions_ended, started_anew.",
       .example = "- {id: revoke, uses: secrets.rotate, needs: [adopt], with: {secrets: [db-password]}}",

@@ -54,7 +54,9 @@ class Agent {
                [this](std::string_view task, std::string_view what) { say(fmt::format("{} failed: {}", task, what)); }),
         outgoing_(context.get_executor()),
         report_due_(context.get_executor()),
-        isolation_(scope_, options.data_dir, options.controllers, [this](const std::string& line) { say(line); }),
+        isolation_(scope_, options.data_dir, options.controllers,
+                   {[this](const std::string& line) { say(line); },
+                    [this] { send(message_of(wire::CutOff{isolation_.stands()})); }}),
         backups_(scope_, secrets_, options.host, options.data_dir, options.run_as,
                  {[this](const std::string& line) { say(line); },
                   [this](std::string service, std::string sql, Deadline deadline) {
@@ -271,7 +273,7 @@ class Agent {
     Deadline deadline = Deadline::after(kHandshake);
     CO_TRY(std::string token, secrets_.get("agent-" + options_.host));
     std::string nonce = random_hex(16);
-    JsonObject hello{{"type", "hello"}, {"agent", options_.host}, {"nonce", nonce}};
+    JsonObject hello{{"type", "hello"}, {"agent", options_.host}, {"nonce", nonce}, {"cut_off", isolation_.stands()}};
     CO_TRY_VOID(co_await socket->write(to_text(hello), deadline));
     CO_TRY(std::string challenge_text, co_await socket->read(deadline));
     CO_TRY(Json challenge, parse_json(challenge_text));

@@ -16,16 +16,7 @@ void figure(const std::string& name, int64_t ms) {
   fmt::print("[  figure  ] {}: {} ms\n", name, ms);
 }
 
-class AgentPair : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!postgres_is_installed()) GTEST_SKIP() << "PostgreSQL is not installed";
-    pair = std::make_unique<Pair>();
-  }
-  void play(Task<bool> story) { EXPECT_TRUE(run_in_test(pair->context, std::move(story), Duration{90'000})); }
-
-  std::unique_ptr<Pair> pair;
-};
+class AgentPair : public PairTest {};
 
 // Copies what "b" has received of the table, by its own answer.
 Task<int64_t> count_on(Pair& p, std::string host) {

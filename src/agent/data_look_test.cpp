@@ -6,16 +6,7 @@
 namespace lifeboat {
 namespace {
 
-class DataLooked : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!postgres_is_installed()) GTEST_SKIP() << "PostgreSQL is not installed";
-    pair = std::make_unique<Pair>();
-  }
-  void play(Task<bool> story) { EXPECT_TRUE(run_in_test(pair->context, std::move(story), Duration{90'000})); }
-
-  std::unique_ptr<Pair> pair;
-};
+class DataLooked : public PairTest {};
 
 // What an attacker with the application's password can do: encrypt what is there, row by row.
 Task<bool> data_are_encrypted(Pair& p) {

@@ -16,10 +16,6 @@ namespace {
 constexpr Duration kNftTime{10'000};
 constexpr Duration kLookAgain{50};
 constexpr Duration kTryAgain{1'000};
-// What is heard earlier proves nothing: it may have been said before the network was closed, or by a controller that has not missed this
-// agent's reports yet.
-constexpr Duration kProves = wire::kSilentAgent + Duration{1'000};
-constexpr Duration kTakeBack{15'000};
 
 struct Kept {
   asio::ip::address address;
@@ -136,16 +132,11 @@ Result<std::string> isolation_rules(const std::vector<std::string>& controllers)
 // One that is not there cannot be deleted, so it is made first; within a transaction nobody sees that.
 std::string rejoin_rules() { return fmt::format("add table inet {0}\ndelete table inet {0}\n", kIsolationTable); }
 
-Proof judge_isolation(MonoTime closed, std::optional<MonoTime> heard, MonoTime now) {
-  if (heard && *heard >= closed + kProves) return Proof::keep;
-  return now >= closed + kTakeBack ? Proof::take_back : Proof::wait;
-}
-
-Isolation::Isolation(Scope& scope, std::string agent_folder, std::vector<std::string> controllers, Log log)
+Isolation::Isolation(Scope& scope, std::string agent_folder, std::vector<std::string> controllers, Hooks hooks)
     : scope_(scope),
       file_(std::move(agent_folder) + "/isolation.json"),
       controllers_(std::move(controllers)),
-      log_(std::move(log)) {}
+      hooks_(std::move(hooks)) {}
 
 std::optional<Isolation::Wanted> Isolation::wanted() const {
   auto text = read_file(file_);
@@ -160,21 +151,25 @@ std::optional<Isolation::Wanted> Isolation::wanted() const {
 void Isolation::remember(const Wanted& wanted) const {
   JsonObject json{{"why", wanted.why}, {"since", wanted.since}, {"proven", wanted.proven}};
   if (auto written = write_file_atomic(file_, to_text(json), 0600); !written)
-    log_(fmt::format("the isolation would not be put in again after a reboot: {}", written.error().text()));
+    hooks_.log(fmt::format("the isolation would not be put in again after a reboot: {}", written.error().text()));
+  hooks_.changed();
 }
 
-void Isolation::forget() const { unlink(file_.c_str()); }
+void Isolation::forget() const {
+  unlink(file_.c_str());
+  hooks_.changed();
+}
 
 Task<> Isolation::restore() {
   auto before = wanted();
   if (!before) co_return;
   auto loading = load_isolation();
   if (auto loaded = co_await std::move(loading); !loaded) {
-    log_(fmt::format("THIS HOST IS TO BE CUT OFF AND IS NOT, as its network could not be closed: {}",
-                     loaded.error().text()));
+    hooks_.log(fmt::format("THIS HOST IS TO BE CUT OFF AND IS NOT, as its network could not be closed: {}",
+                           loaded.error().text()));
     co_return;
   }
-  log_(fmt::format("this host is cut off from the network since {}, by {}", before->since, before->why));
+  hooks_.log(fmt::format("this host is cut off from the network since {}, by {}", before->since, before->why));
   if (before->proven) co_return;
   unproven_since_ = boot_now();
   scope_.spawn("isolation", watch_alone());
@@ -195,7 +190,7 @@ Task<Result<Json>> Isolation::carry_out(std::string method, Json params) {
     if (!order) co_return std::unexpected(to_error(order.error(), "the parameters do not fit"));
     auto opening = open();
     CO_TRY_VOID(co_await std::move(opening));
-    log_(fmt::format("this host is back on the network, by {}", order->why));
+    hooks_.log(fmt::format("this host is back on the network, by {}", order->why));
     co_return Json(JsonObject{{"closed", false}});
   }
   if (method == wire::kNetworkState) {
@@ -237,7 +232,7 @@ Task<Result<>> Isolation::close(std::string why) {
     co_return loaded;
   }
   if (!now.proven) unproven_since_ = boot_now();
-  log_(fmt::format("this host is cut off from the network, by {}", now.why));
+  hooks_.log(fmt::format("this host is cut off from the network, by {}", now.why));
   co_return Result<>{};
 }
 
@@ -263,8 +258,8 @@ Task<Result<bool>> Isolation::closed() {
 
 Task<Result<>> Isolation::watch() {
   while (unproven_since_) {
-    Proof proof = judge_isolation(*unproven_since_, heard_, boot_now());
-    if (proof == Proof::keep) {
+    isolation::Proof proof = isolation::judge(*unproven_since_, heard_, boot_now());
+    if (proof == isolation::Proof::keep) {
       unproven_since_.reset();
       if (auto known = wanted()) {
         known->proven = true;
@@ -272,15 +267,16 @@ Task<Result<>> Isolation::watch() {
       }
       co_return Result<>{};
     }
-    if (proof == Proof::take_back) {
+    if (proof == isolation::Proof::take_back) {
+      Duration unheard = to_duration(boot_now() - *unproven_since_);
       auto opening = open();
       auto opened = co_await std::move(opening);
       if (opened)
         co_return fail(ErrorKind::refused,
                        fmt::format("no controller was heard through the closed network within {}: it is open again",
-                                   format_span(kTakeBack)),
+                                   format_span(unheard)),
                        "a VPN or a tunnel that ends on this host is closed as well: let it end before this host");
-      log_(fmt::format("the isolation cannot be taken back: {}", opened.error().text()));
+      hooks_.log(fmt::format("the isolation cannot be taken back: {}", opened.error().text()));
       co_await sleep_for(kTryAgain);
     }
     co_await sleep_for(kLookAgain);
@@ -293,7 +289,7 @@ Task<Result<>> Isolation::watch() {
 
 Task<> Isolation::watch_alone() {
   auto watching = watch();
-  if (auto ended = co_await std::move(watching); !ended) log_(ended.error().text());
+  if (auto ended = co_await std::move(watching); !ended) hooks_.log(ended.error().text());
 }
 
 }  // namespace lifeboat

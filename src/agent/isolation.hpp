@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/protocol.hpp"
+#include "core/isolation/isolation.hpp"
 #include "io/task.hpp"
 
 namespace lifeboat {
@@ -27,16 +28,14 @@ Result<std::string> isolation_rules(const std::vector<std::string>& controllers)
 // What opens it; no error when it is open.
 std::string rejoin_rules();
 
-// What becomes of an isolation that no controller was heard through so far.
-enum class Proof { wait, keep, take_back };
-// `heard`: when a controller last said something.
-Proof judge_isolation(MonoTime closed, std::optional<MonoTime> heard, MonoTime now);
-
 class Isolation {
  public:
-  using Log = std::function<void(const std::string& text)>;
+  struct Hooks {
+    std::function<void(const std::string& text)> log;
+    std::function<void()> changed;  // what stands() says
+  };
 
-  Isolation(Scope& scope, std::string agent_folder, std::vector<std::string> controllers, Log log);
+  Isolation(Scope& scope, std::string agent_folder, std::vector<std::string> controllers, Hooks hooks);
 
   // Closes the network again if it is to be closed. Before the link is made and before anything is started.
   Task<> restore();
@@ -59,7 +58,7 @@ class Isolation {
   Scope& scope_;
   std::string file_;
   std::vector<std::string> controllers_;
-  Log log_;
+  Hooks hooks_;
   bool changing_ = false;
   std::optional<MonoTime> heard_;
   std::optional<MonoTime> unproven_since_;  // closed, and no controller was heard since

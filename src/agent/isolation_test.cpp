@@ -75,25 +75,6 @@ TEST(IsolationRules, RefuseWhatIsNoAddressOfAnotherHost) {
   EXPECT_FALSE(isolation_rules({}).has_value());
 }
 
-// ---- whether it stays
-
-TEST(IsolationProof, StaysOnlyIfAControllerIsHeardAfterItWouldHaveMissedTheAgent) {
-  MonoTime closed{100s};
-  EXPECT_EQ(judge_isolation(closed, std::nullopt, closed + 1s), Proof::wait);
-  // Said before, or by a controller that does not know yet that nothing comes any more.
-  EXPECT_EQ(judge_isolation(closed, closed - 1s, closed + 6s), Proof::wait);
-  EXPECT_EQ(judge_isolation(closed, closed + wire::kSilentAgent, closed + 6s), Proof::wait);
-  EXPECT_EQ(judge_isolation(closed, closed + wire::kSilentAgent + 1s, closed + 6s), Proof::keep);
-  EXPECT_EQ(judge_isolation(closed, closed + 14s, closed + 20s), Proof::keep);
-}
-
-TEST(IsolationProof, IsTakenBackWhenNobodyIsHeard) {
-  MonoTime closed{100s};
-  EXPECT_EQ(judge_isolation(closed, closed + 1s, closed + 14'999ms), Proof::wait);
-  EXPECT_EQ(judge_isolation(closed, closed + 1s, closed + 15s), Proof::take_back);
-  EXPECT_EQ(judge_isolation(closed, std::nullopt, closed + 1h), Proof::take_back);
-}
-
 // ---- with a real network
 
 const std::string kControllerAddress = "10.213.0.1";
@@ -300,6 +281,8 @@ Task<bool> is_cut_off_and_let_back(IsolatedAgent& t) {
   REQUIRE(isolated && bool_or(*isolated, "closed"));
   EXPECT_TRUE(co_await t.says_isolated());
   EXPECT_EQ(t.controller->hosts["a"].links, 1) << "the link did not survive";
+  // Who gives out secrets is told, and is told again by an agent that comes anew.
+  EXPECT_TRUE(t.controller->hosts["a"].cut_off);
   EXPECT_FALSE(t.reached_from_outside());
   EXPECT_FALSE(t.reaches_out()) << "another port of the controller's host";
   EXPECT_TRUE(t.reaches_itself());
@@ -313,7 +296,9 @@ Task<bool> is_cut_off_and_let_back(IsolatedAgent& t) {
   t.agent->kill_now();
   EXPECT_TRUE(t.has_table());
   t.start();
+  t.controller->hosts["a"].cut_off = false;
   REQUIRE(co_await t.linked(2));
+  EXPECT_TRUE(t.controller->hosts["a"].cut_off);
   EXPECT_TRUE(co_await t.says_isolated());
   t.agent->kill_now();
   REQUIRE(t.cable->in(t.cable->agents, [] { return Cable::run("nft delete table inet lifeboat_isolation"); }));
@@ -327,6 +312,7 @@ Task<bool> is_cut_off_and_let_back(IsolatedAgent& t) {
     auto rejoined = co_await std::move(rejoining);
     EXPECT_TRUE(rejoined) << rejoined.error().text();
     EXPECT_FALSE(co_await t.says_isolated());
+    EXPECT_FALSE(t.controller->hosts["a"].cut_off);
   }
   EXPECT_TRUE(t.reached_from_outside() && t.reaches_out());
   EXPECT_FALSE(fs::exists(t.folder + "/a/isolation.json"));

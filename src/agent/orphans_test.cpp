@@ -8,15 +8,9 @@
 namespace lifeboat {
 namespace {
 
-class OrphanedWrites : public testing::Test {
+class OrphanedWrites : public PairTest {
  protected:
-  void SetUp() override {
-    if (!postgres_is_installed()) GTEST_SKIP() << "PostgreSQL is not installed";
-    pair = std::make_unique<Pair>();
-  }
-  void play(Task<bool> story) { EXPECT_TRUE(run_in_test(pair->context, std::move(story), Duration{120'000})); }
-
-  std::unique_ptr<Pair> pair;
+  void play(Task<bool> story) { PairTest::play(std::move(story), Duration{120'000}); }
 };
 
 Task<bool> do_all(Pair& p, std::string host, std::vector<std::string> statements) {

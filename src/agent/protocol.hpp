@@ -1,7 +1,7 @@
 // What agents and controllers say to each other: JSON messages over one WebSocket that the agent opens.
 //
 // Handshake (nonces are at least 16 hex digits, proofs are lower-case hex, the parts of what is signed are joined by "\n"):
-//   agent      {"type":"hello","agent":HOST,"nonce":A}
+//   agent      {"type":"hello","agent":HOST,"nonce":A,"cut_off":BOOL}      cut_off: as in CutOff below
 //   controller {"type":"challenge","nonce":C,"proof":HMAC-SHA256(token, "controller\nHOST\nA\nC")}
 //   agent      {"type":"proof","proof":HMAC-SHA256(token, "agent\nHOST\nA\nC")}
 //   controller {"type":"welcome"}
@@ -37,8 +37,6 @@ constexpr std::string_view kHere = "here";
 // How often the controller says that it is there, and how long an agent that has heard it say so waits for the next time.
 constexpr Duration kHereEvery{400};
 constexpr Duration kHereWithin{1'600};
-// An agent reports many times a second; for the controller this much silence is a dead link that TCP has not noticed.
-constexpr Duration kSilentAgent{4'000};
 
 // ---- agent → controller
 
@@ -133,6 +131,17 @@ BOOST_DESCRIBE_STRUCT(DataLook, (), (service, seen))
 constexpr auto field_docs(const DataLook*) {
   return std::to_array<FieldDoc>(
       {{"service", Need::required, "service"}, {"seen", Need::required, "what was counted there"}});
+}
+
+// Whether this host is cut off from the network (network.isolate), sent when that changes. What an attacker must not learn is not sent to one
+// that is.
+struct CutOff {
+  static constexpr std::string_view kType = "cut-off";
+  bool stands = false;
+};
+BOOST_DESCRIBE_STRUCT(CutOff, (), (stands))
+constexpr auto field_docs(const CutOff*) {
+  return std::to_array<FieldDoc>({{"stands", Need::required, "whether the host is cut off"}});
 }
 
 struct Reply {

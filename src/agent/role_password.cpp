@@ -12,12 +12,6 @@ bool is_verifier(const std::string& text) {
   return text.starts_with("SCRAM-SHA-256$") && text.find_first_of("'\\\n") == std::string::npos;
 }
 
-std::string quoted(const std::string& name) {
-  std::string out = "\"";
-  for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + "\"";
-}
-
 }  // namespace
 
 Task<Result<Json>> set_role_password(DatabaseMember& member, wire::SetPassword order, Deadline deadline) {
@@ -26,8 +20,8 @@ Task<Result<Json>> set_role_password(DatabaseMember& member, wire::SetPassword o
   auto looking = member.ask("SELECT pg_is_in_recovery() AS standby", deadline);
   CO_TRY(PgRows role, co_await std::move(looking));
   if (role.text(0, "standby") != "f") co_return fail(ErrorKind::refused, "it takes no writes");
-  auto setting =
-      member.ask(fmt::format("ALTER ROLE {} PASSWORD {}", quoted(order.role), sql_literal(order.verifier)), deadline);
+  auto setting = member.ask(
+      fmt::format("ALTER ROLE {} PASSWORD {}", sql_identifier(order.role), sql_literal(order.verifier)), deadline);
   auto set = co_await std::move(setting);
   if (!set) co_return std::unexpected(std::move(set).error().with("set the password of " + order.role));
   auto ending = member.ask(

@@ -47,11 +47,8 @@ Task<bool> password_is_renewed(Pair& p) {
   co_return true;
 }
 
-TEST(RolePassword, IsRenewedAndWhoHasTheFormerOneIsOut) {
-  if (!postgres_is_installed()) GTEST_SKIP() << "PostgreSQL is not installed";
-  Pair pair;
-  EXPECT_TRUE(run_in_test(pair.context, password_is_renewed(pair), Duration{120'000}));
-}
+class RolePassword : public PairTest {};
+TEST_F(RolePassword, IsRenewedAndWhoHasTheFormerOneIsOut) { play(password_is_renewed(*pair)); }
 
 }  // namespace
 }  // namespace lifeboat

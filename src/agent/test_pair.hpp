@@ -69,6 +69,7 @@ class FakeController {
     wire::Configure configuration;
     std::optional<wire::Report> report;
     int links = 0;
+    bool cut_off = false;  // as it said last
   };
 
   explicit FakeController(asio::io_context& context, const std::string& address = "127.0.0.1")
@@ -162,6 +163,7 @@ class FakeController {
     state.socket = socket;
     state.report.reset();
     ++state.links;
+    state.cut_off = bool_or(said, "cut_off");
     configure(host);
     while (true) {
       auto text = co_await socket->read(Deadline::after(Duration{60'000}));
@@ -190,6 +192,8 @@ class FakeController {
       bool waits = orphans.back().waits;
       wire::OrphansNoted noted{orphans.back().service, orphans.back().id, waits ? same_as : ""};
       if (notes_orphans && (!waits || !same_as.empty())) send(host, encode(noted), wire::OrphansNoted::kType);
+    } else if (type == wire::CutOff::kType) {
+      hosts[host].cut_off = bool_or(message, "stands");
     } else if (type == wire::ProbeResult::kType) {
       probes.push_back(*decode<wire::ProbeResult>(message));
     } else if (type == wire::DataLook::kType) {
@@ -380,5 +384,19 @@ class Pair {
 };
 
 inline int64_t ms_since(MonoTime begun) { return to_duration(boot_now() - begun).count(); }
+
+// A test that is a story of one pair.
+class PairTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!postgres_is_installed()) GTEST_SKIP() << "PostgreSQL is not installed";
+    pair = std::make_unique<Pair>();
+  }
+  void play(Task<bool> story, Duration within = Duration{90'000}) {
+    EXPECT_TRUE(run_in_test(pair->context, std::move(story), within));
+  }
+
+  std::unique_ptr<Pair> pair;
+};
 
 }  // namespace lifeboat

@@ -7,6 +7,7 @@
 
 #include "agent/protocol.hpp"
 #include "core/data/encode.hpp"
+#include "core/isolation/isolation.hpp"
 #include "io/crypto.hpp"
 
 namespace lifeboat {
@@ -53,6 +54,7 @@ struct AgentHub::Link {
   std::deque<std::string> queue;
   std::map<uint64_t, std::shared_ptr<Waiting>> waiting;
   std::map<std::string, int64_t> units;
+  bool cut_off = false;
   bool ended = false;
 };
 
@@ -68,7 +70,7 @@ AgentHub::AgentHub(asio::any_io_executor executor, Secrets& secrets, std::vector
 
 AgentHub::~AgentHub() = default;
 
-Task<Result<std::string>> AgentHub::shake_hands(WebSocket& socket) {
+Task<Result<AgentHub::Known>> AgentHub::shake_hands(WebSocket& socket) {
   Deadline deadline = Deadline::after(kHandshake);
   CO_TRY(std::string hello_text, co_await socket.read(deadline));
   CO_TRY(Json hello, parse_json(hello_text));
@@ -92,19 +94,21 @@ Task<Result<std::string>> AgentHub::shake_hands(WebSocket& socket) {
   if (!proven) co_return refused;
   JsonObject welcome{{"type", "welcome"}};
   CO_TRY_VOID(co_await socket.write(to_text(welcome), deadline));
-  co_return host;
+  co_return Known{std::move(host), bool_or(hello, "cut_off")};
 }
 
 Task<> AgentHub::serve(WebSocket socket) {
-  auto host = co_await shake_hands(socket);
-  if (!host) {
-    callbacks_.log(fmt::format("{}: {}", socket.peer(), host.error().text()));
+  auto known = co_await shake_hands(socket);
+  if (!known) {
+    callbacks_.log(fmt::format("{}: {}", socket.peer(), known.error().text()));
     co_return;
   }
-  if (auto old = links_.find(*host); old != links_.end()) drop(old->second);
+  const std::string& host = known->host;
+  if (auto old = links_.find(host); old != links_.end()) drop(old->second);
   auto link = std::make_shared<Link>(executor_, std::move(socket));
-  link->host = *host;
-  links_[*host] = link;
+  link->host = host;
+  link->cut_off = known->cut_off;
+  links_[host] = link;
   auto write_messages = [](std::shared_ptr<Link> to) -> Task<> {
     while (!to->ended) {
       if (to->queue.empty()) co_await to->outgoing.wait_until(boot_now() + wire::kHereEvery);
@@ -116,15 +120,15 @@ Task<> AgentHub::serve(WebSocket socket) {
       if (!written) to->socket.drop();
     }
   };
-  writers_.spawn("link to " + *host, write_messages(link));
-  callbacks_.connected(*host);
+  writers_.spawn("link to " + host, write_messages(link));
+  callbacks_.connected(host);
   co_await read_messages(link);
   drop(link);
 }
 
 Task<> AgentHub::read_messages(std::shared_ptr<Link> link) {
   while (!link->ended) {
-    auto text = co_await link->socket.read(Deadline::after(wire::kSilentAgent));
+    auto text = co_await link->socket.read(Deadline::after(isolation::kSilentAgent));
     if (!text) {
       callbacks_.log(fmt::format("agent {}: {}", link->host, text.error().text()));
       co_return;
@@ -159,6 +163,7 @@ void AgentHub::take(const std::shared_ptr<Link>& link, const Json& message) {
       for (const auto& [service, count] : member(message, "units").get_object())
         link->units[std::string(service)] = count.is_int64() ? count.get_int64() : 0;
     }
+    if (type == wire::CutOff::kType) link->cut_off = bool_or(message, "stands");
     callbacks_.said(link->host, type, message);
   }
 }
@@ -187,6 +192,11 @@ void AgentHub::send(const std::string& host, Json message) {
 }
 
 bool AgentHub::connected(std::string host) { return links_.contains(host); }
+
+bool AgentHub::cut_off(const std::string& host) const {
+  auto found = links_.find(host);
+  return found != links_.end() && found->second->cut_off;
+}
 
 int64_t AgentHub::units_up(std::string host, std::string service) {
   auto found = links_.find(host);

@@ -39,6 +39,8 @@ class AgentHub : public Agents {
   void send(const std::string& host, Json message);
 
   bool connected(std::string host) override;
+  // Its host is cut off from the network, as it said last (network.isolate).
+  bool cut_off(const std::string& host) const;
   // Right after the controller began to lead, agents that were linked before are on their way to it, and are waited for.
   Task<Result<Json>> call(std::string host, std::string method, Json params, Deadline deadline,
                           ProgressLine progress) override;
@@ -46,6 +48,10 @@ class AgentHub : public Agents {
 
  private:
   struct Link;
+  struct Known {
+    std::string host;
+    bool cut_off = false;
+  };
   asio::any_io_executor executor_;
   Secrets& secrets_;
   std::vector<std::string> hosts_;
@@ -56,7 +62,7 @@ class AgentHub : public Agents {
   MonoTime began_ = boot_now();
 
   Task<> wait_for_return(std::string host, Deadline deadline);
-  Task<Result<std::string>> shake_hands(WebSocket& socket);
+  Task<Result<Known>> shake_hands(WebSocket& socket);
   Task<> read_messages(std::shared_ptr<Link> link);
   void take(const std::shared_ptr<Link>& link, const Json& message);
   void drop(const std::shared_ptr<Link>& link);

@@ -197,6 +197,7 @@ class Controller {
       orphans_.agent_said(host, type, message);
       backups_.agent_said(host, type, message);
       watch_.agent_said(host, type, message);
+      if (type == wire::CutOff::kType) tell_agent(host);
     };
     callbacks.log = [this](const std::string& text) { say(text); };
     return callbacks;
@@ -215,8 +216,10 @@ class Controller {
     }
   }
 
-  // What it has to do. Told again when something of it changed.
+  // What it has to do. Told again when something of it changed. While its host is cut off it goes on by what it has: an attacker who
+  // is still there must not learn what was renewed because of him.
   void tell_agent(const std::string& host) {
+    if (hub_.cut_off(host)) return say(fmt::format("agent {} is told nothing new while its host is cut off", host));
     auto configuration = configuration_for(loaded_.plan, host, secrets_, watch_.targets());
     if (!configuration) {
       say(fmt::format("agent {} cannot be told what to do: {}", host, configuration.error().text()));

@@ -183,6 +183,12 @@ bool PgRows::is_null(size_t row, std::string_view column) const {
   return row >= rows.size() || found == columns.end() || !rows[row][static_cast<size_t>(found - columns.begin())];
 }
 
+std::string sql_identifier(std::string_view name) {
+  std::string out = "\"";
+  for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
 std::string sqlstate_of(const Error& error) {
   for (const std::string& line : error.context) {
     if (line.starts_with(kSqlstate)) return line.substr(kSqlstate.size());

@@ -51,6 +51,8 @@ class PgConnection {
 Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values,
                                    Deadline deadline);
 
+// A name as SQL takes it, in double quotes.
+std::string sql_identifier(std::string_view name);
 // The SQLSTATE of an error of this adapter, also of one that came over the wire as text; else empty.
 std::string sqlstate_of(const Error& error);
 // True for one that gave up waiting for a lock (lock_not_available).

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "core/base/split.hpp"
 #include "lab/data_faults.hpp"
 #include "lab/file_faults.hpp"
@@ -64,17 +66,11 @@ Result<std::string> deed_on(const HitTable& what) {
 
 // Files of another table, so that what is encrypted by statements can be: [{path, blocks}], empty when there is no other.
 Result<JsonArray> spoil_other_files(const HitTable& what) {
-  std::string sql = fmt::format(
-      "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r' AND "
-      "nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(relname, 'lifeboat') AND c.oid <> "
-      "'{}'::regclass AND pg_relation_size(c.oid) > 0 AND EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid) ORDER "
-      "BY "
-      "pg_table_size(c.oid) DESC, relname LIMIT 1;\n",
-      what.table);
-  TRY(std::string said, run_sql(what.postmaster, what.database, sql, kWithin));
-  std::vector<std::string> tables = lines_of(said);
-  if (tables.empty()) return JsonArray{};
-  return damage_table_files(what.postmaster, what.database, tables.front());
+  TRY(std::vector<UserTable> tables, user_tables(what.postmaster, what.database));
+  auto other =
+      std::ranges::find_if(tables, [&](const UserTable& table) { return table.indexed && table.name != what.table; });
+  if (other == tables.end()) return JsonArray{};
+  return damage_table_files(what.postmaster, what.database, other->name);
 }
 
 // Name of the user whom the server runs as.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/split.hpp"
 #include "lab/fault_targets.hpp"
 #include "lab/server_sql.hpp"
@@ -12,25 +14,38 @@ namespace {
 
 constexpr Duration kWithin{30'000};
 
-// "app.orders" in quotes where SQL needs them, or the largest one when nobody named any. What measures is no user's table.
-std::string table_sql(const std::string& wanted) {
-  if (!wanted.empty()) {
-    std::string text;
-    for (char c : wanted) text += c == '\'' ? "''" : std::string(1, c);
-    return fmt::format("SELECT '{}'::regclass", text);
-  }
-  return "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r' AND "
-         "nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(relname, 'lifeboat') AND NOT EXISTS "
-         "(SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = c.oid AND conrelid <> c.oid) ORDER BY "
-         "pg_table_size(c.oid) DESC, relname LIMIT 1";
+// A table that somebody named, in quotes where SQL needs them.
+std::string named_table_sql(const std::string& wanted) {
+  std::string text;
+  for (char c : wanted) text += c == '\'' ? "''" : std::string(1, c);
+  return fmt::format("SELECT '{}'::regclass;\n", text);
 }
 
 }  // namespace
 
+Result<std::vector<UserTable>> user_tables(pid_t postmaster, const std::string& database) {
+  const std::string sql =
+      "SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = c.oid AND conrelid <> c.oid), "
+      "EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid), c.oid::regclass FROM pg_class c JOIN pg_namespace n ON "
+      "n.oid = relnamespace WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema') AND NOT "
+      "starts_with(relname, 'lifeboat') ORDER BY pg_table_size(c.oid) DESC, relname;\n";
+  TRY(std::string said, run_sql(postmaster, database, sql, kWithin));
+  std::vector<UserTable> out;
+  for (const std::string& line : lines_of(said)) {
+    if (line.size() > 4) out.push_back({line.substr(4), line[0] == 't', line[2] == 't'});
+  }
+  return out;
+}
+
 Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, const std::string& wanted) {
-  TRY(std::string found, run_sql(postmaster, database, table_sql(wanted), kWithin));
-  std::vector<std::string> tables = lines_of(found);
-  if (!tables.empty()) return tables.front();
+  if (!wanted.empty()) {
+    TRY(std::string found, run_sql(postmaster, database, named_table_sql(wanted), kWithin));
+    std::vector<std::string> tables = lines_of(found);
+    if (!tables.empty()) return tables.front();
+  }
+  TRY(std::vector<UserTable> tables, user_tables(postmaster, database));
+  auto free = std::ranges::find(tables, false, &UserTable::referenced);
+  if (free != tables.end()) return free->name;
   return fail(ErrorKind::not_found, database + " has no table that this could hit", "name one by --target");
 }
 

@@ -5,6 +5,14 @@
 
 namespace lifeboat::lab {
 
+// A table of users, in quotes where SQL needs them; what measures is none.
+struct UserTable {
+  std::string name;
+  bool referenced = false;  // by another one's foreign key
+  bool indexed = false;
+};
+// The largest first.
+Result<std::vector<UserTable>> user_tables(pid_t postmaster, const std::string& database);
 // The table that a fault hits, in quotes where SQL needs them: the one named, or the largest of the database that no other refers to.
 Result<std::string> table_to_hit(pid_t postmaster, const std::string& database, const std::string& wanted);
 

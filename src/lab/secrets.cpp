@@ -1,13 +1,12 @@
 #include "lab/secrets.hpp"
 
-#include <sys/random.h>
-
 #include <cstdlib>
 #include <set>
 #include <type_traits>
 #include <variant>
 
 #include "core/data/encode.hpp"
+#include "io/crypto.hpp"
 #include "lab/certificates.hpp"
 
 namespace lifeboat::lab {
@@ -57,17 +56,6 @@ struct Collector {
 
 constexpr std::string_view kMark = "${secret.";
 
-std::string random_bytes(size_t count) {
-  std::string bytes(count, '\0');
-  size_t have = 0;
-  while (have < count) {
-    ssize_t got = getrandom(bytes.data() + have, count - have, 0);
-    if (got < 0) std::abort();  // never fails for a valid buffer; without it no secret is one
-    have += static_cast<size_t>(got);
-  }
-  return bytes;
-}
-
 }  // namespace
 
 Uses secrets_of(const Plan& plan) {
@@ -87,7 +75,7 @@ SecretValues make_secrets(const Plan& plan, const std::string& sink) {
   SecretValues values;
   for (const auto& [name, use] : secrets_of(plan)) {
     values[name] = use == SecretUse::webhook   ? sink + "/" + name
-                   : use == SecretUse::dns_key ? random_base64(32)
+                   : use == SecretUse::dns_key ? base64_encode(random_bytes(32))
                                                : random_hex(20);
     // For a recovery that renews it.
     if (use == SecretUse::password) values[name + ".2"] = random_hex(20);
@@ -138,28 +126,6 @@ Result<std::string> expand_secrets(std::string_view text, const SecretValues& va
     out += found->second;
     text.remove_prefix(end + 1);
   }
-}
-
-std::string random_hex(size_t bytes) {
-  std::string out;
-  for (char c : random_bytes(bytes)) {
-    auto byte = static_cast<unsigned char>(c);
-    out += "0123456789abcdef"[byte >> 4];
-    out += "0123456789abcdef"[byte & 15];
-  }
-  return out;
-}
-
-std::string random_base64(size_t count) {
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes = random_bytes(count), out;
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t group = 0;
-    size_t have = std::min<size_t>(3, bytes.size() - at);
-    for (size_t i = 0; i < 3; ++i) group = group << 8 | (i < have ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    for (size_t i = 0; i < 4; ++i) out += i <= have ? kLetters[(group >> (18 - 6 * i)) & 63] : '=';
-  }
-  return out;
 }
 
 }  // namespace lifeboat::lab

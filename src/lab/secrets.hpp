@@ -27,8 +27,4 @@ Result<void> write_secrets(const std::string& folder, const SecretValues& values
 // `text` with ${secret.NAME} replaced. An unknown name is an error.
 Result<std::string> expand_secrets(std::string_view text, const SecretValues& values);
 
-// Bytes from the kernel, as lower-case hex or base64.
-std::string random_hex(size_t bytes);
-std::string random_base64(size_t bytes);
-
 }  // namespace lifeboat::lab

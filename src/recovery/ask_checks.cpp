@@ -35,12 +35,6 @@ Task<Result<One>> ask_one(const ProbeCopy& copy, Check check, Deadline deadline)
   co_return std::unexpected(std::move(rows).error().with(fmt::format("ask the check '{}'", check.name)));
 }
 
-std::string quoted(const std::string& name) {
-  std::string out = "\"";
-  for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + "\"";
-}
-
 std::string text_columns_sql() {
   return fmt::format(
       "SELECT n.nspname, c.relname, a.attname,"
@@ -123,7 +117,7 @@ Task<Result<clean_point::TextProfile>> profile_texts(const ProbeCopy& copy, std:
                   column = columns.text(index, "attname"), share = columns.text(index, "share");
       std::string sql = fmt::format(
           "SELECT left({0}::text, 400) AS v FROM {1}.{2} TABLESAMPLE SYSTEM ({3}) WHERE length({0}::text) >= 32",
-          quoted(column), quoted(schema), quoted(table), share);
+          sql_identifier(column), sql_identifier(schema), sql_identifier(table), share);
       auto sampling = (*connection)->query(sql, {}, deadline);
       auto sample = co_await std::move(sampling);
       // A table that is locked by an unfinished transaction is left out; it was measured before and will be behind.

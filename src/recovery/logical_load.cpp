@@ -36,12 +36,6 @@ bool is_missing_database(const Error& error) {
   return error.what.find("database \"") != std::string::npos && error.what.find("does not exist") != std::string::npos;
 }
 
-std::string quoted(const std::string& name) {
-  std::string out = "\"";
-  for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + "\"";
-}
-
 Task<Result<TargetFacts>> facts_of(LoadRequest request, Deadline deadline) {
   TargetFacts out;
   out.database = request.server["dbname"];
@@ -72,8 +66,9 @@ Task<Result<>> make_ready(LoadRequest request, Deadline deadline) {
   if (facts.exists || facts.in_recovery || !request.create) co_return may_load(facts, request.answer);
   PgParams other = request.server;
   other["dbname"] = "postgres";
-  auto creating = pg_query_once(
-      std::move(other), fmt::format("CREATE DATABASE {} TEMPLATE template0", quoted(facts.database)), {}, deadline);
+  auto creating =
+      pg_query_once(std::move(other),
+                    fmt::format("CREATE DATABASE {} TEMPLATE template0", sql_identifier(facts.database)), {}, deadline);
   CO_TRY_VOID(co_await std::move(creating));
   co_return Result<>{};
 }

@@ -26,6 +26,8 @@ bool is_all_received(const std::optional<UnfinishedSegment>& unfinished, const s
   return unfinished && unfinished->name == segment && replayed > unfinished->last_record;
 }
 
+bool is_an_answer(bool good_to_the_end, bool log_closed) { return log_closed || !good_to_the_end; }
+
 Result<LogEnd> who_ends_the_log(const std::vector<LogWriter>& members, const std::string& repository_host) {
   auto writer = std::ranges::find(members, true, &LogWriter::writes);
   if (writer != members.end()) return LogEnd{writer->host, writer->member};

@@ -39,6 +39,10 @@ bool ends_with_record(uint64_t at, uint64_t record_bytes, uint64_t written);
 // Whether a restore that has replayed up to `replayed`, with `segment` as the last that there is, has all that was ever received.
 bool is_all_received(const std::optional<UnfinishedSegment>& unfinished, const std::string& segment, Lsn replayed);
 
+// Whether a search for the last clean moment has an answer. One that finds damage has; one that finds none has only when the end of the log was
+// in the archive: a damage that is in no archive yet would be taken for none.
+bool is_an_answer(bool good_to_the_end, bool log_closed);
+
 // The member that writes. Where none does, the repository's host: but what it was sent of an unfinished segment takes the place of the
 // whole one in the archive, so a primary that goes on unseen could not archive its own any more. Therefore only when every member was
 // heard of and none of them can write. Errors: `refused`, with who may still write.

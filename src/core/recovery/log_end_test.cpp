@@ -54,5 +54,11 @@ TEST(LogEnd, IsNobodysWhileOneMayWriteUnseen) {
   EXPECT_FALSE(who_ends_the_log({held}, "vault"));
 }
 
+TEST(CleanSearch, FindsNothingOnlyInALogWhoseEndIsThere) {
+  EXPECT_TRUE(is_an_answer(true, true));
+  EXPECT_FALSE(is_an_answer(true, false));
+  EXPECT_TRUE(is_an_answer(false, false)) << "a damage that was found is what it is";
+}
+
 }  // namespace
 }  // namespace lifeboat::recovery
