@@ -10,24 +10,12 @@
 namespace lifeboat {
 namespace {
 
-struct CleanPointCheck {
-  std::string name;
-  std::string sql;
-  std::string database;
-};
-BOOST_DESCRIBE_STRUCT(CleanPointCheck, (), (name, sql, database))
-constexpr auto field_docs(const CleanPointCheck*) {
-  return std::to_array<FieldDoc>({{"name", Need::required, "what it says of the data"},
-                                  {"sql", Need::required, "returns no row, or one with true, on good data"},
-                                  {"database", Need::optional, "the service's when left out"}});
-}
-
 struct PostgresCleanPointParams {
   Identifier service;
   std::string from;
   std::string to;
   std::optional<Duration> since;
-  std::vector<CleanPointCheck> checks;
+  std::vector<DataCheck> checks;
   bool indexes = false;
   bool pages = false;
   bool encrypted = false;
@@ -87,7 +75,7 @@ class PostgresCleanPoint : public Action {
     order.pages = params_.pages;
     order.encrypted = params_.encrypted;
     const auto* database = service_as<PostgresService>(context.world.plan, params_.service.text);
-    for (const CleanPointCheck& check : params_.checks)
+    for (const DataCheck& check : params_.checks)
       order.checks.push_back(
           {check.name, check.database.empty() && database != nullptr ? database->database : check.database, check.sql});
     auto asking = context.world.agents.call(place.host, std::string(wire::RestoreCleanPoint::kMethod), encode(order),

@@ -75,6 +75,8 @@ class PostgresRestore : public Action {
     auto asking = context.world.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                             context.deadline, context.progress);
     CO_TRY(Json done, co_await std::move(asking));
+    auto keeping = keep_timing(context, params_.service.text, timing_of(done, host, context.run));
+    co_await std::move(keeping);
     const Json& reached = lifeboat::member(done, "reached");
     std::string summary = fmt::format("restored to {} on {}: last commit {}, {:.1f} s", recovery::in_words(target),
                                       host, text_or(reached, "time", "unknown"), number_or(done, "seconds"));

@@ -26,6 +26,7 @@ const auto& table() {
       &postgres_forensics_action(),
       &postgres_reprotect_action(),
       &postgres_restore_action(),
+      &postgres_restore_drill_action(),
       &postgres_switchover_action(),
       &probe_quorum_action(),
       &redis_cluster_promote_action(),

@@ -22,6 +22,7 @@ const ActionDescriptor& postgres_failover_action();
 const ActionDescriptor& postgres_forensics_action();
 const ActionDescriptor& postgres_reprotect_action();
 const ActionDescriptor& postgres_restore_action();
+const ActionDescriptor& postgres_restore_drill_action();
 const ActionDescriptor& postgres_switchover_action();
 const ActionDescriptor& probe_quorum_action();
 const ActionDescriptor& redis_cluster_promote_action();

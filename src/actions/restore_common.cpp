@@ -2,7 +2,9 @@
 
 #include "actions/postgres_common.hpp"
 #include "core/backup/messages.hpp"
+#include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
+#include "io/clock.hpp"
 
 namespace lifeboat {
 namespace {
@@ -10,6 +12,7 @@ namespace {
 constexpr Duration kAsk{10'000};
 constexpr Duration kEvidenceWithin{300'000};
 constexpr Duration kCloseWithin{60'000};
+constexpr Duration kListWithin{60'000};
 
 Task<Result<Json>> list_of(ActionContext context, std::string host, std::string service) {
   wire::RestoreList order{service};
@@ -107,6 +110,37 @@ Task<Result<Json>> find_copy(ActionContext context, std::string host, std::strin
   auto listing = list_of(std::move(context), std::move(host), std::move(service));
   CO_TRY(Json listed, co_await std::move(listing));
   co_return one_of(member(listed, "restores"), "name", name);
+}
+
+Task<Result<std::vector<recovery::BackupSet>>> backup_sets(ActionContext context, std::string service) {
+  const auto* database = service_as<PostgresService>(context.world.plan, service);
+  const Backups* backups = database == nullptr ? nullptr : kept_backups(*database);
+  if (backups == nullptr) co_return fail(ErrorKind::refused, fmt::format("Lifeboat keeps no backups of '{}'", service));
+  wire::BackupInfo order{service};
+  auto asking = context.world.agents.call(backups->repository_host->text, std::string(wire::BackupInfo::kMethod),
+                                          encode(order), context.deadline.at_most(kListWithin), [](std::string) {});
+  CO_TRY(Json answer, co_await std::move(asking));
+  auto sets = decode<std::vector<recovery::BackupSet>>(member(answer, "sets"));
+  if (!sets) co_return std::unexpected(to_error(sets.error(), "the list of backups does not fit"));
+  co_return std::move(*sets);
+}
+
+recovery::RestoreTiming timing_of(const Json& restored, const std::string& host, const std::string& by) {
+  return {.at = std::chrono::floor<std::chrono::seconds>(wall_now()),
+          .backup = text_or(restored, "backup"),
+          .host = host,
+          .target = text_or(member(restored, "target"), "kind"),
+          .by = by,
+          .bytes = static_cast<uint64_t>(std::max<int64_t>(0, int_or(restored, "bytes"))),
+          .seconds = number_or(restored, "seconds"),
+          .copy_seconds = number_or(restored, "copy_seconds"),
+          .replay_seconds = number_or(restored, "replay_seconds")};
+}
+
+Task<> keep_timing(ActionContext context, std::string service, recovery::RestoreTiming timing) {
+  auto writing = context.world.restore_times.measured(std::move(service), std::move(timing));
+  auto written = co_await std::move(writing);
+  if (!written) context.progress("how long it took does not stand in the journal: " + written.error().text());
 }
 
 Task<Result<Json>> evidence_of(ActionContext context, std::string host, std::string service, std::string kept) {

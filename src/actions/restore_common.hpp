@@ -2,7 +2,9 @@
 #pragma once
 
 #include "actions/action.hpp"
+#include "core/recovery/catalogue.hpp"
 #include "core/recovery/choose_place.hpp"
+#include "core/recovery/forecast.hpp"
 #include "core/recovery/log_end.hpp"
 #include "core/recovery/messages.hpp"
 
@@ -10,6 +12,19 @@ namespace lifeboat {
 
 // Whether a text stands for what another step found and is not known yet.
 inline bool comes_later(std::string_view text) { return text.find("${") != std::string_view::npos; }
+
+// What holds on good data, as a plan gives it.
+struct DataCheck {
+  std::string name;
+  std::string sql;
+  std::string database;
+};
+BOOST_DESCRIBE_STRUCT(DataCheck, (), (name, sql, database))
+constexpr auto field_docs(const DataCheck*) {
+  return std::to_array<FieldDoc>({{"name", Need::required, "what it says of the data"},
+                                  {"sql", Need::required, "returns no row, or one with true, on good data"},
+                                  {"database", Need::optional, "the service's when left out"}});
+}
 
 // The members of a database and their hosts, as they are now.
 std::vector<recovery::RestorePlace> restore_places(World& world, const std::string& service);
@@ -29,6 +44,12 @@ void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order,
 std::string target_before(const Json& before);
 // One copy as its host tells of it (core/recovery/messages.hpp, restore.list); null when there is none.
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name);
+// The sets in the service's repository, oldest first. Errors: `refused` (the plan has none), and what its host says.
+Task<Result<std::vector<recovery::BackupSet>>> backup_sets(ActionContext context, std::string service);
+// What a restore took goes into the journal. `restored`: what its host replied (recovery/restore.hpp); a journal that refuses is said
+// to `progress`, and is nobody's reason to fail.
+recovery::RestoreTiming timing_of(const Json& restored, const std::string& host, const std::string& by);
+Task<> keep_timing(ActionContext context, std::string service, recovery::RestoreTiming timing);
 // What was set aside on a host under this path, once its hashes stand beside it; as far as that is by the deadline.
 Task<Result<Json>> evidence_of(ActionContext context, std::string host, std::string service, std::string kept);
 

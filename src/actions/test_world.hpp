@@ -114,6 +114,17 @@ class FakeCredentials final : public Credentials {
   Secrets& secrets_;
 };
 
+class FakeRestoreTimes final : public RestoreTimes {
+ public:
+  std::map<std::string, std::vector<recovery::RestoreTiming>> by_service;
+
+  std::vector<recovery::RestoreTiming> of(std::string service) override { return by_service[service]; }
+  Task<Result<void>> measured(std::string service, recovery::RestoreTiming timing) override {
+    by_service[service].push_back(std::move(timing));
+    co_return Result<void>{};
+  }
+};
+
 class TestWorld {
  public:
   TestWorld() : folder_(make_folder()), secrets(folder_ / "secrets") {
@@ -205,8 +216,9 @@ class TestWorld {
   FakeObservers observers;
   FakeIncidents incidents;
   FakeCredentials credentials{secrets};
+  FakeRestoreTimes restore_times;
   std::vector<std::string> lines;  // of progress
-  World world{plan, secrets, http, databases, agents, observers, incidents, credentials, false};
+  World world{plan, secrets, http, databases, agents, observers, incidents, credentials, restore_times, false};
 };
 
 }  // namespace lifeboat

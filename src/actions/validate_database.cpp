@@ -99,17 +99,7 @@ Checks ValidateDatabase::judge(const std::optional<DatabaseProfile>& before, con
   } else {
     out = judge_alone(now);
   }
-  for (const std::string& name : params_.not_empty) {
-    const TableProfile* table = now.table(name.find('.') == std::string::npos ? "public." + name : name);
-    if (table != nullptr && table->locked) {
-      out.push_back(judge_locked(fmt::format("table {} is not empty", name)));
-      continue;
-    }
-    bool held = table != nullptr && table->rows > 0;
-    std::string text = table == nullptr ? "is missing" : fmt::format("holds {} rows", table->rows);
-    out.push_back({fmt::format("table {} is not empty", name), held ? Verdict::passed : Verdict::failed, text,
-                   table == nullptr ? Json(nullptr) : Json(table->rows), "at least 1"});
-  }
+  for (const std::string& name : params_.not_empty) out.push_back(judge_not_empty(now, name));
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "core/data/json.hpp"
 #include "core/model/plan.hpp"
 #include "core/ownership/report.hpp"
+#include "core/recovery/forecast.hpp"
 #include "io/task.hpp"
 
 namespace lifeboat {
@@ -141,6 +142,15 @@ class Credentials {
   virtual Task<Result<void>> renewed(std::string secret, std::string run) = 0;
 };
 
+// What restores took, from the journal.
+class RestoreTimes {
+ public:
+  virtual ~RestoreTimes() = default;
+  // Oldest first.
+  virtual std::vector<recovery::RestoreTiming> of(std::string service) = 0;
+  virtual Task<Result<void>> measured(std::string service, recovery::RestoreTiming timing) = 0;
+};
+
 struct World {
   const Plan& plan;  // with the inventory's addresses
   Secrets& secrets;
@@ -150,6 +160,7 @@ struct World {
   Observers& observers;
   Incidents& incidents;
   Credentials& credentials;
+  RestoreTimes& restore_times;
   bool drill = false;  // every message says so
 };
 

@@ -19,9 +19,11 @@ Task<Result<Json>> close_log(DatabaseMember& member, Deadline deadline) {
   CO_TRY(PgRows ended, co_await std::move(ending));
   if (ended.rows.empty()) co_return fail(ErrorKind::refused, "it takes no writes");
   std::string segment = ended.text(0, "segment");
-  // A finished one is ready to be archived until it is done; that it was done is forgotten when it is removed.
+  // A finished one is ready to be archived until it is done; that it was done is forgotten when it is removed. One field is asked for:
+  // a row of which one is null, as the time of creation is here, is not "not null".
   std::string look = fmt::format(
-      "SELECT pg_stat_file('pg_wal/archive_status/{0}.done', true) IS NOT NULL OR last_archived_wal >= '{0}' AS there, "
+      "SELECT (pg_stat_file('pg_wal/archive_status/{0}.done', true)).modification IS NOT NULL"
+      " OR last_archived_wal >= '{0}' AS there, "
       "last_failed_wal FROM pg_stat_archiver",
       segment);
   while (true) {

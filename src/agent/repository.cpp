@@ -469,7 +469,8 @@ Task<Result<Json>> Repository::end_of_unfinished(std::string path, std::string n
   DumpWish wish{.program = std::move(program),
                 .view = fs::path(path).parent_path().string(),
                 .timeline = segment->timeline,
-                .begin = recovery::segment_begin(segment->number, bytes)};
+                .begin = recovery::segment_begin(segment->number, bytes),
+                .end = recovery::segment_begin(segment->number + 1, bytes)};
   forensics::Record last;
   Lsn begin = wish.begin;
   auto dumping = dump_records(

@@ -63,6 +63,19 @@ void print_archive(const Json& listed) {
                text_or(gap, "last"), when(text_or(gap, "after")), when(text_or(gap, "before")));
 }
 
+// When a set was last restored, to prove it or in earnest, and what came of it.
+std::string proof_of(const std::string& label, const JsonArray& measured) {
+  std::string out = "never restored";
+  for (const Json& one : measured) {
+    if (text_or(one, "backup") != label) continue;
+    std::string problem = text_or(one, "problem"), at = when(text_or(one, "at"));
+    out = problem.empty() ? fmt::format("restored {} in {:.1f} s{}", at, number_or(one, "seconds"),
+                                        bool_or(one, "drill") ? ", sound" : "")
+                          : fmt::format("NOT TO BE RELIED ON, restored {}: {}", at, problem);
+  }
+  return out;
+}
+
 }  // namespace
 
 void print_backup_status(const std::string& service, const Json& status) {
@@ -90,6 +103,8 @@ int list_backups(Client& client, const BackupOptions& options, const Output& out
     fmt::print("{}\n", to_text(*listed));
     return kOk;
   }
+  const Json& restored = member(*listed, "restored");
+  bool all_sound = true;
   for (const Json& one : list_of(*listed, "sets")) {
     auto set = decode<recovery::BackupSet>(one);
     if (!set) return complain(to_error(set.error(), "the controller's answer does not fit"));
@@ -98,12 +113,16 @@ int list_backups(Client& client, const BackupOptions& options, const Output& out
                size_in_words(static_cast<double>(set->repository_copied_bytes)),
                set->repository > 1 ? fmt::format("  repository {}", set->repository) : "",
                set->page_errors.value_or(false) ? "  PAGES DAMAGED" : "");
+    std::string proof = proof_of(set->label, list_of(restored, "measured"));
+    fmt::print("  {}\n", proof);
+    all_sound = all_sound && !proof.starts_with("NOT");
   }
+  fmt::print("A restore of {}\n", text_or(restored, "text"));
   print_archive(*listed);
   const Json& status = member(*listed, "status");
   print_backup_status(*service, status);
   fmt::print("  {}\n", text_or(status, "guarded"));
-  return text_or(status, "trouble").empty() ? kOk : kNotWell;
+  return text_or(status, "trouble").empty() && all_sound ? kOk : kNotWell;
 }
 
 int order_backups(Client& client, const std::string& verb, const BackupOptions& options, const Output& output) {

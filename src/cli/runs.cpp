@@ -267,7 +267,10 @@ int preview(Client& client, const PreviewOptions& options, const Output& output)
   for (const Json& id : list_of(*seen, "critical_path"))
     path += (path.empty() ? "" : " > ") + std::string(id.is_string() ? std::string_view(id.get_string()) : "");
   fmt::print("\ncritical path  {}\n", path);
-  fmt::print("               about {}, where no step fails\n", format_span(Duration{int_or(*seen, "estimated_ms")}));
+  int64_t estimated = int_or(*seen, "estimated_ms"), rto = int_or(*seen, "rto_ms");
+  fmt::print("               about {}, where no step fails{}\n", format_span(Duration{estimated}),
+             estimated > rto ? fmt::format(": LONGER THAN THE RTO of {}", format_span(Duration{rto})) : "");
+  for (const Json& restore : list_of(*seen, "restores")) fmt::print("restore        {}\n", text_or(restore, "text"));
   for (const Json& loss : list_of(*seen, "losses")) fmt::print("loss           {}\n", text_or(loss, "text"));
   return kOk;
 }

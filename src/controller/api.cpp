@@ -6,6 +6,7 @@
 
 #include "controller/preview.hpp"
 #include "controller/report_of_run.hpp"
+#include "controller/restore_book.hpp"
 #include "core/data/encode.hpp"
 #include "io/crypto.hpp"
 
@@ -24,6 +25,17 @@ int status_of(ErrorKind kind) {
     case ErrorKind::timed_out: return 504;
     default: return 500;
   }
+}
+
+// How long the newest backup takes to restore by what was measured, and the measurements.
+Json restores_measured(World& world, const std::string& service, const Json& listed) {
+  const Json& sets = member(listed, "sets");
+  bool some = sets.is_array() && !sets.get_array().empty();
+  uint64_t bytes = some ? static_cast<uint64_t>(int_or(sets.get_array().back(), "bytes")) : 0;
+  std::vector<recovery::RestoreTiming> measured = world.restore_times.of(service);
+  Json out = forecast_in_json(service, recovery::forecast(measured, bytes), world.plan.objectives.rto);
+  out.as_object()["measured"] = encode(measured);
+  return out;
 }
 
 HttpReply error_reply(const Error& error) {
@@ -430,7 +442,9 @@ Task<Result<Json>> Api::backups(const HttpIncoming& request, Json body) {
   std::string service = rest.substr(0, slash), verb = rest.substr(std::min(slash + 1, rest.size()));
   if (request.method == "GET" && verb.empty()) {
     auto listing = parts_.backups.list(service);
-    co_return co_await std::move(listing);
+    CO_TRY(Json listed, co_await std::move(listing));
+    listed.as_object()["restored"] = restores_measured(parts_.world, service, listed);
+    co_return listed;
   }
   if (request.method == "GET" && verb == "job") co_return parts_.backups.job(service);
   if (request.method != "POST")

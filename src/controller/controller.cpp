@@ -22,6 +22,7 @@
 #include "controller/incidents.hpp"
 #include "controller/open_store.hpp"
 #include "controller/orphan_book.hpp"
+#include "controller/restore_book.hpp"
 #include "controller/restores.hpp"
 #include "controller/secret_book.hpp"
 #include "controller/watch.hpp"
@@ -63,8 +64,10 @@ class Controller {
         backups_(*store_, loaded_.plan, hub_, databases_, scope_),
         incidents_(*store_),
         credentials_(*store_, secrets_, [this] { tell_agents(); }),
+        restore_book_(*store_),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
-        world_{loaded_.plan, secrets_, http_, databases_, hub_, watch_, incidents_, credentials_, options.drill},
+        world_{loaded_.plan, secrets_,   http_,        databases_,    hub_,
+               watch_,       incidents_, credentials_, restore_book_, options.drill},
         restores_(*store_, world_, scope_),
         runs_(context.get_executor(), *store_, world_, executor_options()) {}
 
@@ -101,6 +104,7 @@ class Controller {
   BackupKeeper backups_;
   IncidentBook incidents_;
   SecretBook credentials_;
+  RestoreBook restore_book_;
   Watch watch_;
   World world_;
   RestoreKeeper restores_;
@@ -293,6 +297,7 @@ class Controller {
     crash_points_.begin();
     CO_TRY(std::string token, secrets_.get("api-token"));
     CO_TRY_VOID(co_await credentials_.start());
+    CO_TRY_VOID(co_await restore_book_.start());
     CO_TRY_VOID(co_await incidents_.start());
     CO_TRY_VOID(co_await databases_.start());
     // Runs first: a signal that is still there must find the run that answers it.

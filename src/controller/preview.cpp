@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <map>
+
+#include "actions/restore_common.hpp"
+#include "controller/restore_book.hpp"
 #include "core/data/encode.hpp"
 #include "core/run/graph.hpp"
 
@@ -103,8 +107,25 @@ Task<JsonObject> preview_step(World& world, const Step& step, Json with, bool co
   co_return out;
 }
 
+using Forecasts = std::map<std::string, std::optional<recovery::Forecast>>;
+
+bool restores(const Step& step) { return step.uses == "postgres.restore" || step.uses == "postgres.restore-drill"; }
+
+// By what was measured, for as much as the newest backup holds; as much as last time when that cannot be asked.
+Task<std::optional<recovery::Forecast>> forecast_of(World& world, std::string service, Deadline deadline) {
+  ActionContext context{.world = world, .deadline = deadline, .progress = [](std::string) {}};
+  auto listing = backup_sets(context, service);
+  auto sets = co_await std::move(listing);
+  uint64_t bytes = sets && !sets->empty() ? sets->back().bytes : 0;
+  co_return recovery::forecast(world.restore_times.of(service), bytes);
+}
+
 // What each action usually takes, for the critical path, where no run has measured it yet.
-Duration usual(const Step& step, const Json& with) {
+Duration usual(const Step& step, const Json& with, const Forecasts& forecasts) {
+  if (restores(step)) {
+    auto found = forecasts.find(text_or(with, "service"));
+    if (found != forecasts.end() && found->second) return found->second->expected;
+  }
   if (step.uses == "wait") return parse_duration(text_or(with, "for")).value_or(Duration{0});
   if (step.uses.starts_with("postgres.")) return Duration{3'000};
   if (step.uses == "traffic.ramp") {
@@ -138,6 +159,7 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
   JsonArray steps, losses;
   std::vector<run::ResolvedStep> resolved;
   std::vector<Duration> estimates;
+  Forecasts forecasts;
   std::string earlier_phase;
   for (const auto& [phase, list] : scenario->phases) {
     bool counted = false;
@@ -168,7 +190,11 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
       }
       counted = counted || !message;
       resolved.push_back(std::move(node));
-      estimates.push_back(usual(step, with));
+      if (std::string service = text_or(with, "service"); restores(step) && !forecasts.contains(service)) {
+        auto forecasting = forecast_of(world, service, deadline.at_most(kObserve));
+        forecasts[service] = co_await std::move(forecasting);
+      }
+      estimates.push_back(usual(step, with, forecasts));
     }
     if (counted) earlier_phase = phase;
   }
@@ -176,11 +202,16 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
   run::CriticalPath path = run::critical_path(graph, [&](size_t index) { return estimates[index]; });
   JsonArray critical;
   for (size_t index : path.steps) critical.push_back(Json(graph.steps[index].id));
+  Duration rto = world.plan.objectives.rto;
+  JsonArray restores;
+  for (const auto& [service, forecast] : forecasts) restores.push_back(forecast_in_json(service, forecast, rto));
   co_return Json(JsonObject{{"scenario", scenario_name},
                             {"phases", phases_of(world.plan, *scenario)},
                             {"steps", steps},
                             {"critical_path", critical},
                             {"estimated_ms", path.length.count()},
+                            {"rto_ms", rto.count()},
+                            {"restores", restores},
                             {"losses", losses}});
 }
 

@@ -7,8 +7,10 @@
 namespace lifeboat {
 
 // {phases: {NAME: {title, expected}}, steps: [{id, phase, title, uses, after, if, known, holds, state, change, approval}],
-//  critical_path: [ids], estimated_ms, losses: [{service, text, candidate, bytes, age_ms, bound_ms, allowed}]}. A step that
-// cannot be observed now says why in `state`; a loss of unknown size has null for it.
+//  critical_path: [ids], estimated_ms, rto_ms, restores: [{service, text, samples, expected_ms, longest_ms, per_month_ms, fits}],
+//  losses: [{service, text, candidate, bytes, age_ms, bound_ms, allowed}]}. A step that
+// cannot be observed now says why in `state`; a loss of unknown size has null for it, and so has a
+// restore that was never measured.
 Task<Result<Json>> preview_scenario(World& world, std::string scenario, std::string profile, Vars vars,
                                     Deadline deadline);
 

@@ -174,6 +174,9 @@ Task<Result<Json>> RestoreKeeper::restore(std::string service, RestoreBody body,
   auto asking = world_.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                    Deadline::after(kWorkWithin), progress);
   CO_TRY(Json restored, co_await std::move(asking));
+  auto keeping =
+      keep_timing(context_of(world_, Deadline::after(kAsk), progress), service, timing_of(restored, host, body.by));
+  co_await std::move(keeping);
   if (!replaces) co_return restored;
   auto replacing = replace(std::move(service), std::move(member), std::move(host), std::move(restored), std::move(job));
   co_return co_await std::move(replacing);

@@ -28,6 +28,7 @@ inline ActionCatalogue lenient_actions() {
                "postgres.forensics",
                "postgres.reprotect",
                "postgres.restore",
+               "postgres.restore-drill",
                "postgres.switchover",
                "probe.quorum",
                "redis-cluster.promote",

@@ -33,6 +33,7 @@ Task<Result<std::optional<Moment>>> first_time(const WalFolder& log, std::string
                 .view = log.view(),
                 .timeline = run.timeline,
                 .begin = std::max(run.begin, Lsn{segment * log.segment_bytes()}),
+                .end = run.end,
                 .managers = {"Transaction"}};
   auto dumping = dump_records(wish, sink, deadline);
   auto dumped = co_await std::move(dumping);

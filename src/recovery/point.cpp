@@ -1,6 +1,7 @@
 #include "recovery/point.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -69,14 +70,24 @@ Task<Result<Point>> find_point(LogPlace place, Lsn position, uint64_t timeline, 
   Point out;
   auto text = [](Lsn at) { return ScalarText<Lsn>::format(at); };
   std::string on = fmt::format("--timeline={}", timeline);
-  // Behind it.
-  std::vector<std::string> next{on, "--start=" + text(position), "--limit=1"};
-  auto looking = dump(place, std::move(next), deadline);
-  CO_TRY(Dump first, co_await std::move(looking));
-  out.next_record = record_in(first.out);
-  out.end = first.err;
+  // Behind it. pg_waldump waits five seconds for a segment that is not there: it is not asked for one.
+  uint64_t missing = segment_of(position, segment_bytes);
+  auto there = [&](uint64_t number) {
+    return access((place.folder + "/" + segment_name(timeline, number, segment_bytes)).c_str(), F_OK) == 0;
+  };
+  while (there(missing)) ++missing;
+  if (missing == segment_of(position, segment_bytes)) {
+    out.end = fmt::format("could not find file \"{}\"", segment_name(timeline, missing, segment_bytes));
+  } else {
+    std::vector<std::string> next{on, "--start=" + text(position), "--limit=1"};
+    auto looking = dump(place, std::move(next), deadline);
+    CO_TRY(Dump first, co_await std::move(looking));
+    out.next_record = record_in(first.out);
+    out.end = first.err;
+  }
   if (out.next_record.value != 0) {
-    std::vector<std::string> following{on, "--start=" + text(position), "--rmgr=Transaction",
+    std::vector<std::string> following{on, "--start=" + text(position),
+                                       "--end=" + text(segment_begin(missing, segment_bytes)), "--rmgr=Transaction",
                                        fmt::format("--limit={}", kBehind)};
     auto reading = dump(place, std::move(following), deadline);
     CO_TRY(Dump behind, co_await std::move(reading));

@@ -105,6 +105,7 @@ Task<Result<bool>> dump_run(DumpWish wish, WalRun run, uint64_t segment_bytes,
                             std::function<bool(const forensics::Record&)> sink, std::vector<std::string>& damage,
                             Deadline deadline) {
   Lsn begin = std::max(wish.begin, run.begin);
+  if (wish.end.value == 0) wish.end = run.end;
   while (begin < run.end) {
     wish.timeline = run.timeline;
     wish.begin = begin;

@@ -20,7 +20,7 @@ struct DumpWish {
   std::string view;     // of WalFolder
   uint64_t timeline = 1;
   Lsn begin;
-  Lsn end;                            // 0: as far as it goes
+  Lsn end;  // 0: as far as it goes; pg_waldump then waits five seconds for a segment behind the last that is there
   std::vector<std::string> managers;  // of resources: only their records; empty: all
   int64_t most = 0;                   // records; 0: all
 };

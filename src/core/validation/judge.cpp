@@ -160,6 +160,16 @@ Checks judge_alone(const DatabaseProfile& now) {
       now.rows())};
 }
 
+Check judge_not_empty(const DatabaseProfile& now, const std::string& name) {
+  const TableProfile* table = now.table(name.find('.') == std::string::npos ? "public." + name : name);
+  std::string what = fmt::format("table {} is not empty", name);
+  if (table != nullptr && table->locked) return judge_locked(what);
+  bool held = table != nullptr && table->rows > 0;
+  std::string text = table == nullptr ? "is missing" : fmt::format("holds {} rows", table->rows);
+  return {std::move(what), held ? Verdict::passed : Verdict::failed, std::move(text),
+          table == nullptr ? Json(nullptr) : Json(table->rows), "at least 1"};
+}
+
 Checks judge_integrity(const Integrity& integrity) {
   Checks out;
   for (const OrphanRows& orphan : integrity.orphans)

@@ -44,6 +44,8 @@ constexpr int64_t kSmallGrowth = 1'000;
 Checks judge_against(const DatabaseProfile& before, const DatabaseProfile& now, const RowBounds& bounds, Duration age);
 // Without a profile of before: a database without tables or rows is no data.
 Checks judge_alone(const DatabaseProfile& now);
+// A table that must hold rows, as schema.table or, in schema public, table.
+Check judge_not_empty(const DatabaseProfile& now, const std::string& table);
 Checks judge_integrity(const Integrity& integrity);
 
 // What cannot be read says nothing either way. A copy that stands just before the end of a transaction still has its locks; they go

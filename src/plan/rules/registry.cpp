@@ -26,6 +26,7 @@ void judge_dns_ttl_long(const RuleInput& input, Findings& out);
 void judge_calendar_unknown(const RuleInput& input, Findings& out);
 void judge_automatic_without_limit(const RuleInput& input, Findings& out);
 void judge_automatic_without_drill(const RuleInput& input, Findings& out);
+void judge_backups_never_restored(const RuleInput& input, Findings& out);
 void judge_availability_out_of_reach(const RuleInput& input, Findings& out);
 
 namespace {
@@ -57,6 +58,7 @@ constexpr Rule kRules[] = {
     {"calendar-unknown", "Is it clear how often drills and maintenance come?", judge_calendar_unknown},
     {"automatic-without-limit", "Could what starts by itself start again and again?", judge_automatic_without_limit},
     {"automatic-without-drill", "Is what starts by itself ever rehearsed?", judge_automatic_without_drill},
+    {"backups-never-restored", "Are backups ever restored before they have to be?", judge_backups_never_restored},
     {"availability-out-of-reach", "Does one disaster use up the year?", judge_availability_out_of_reach},
 };
 

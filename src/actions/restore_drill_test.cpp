@@ -1,0 +1,169 @@
+// What postgres.restore-drill makes of backups that can and cannot be restored.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "actions/registry.hpp"
+#include "actions/test_world.hpp"
+#include "core/backup/messages.hpp"
+#include "core/data/decode.hpp"
+#include "core/data/encode.hpp"
+#include "core/recovery/messages.hpp"
+
+namespace lifeboat {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+recovery::BackupSet backup_set(const std::string& label, uint64_t bytes) {
+  recovery::BackupSet out;
+  out.label = label;
+  out.bytes = bytes;
+  return out;
+}
+
+// Copies exist on db-2 alone; a copy holds one table, public.orders, with as many rows as the test says.
+class RestoreDrill : public testing::Test {
+ protected:
+  RestoreDrill() {
+    world.add_region("north");
+    world.add_region("south");
+    world.add_host("db-1", "north", "127.0.0.1");
+    world.add_host("db-2", "south", "127.0.0.2");
+    world.add_host("vault", "south", "127.0.0.3");
+    PostgresService orders;
+    orders.members.add("one", PostgresMember{.host = {"db-1"}});
+    orders.members.add("two", PostgresMember{.host = {"db-2"}});
+    orders.backups = Backups{.repository_host = Identifier{"vault"}, .repository_path = "backups"};
+    world.plan.services.add("orders", orders);
+    DatabaseView view{.service = "orders", .term = 1, .holder = "one", .writable = true};
+    for (const std::string name : {"one", "two"}) {
+      MemberView member{.member = name, .connected = true};
+      member.report.state = name == "one" ? ServerState::primary : ServerState::standby;
+      view.members.push_back(member);
+    }
+    world.databases.views["orders"] = view;
+    world.agents.on_call = [this](std::string host, std::string method, Json params) {
+      return answer(host, method, params);
+    };
+  }
+
+  Result<Json> answer(const std::string& host, const std::string& method, const Json& params) {
+    if (method == wire::BackupInfo::kMethod) return Json(JsonObject{{"sets", encode(sets)}});
+    if (method == wire::LogClose::kMethod) return Json(JsonObject{{"segment", "000000010000000000000007"}});
+    std::string name = text_or(params, "name");
+    if (method == wire::RestoreList::kMethod) {
+      JsonArray restores;
+      for (const std::string& copy : copies) restores.push_back(JsonObject{{"name", copy}, {"state", "done"}});
+      return Json(JsonObject{{"restores", host == "db-2" ? restores : JsonArray{}}, {"evidence", JsonArray{}}});
+    }
+    if (method == wire::RestoreBegin::kMethod) {
+      EXPECT_EQ(host, "db-2");
+      begun.push_back(text_or(params, "set") + " " + text_or(member(params, "target"), "kind"));
+      copies.insert(name);
+      if (damaged.contains(text_or(params, "set"))) return fail(ErrorKind::refused, "base/1/1259 is damaged");
+      return Json(JsonObject{{"backup", text_or(params, "set")},
+                             {"target", member(params, "target")},
+                             {"bytes", 1000},
+                             {"seconds", 4.0},
+                             {"copy_seconds", 2.0},
+                             {"replay_seconds", 1.0}});
+    }
+    if (method == wire::RestoreStop::kMethod) {
+      EXPECT_TRUE(bool_or(params, "remove"));
+      copies.erase(name);
+      return Json(JsonObject{{"name", name}, {"removed", true}});
+    }
+    if (method == wire::RestoreQuery::kMethod) {
+      asked.push_back(text_or(params, "sql"));
+      if (asked.back() == "SELECT no_row") return rows({"wrong"}, JsonArray{});
+      if (asked.back() == "SELECT a_row") return rows({"wrong"}, JsonArray{JsonArray{"7"}});
+      return fail(ErrorKind::refused, "it went away");
+    }
+    return fail(ErrorKind::unsupported, method);
+  }
+  static Json rows(JsonArray columns, JsonArray found) {
+    return JsonObject{{"columns", std::move(columns)}, {"rows", std::move(found)}, {"more", false}};
+  }
+
+  std::vector<recovery::RestoreTiming> kept() { return world.restore_times.of("orders"); }
+
+  std::vector<recovery::BackupSet> sets{backup_set("20260101-000000F", 900), backup_set("20260102-000000F", 1000)};
+  std::set<std::string> copies, damaged;
+  std::vector<std::string> begun, asked;
+  TestWorld world;
+};
+
+TEST_F(RestoreDrill, WithoutABackupThereIsNothingToRelyOn) {
+  sets.clear();
+  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::conflict);
+  EXPECT_TRUE(begun.empty());
+}
+
+TEST_F(RestoreDrill, TheNewestIsRestoredToTheEndOfTheLogAndOlderOnesToWhereTheyAreWhole) {
+  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders","backups":"every"})");
+  ASSERT_FALSE(outcome) << "nothing could be asked of the copies";
+  EXPECT_THAT(begun, ElementsAre("20260102-000000F latest", "20260101-000000F immediate"));
+}
+
+TEST_F(RestoreDrill, ACopyGoesAlsoWhenItIsNotSound) {
+  damaged = {"20260102-000000F"};
+  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders","backups":"every"})");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::conflict);
+  EXPECT_THAT(outcome.error().text(), HasSubstr("2 of 2 backups"));
+  EXPECT_THAT(outcome.error().text(), HasSubstr("base/1/1259 is damaged"));
+  EXPECT_THAT(copies, testing::IsEmpty());
+}
+
+TEST_F(RestoreDrill, OneThatWasLeftBehindIsRemovedFirst) {
+  copies = {"drill-20260102-000000f"};
+  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
+  EXPECT_THAT(begun, ElementsAre("20260102-000000F latest"));
+  EXPECT_THAT(copies, testing::IsEmpty());
+}
+
+TEST_F(RestoreDrill, WhatCameOutIsKeptWithItsProblem) {
+  damaged = {"20260102-000000F"};
+  (void)world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
+  ASSERT_EQ(kept().size(), 1u);
+  EXPECT_EQ(kept()[0].backup, "20260102-000000F");
+  EXPECT_EQ(kept()[0].host, "db-2");
+  EXPECT_TRUE(kept()[0].drill);
+  EXPECT_EQ(kept()[0].bytes, 0u);
+  EXPECT_THAT(kept()[0].problem, HasSubstr("damaged"));
+}
+
+TEST_F(RestoreDrill, WithoutAnAnswerNothingIsSaidOfTheBackup) {
+  world.agents.on_call = [this](std::string host, std::string method, Json params) -> Result<Json> {
+    if (method == wire::RestoreBegin::kMethod) return fail(ErrorKind::unreachable, "db-2 went away");
+    return answer(host, method, params);
+  };
+  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::unreachable);
+  EXPECT_TRUE(kept().empty());
+}
+
+TEST_F(RestoreDrill, APreviewTellsHowLongItTook) {
+  auto before = world.observe(postgres_restore_drill_action(), R"({"service":"orders"})");
+  ASSERT_TRUE(before) << before.error().text();
+  EXPECT_FALSE(before->holds);
+  EXPECT_EQ(before->state, "no restore was measured yet");
+  EXPECT_EQ(before->change, "restore and check 1 of 2 backups");
+  world.restore_times.by_service["orders"] = {{.target = "latest", .bytes = 500, .seconds = 5, .copy_seconds = 2}};
+  auto after = world.observe(postgres_restore_drill_action(), R"({"service":"orders","backups":"every"})");
+  EXPECT_THAT(after->state, HasSubstr("about 7.00 s"));
+  EXPECT_EQ(after->change, "restore and check 2 of 2 backups");
+}
+
+TEST_F(RestoreDrill, AServiceWithoutBackupsOfItsOwnIsNoParameter) {
+  world.plan.services.add("plain", PostgresService{});
+  EXPECT_THROW(world.make(postgres_restore_drill_action(), R"({"service":"plain"})"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace lifeboat
