@@ -55,14 +55,6 @@ constexpr std::string_view kStandbys =
     "SELECT application_name, flush_lsn::text FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn IS NOT "
     "NULL";
 
-// A server that cannot make a file of some size can write little longer.
-bool has_no_room(const std::string& folder) {
-  constexpr uintmax_t kLeast = 1u << 20;
-  std::error_code failed;
-  fs::space_info space = fs::space(folder, failed);
-  return !failed && space.available < kLeast;
-}
-
 constexpr std::string_view kClaim = "1\t0/1\tleft to others\n";
 
 // Debian keeps each major version's programs apart; the newest is taken.
@@ -341,7 +333,7 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
   seen.replayed = position(rows.text(0, "replayed"));
   seen.streaming = rows.text(0, "streaming") == "t";
   seen.sync = rows.text(0, "sync");
-  seen.disk_full = has_no_room(paths_.data) || has_no_room(paths_.data + "/pg_wal");
+  seen.disk_full = is_full();
   seen.replaying = rows.text(0, "replaying") == "t";
   seen.upstream_host = rows.text(0, "sender_host");
   seen.upstream_port = static_cast<int>(number(rows.text(0, "sender_port")));
@@ -405,13 +397,6 @@ Task<Result<>> PostgresServer::furnish(Deadline deadline) {
   auto creating = ask("CREATE DATABASE " + sql_name(config_.database), deadline);
   auto created = co_await std::move(creating);
   if (!created) co_return std::unexpected(std::move(created).error());
-  co_return Result<>{};
-}
-
-Task<Result<>> PostgresServer::checkpoint(Deadline deadline) {
-  auto asking = ask("CHECKPOINT", deadline);
-  auto answer = co_await std::move(asking);
-  if (!answer) co_return std::unexpected(std::move(answer).error());
   co_return Result<>{};
 }
 

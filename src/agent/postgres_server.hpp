@@ -64,7 +64,9 @@ class PostgresServer {
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
-  Task<Result<>> checkpoint(Deadline deadline);
+  // Does while users are served what a stop would do while they are not: flushes what is dirty, and fills the segment of the log that
+  // the stop would fill with zeroes. Changes nothing that anybody could see.
+  Task<Result<>> ready_to_stop(Deadline deadline);
   // The timeline that begins is numbered `timeline` or higher.
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
@@ -143,6 +145,10 @@ class PostgresServer {
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
   Task<> look_for_handicaps(Deadline deadline);
+  Task<Result<>> checkpoint(Deadline deadline);
+  Task<Result<>> fill_segment(Deadline deadline);
+  // No room is left for its files.
+  bool is_full() const;
   Task<Result<std::string>> may_give_up(Deadline deadline);
   std::string history_file(uint64_t timeline) const;
   Result<> claim_timelines(uint64_t own, uint64_t next) const;

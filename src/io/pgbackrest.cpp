@@ -136,7 +136,17 @@ Task<Result<VerifyReport>> verify_repository(PgBackRest repo, Deadline deadline)
   std::vector<std::string> arguments{"--output=text", "--verbose", "--log-level-console=info", "verify"};
   auto running = run(repo, "verify", std::move(arguments), kLargestList, deadline);
   CO_TRY(std::string text, co_await std::move(running));
-  co_return parse_verify(text);
+  VerifyReport report = parse_verify(text);
+  // It says that it can use no index, but not why: a damaged file, a key that has expired.
+  if (text.find("No usable ") == text.npos) co_return report;
+  auto asking = run(repo, "info", {"--output=json", "info"}, kLargestList, deadline);
+  auto info = co_await std::move(asking);
+  if (!info) {
+    report.findings.push_back(info.error().text());
+  } else if (auto catalogues = parse_info(*info, repo.stanza); !catalogues) {
+    report.findings.push_back(catalogues.error().text());
+  }
+  co_return report;
 }
 
 Task<Result<std::string>> read_repository_file(PgBackRest repo, std::string path, Deadline deadline) {

@@ -106,9 +106,23 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// What an object store that does not take the key any more is about; empty: it is about something else.
+std::string_view refused_key(std::string_view output) {
+  auto says = [&](std::string_view text) { return output.find(text) != output.npos; };
+  if (says("ExpiredToken") || says("RequestExpired") || says("TokenRefreshRequired"))
+    return "the key of the object store has expired: put a new one in its place; what is there is taken up again";
+  if (says("(Forbidden)") || says("HTTP request failed with 403") || says("HTTP request failed with 401"))
+    return "the object store refuses the key: expired, withdrawn, or without the right to read";
+  return {};
+}
+
 // The index of a repository is there and cannot be read.
 Error error_of_index(const Json& repo) {
   std::string message = text_or(member(repo, "status"), "message");
+  if (std::string_view about = refused_key(message); !about.empty())
+    return {.kind = ErrorKind::refused,
+            .what = printable(message.substr(0, message.find('\n'))),
+            .hint = std::string(about)};
   bool sealed = text_or(repo, "cipher", "none") != "none";
   return {
       .kind = ErrorKind::refused,
@@ -168,9 +182,9 @@ Error pgbackrest_error(std::string_view command, int exit_code, std::string_view
   } else if (says("Permission denied")) {
     error.kind = ErrorKind::refused;
     error.hint = "the user that runs pgBackRest may not read or write there";
-  } else if (says("(Forbidden)") || says("HTTP request failed with 403") || says("HTTP request failed with 401")) {
+  } else if (std::string_view about = refused_key(output); !about.empty()) {
     error.kind = ErrorKind::refused;
-    error.hint = "the object store refuses the key: expired, withdrawn, or without the right to read";
+    error.hint = about;
   }
   if (exit_code >= 128) error.hint = "it was ended by a signal";
   return error;
@@ -267,7 +281,7 @@ VerifyReport parse_verify(std::string_view output) {
     }
     bool wrong = counted || says("status: error") || says("status: invalid") || says("invalid checksum") ||
                  says("invalid size") || says("ERROR:") || says("WARN:") || says("no backups exist") ||
-                 says("no archives exist") || says("duplicate WAL");
+                 says("no archives exist") || says("duplicate WAL") || says("No usable ");
     if (!wrong) continue;
     size_t begin = line.find_first_not_of(' ');
     out.findings.emplace_back(line.substr(begin == line.npos ? 0 : begin));

@@ -2,6 +2,8 @@
 // that signs, and that can be told to misbehave.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -155,11 +157,13 @@ class TestS3 {
   }
 
   HttpReply give(const HttpIncoming& in, const std::string& body) {
+    constexpr const char* kWritten = "Thu, 01 Jan 2026 00:00:00 GMT";
     std::string wanted = in.header("if-match");
     if (!wanted.empty() && wanted != etag(body)) return error(412, "PreconditionFailed");
     std::string range = in.header("range");
-    if (range.empty()) return {200, body, "binary/octet-stream", {{"ETag", etag(body)}}};
-    size_t from = std::stoull(between(range, "bytes=", "-")), to = std::stoull(range.substr(range.find('-') + 1));
+    if (range.empty()) return {200, body, "binary/octet-stream", {{"ETag", etag(body)}, {"Last-Modified", kWritten}}};
+    std::string last = range.substr(range.find('-') + 1);
+    size_t from = std::stoull(between(range, "bytes=", "-")), to = last.empty() ? body.size() : std::stoull(last);
     if (from >= body.size()) return error(416, "InvalidRange");
     to = std::min(to, body.size() - 1);
     return {206,
@@ -200,26 +204,39 @@ class TestS3 {
   HttpReply list(const HttpIncoming& in) {
     std::string prefix = in.query.contains("prefix") ? in.query.at("prefix") : "";
     std::string after = in.query.contains("continuation-token") ? in.query.at("continuation-token") : "";
+    std::string delimiter = in.query.contains("delimiter") ? in.query.at("delimiter") : "";
+    bool encodes = in.query.contains("encoding-type");
     std::string body =
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
-        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><EncodingType>url</EncodingType>";
+        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+    if (encodes) body += "<EncodingType>url</EncodingType>";
     size_t given = 0;
     std::string last;
     bool more = false;
+    std::set<std::string> folders;
     for (const auto& [key, value] : objects) {
       if (!key.starts_with(prefix) || key <= after) continue;
+      size_t cut = delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
+      if (cut != std::string::npos) {
+        folders.insert(key.substr(0, cut + 1));
+        continue;
+      }
       if (given == page) {
         more = true;
         break;
       }
       ++given;
       last = key;
-      std::string encoded = aws_encode_path(key);
+      std::string encoded = encodes ? aws_encode_path(key) : xml_escape(key);
       size_t blank = 0;
-      while ((blank = encoded.find("%20")) != std::string::npos) encoded.replace(blank, 3, "+");
-      body += fmt::format("<Contents><Key>{}</Key><Size>{}</Size><ETag>{}</ETag></Contents>", encoded, value.size(),
-                          xml_escape(etag(value)));
+      while (encodes && (blank = encoded.find("%20")) != std::string::npos) encoded.replace(blank, 3, "+");
+      body += fmt::format(
+          "<Contents><Key>{}</Key><Size>{}</Size><ETag>{}</ETag><LastModified>"
+          "2026-01-01T00:00:00.000Z</LastModified></Contents>",
+          encoded, value.size(), xml_escape(etag(value)));
     }
+    for (const std::string& name : folders)
+      body += fmt::format("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", xml_escape(name));
     body += fmt::format("<IsTruncated>{}</IsTruncated>", more);
     if (more) body += fmt::format("<NextContinuationToken>{}</NextContinuationToken>", xml_escape(last));
     return {200, body + "</ListBucketResult>", "application/xml", {}};

@@ -379,10 +379,12 @@ Task<Result<>> Server::wait_until_answers(Deadline deadline) {
 
 Task<Result<>> Server::ping(Deadline deadline) { return answer_or_silence(deadline); }
 
-Task<Result<>> Server::checkpoint(Deadline deadline) {
-  auto asking = answer_or_silence(deadline);
-  CO_TRY_VOID(co_await std::move(asking));
-  co_await sleep(world_.random.between(5, 60) * 1_ms + host_.disk.slow);
+Task<Result<>> Server::ready_to_stop(Deadline deadline) {
+  for (int round = 0; round < 2; ++round) {
+    auto asking = answer_or_silence(deadline);
+    CO_TRY_VOID(co_await std::move(asking));
+    co_await sleep(world_.random.between(5, 60) * 1_ms + host_.disk.slow);
+  }
   co_return Result<>{};
 }
 

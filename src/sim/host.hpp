@@ -140,7 +140,7 @@ class Server {
   Task<Result<>> wait_until_answers(Deadline deadline);
   Task<Result<>> ping(Deadline deadline);
   Task<Result<ServerLook>> look(Deadline deadline);
-  Task<Result<>> checkpoint(Deadline deadline);
+  Task<Result<>> ready_to_stop(Deadline deadline);
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
   Task<Result<>> stop(Deadline deadline);

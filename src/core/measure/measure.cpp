@@ -46,16 +46,23 @@ std::vector<Gap> gaps_of(const std::vector<Sample>& samples, bool write, MonoTim
   }
   std::ranges::sort(good, {}, &Sample::done);
   std::ranges::sort(failures);
+  // Since when somebody has been waiting of those who had no answer before each of the good ones.
+  std::vector<MonoTime> waiting_since(good.size(), MonoTime::max());
+  for (size_t index = good.size(); index-- > 0;) {
+    MonoTime later = index + 1 < good.size() ? waiting_since[index + 1] : MonoTime::max();
+    waiting_since[index] = std::min(good[index]->sent, later);
+  }
   auto failed_between = [&](MonoTime from, MonoTime to) {
     auto first = std::ranges::lower_bound(failures, from);
     return first != failures.end() && *first < to;
   };
   std::vector<Gap> out;
   MonoTime last_good = begin, last_asked = begin;
-  for (const Sample* sample : good) {
+  for (size_t index = 0; index < good.size(); ++index) {
+    const Sample* sample = good[index];
     bool failed = failed_between(last_asked, sample->done);
-    // Where nothing failed, the time before somebody asked was idle.
-    MonoTime from = failed ? last_good : std::max(last_good, sample->sent);
+    // Where nothing failed, the time before somebody asked was idle. Whoever asked first need not be answered first.
+    MonoTime from = failed ? last_good : std::max(last_good, waiting_since[index]);
     if (failed || sample != good.front()) out.push_back({from, sample->done, false});
     last_good = sample->done;
     last_asked = std::max(last_asked, sample->sent);

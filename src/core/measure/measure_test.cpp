@@ -163,6 +163,19 @@ TEST(Measure, SlowAnswersThatOverlapAreOneWait) {
   EXPECT_EQ(recovery.rta, Duration{1'400});
 }
 
+TEST(Measure, WhoAskedFirstWaitedLongestWhoeverIsAnsweredFirst) {
+  // Nobody is turned away: three wait from 150, 200 and 350 on, and the last of them is answered first.
+  std::vector<Sample> samples{good(50, 60),   good(100, 110), good(150, 520), good(200, 530),
+                              good(350, 510), good(550, 560), good(600, 610)};
+  EXPECT_EQ(measure_recovery(samples, at(120), at(1'000)).rta, Duration{360});
+}
+
+TEST(Measure, OneThatIsSlowWhileOthersAreServedIsNoOutage) {
+  std::vector<Sample> samples{good(50, 60), good(100, 700)};
+  for (int64_t sent = 150; sent < 1'000; sent += 50) samples.push_back(good(sent, sent + 10));
+  EXPECT_EQ(measure_recovery(samples, at(120), at(1'000)).rta, Duration{60});
+}
+
 TEST(Measure, WhatEndedBeforeTheFaultDoesNotCount) {
   std::vector<Sample> samples = history(0, 20'000, 1'000, 6'000);
   Recovery recovery = measure_recovery(samples, at(10'000), at(20'000));

@@ -455,12 +455,10 @@ auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Tas
     co_return fail(ErrorKind::refused, fmt::format("{} holds term {}, not {}", order.member, lease_.term, order.term));
   Busy busy(*this, kStepsDown, false);
   if (LIFEBOAT_BUG("term-back-before-stop")) release("stepped down", false);
-  // What is flushed now need not be flushed while nobody can write.
-  for (int round = 0; round < 2; ++round) {
-    auto checkpointing = server_.checkpoint(deadline);
-    CO_TRY_VOID(co_await std::move(checkpointing));
-    if (lease_.term != order.term) co_return fail(ErrorKind::refused, "its lease ended before it stopped");
-  }
+  // What is done now need not be done while nobody can write.
+  auto making_ready = server_.ready_to_stop(deadline);
+  CO_TRY_VOID(co_await std::move(making_ready));
+  if (lease_.term != order.term) co_return fail(ErrorKind::refused, "its lease ended before it stopped");
   MonoTime begun = now();
   stopping_ = true;
   auto stopping = server_.stop(at_most(deadline, Duration{20'000}));
