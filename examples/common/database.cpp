@@ -68,7 +68,7 @@ std::optional<Database::Lease> Database::take(Until until) {
     if (generation != generation_) continue;
     --open_;
     scouts_.hurry();
-    changed_.wait_until(lock, std::min(until, Clock::now() + 20ms));
+    changed_.wait_until(lock, std::min(until, Clock::now() + 10ms));
   }
   return std::nullopt;
 }

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr auto kConnectWithin = 300ms;
 constexpr auto kAnswerWithin = 800ms;
 constexpr auto kRetry = 40ms;
-constexpr auto kFast = 20ms;
+constexpr auto kFast = 10ms;
 constexpr auto kCalm = 500ms;
 
 }  // namespace

@@ -1,5 +1,5 @@
 // One connection to each server of a list, kept only to ask it whether it takes writes: seldom while one does, many
-// times a second while none does. A standby that is promoted is known within some 20 ms, without a new connection and
+// times a second while none does. A standby that is promoted is known within some 10 ms, without a new connection and
 // its password check; a server that hangs is known by the silence of its scout.
 #pragma once
 

@@ -31,6 +31,7 @@
 #include "io/dial.hpp"
 #include "io/file.hpp"
 #include "io/http_client.hpp"
+#include "io/priority.hpp"
 #include "io/secrets.hpp"
 #include "io/websocket.hpp"
 
@@ -583,6 +584,7 @@ bool hold_alone(const std::string& folder) {
 }  // namespace
 
 int run_agent(const AgentOptions& options) {
+  go_first();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("agent"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
   spdlog::flush_on(spdlog::level::info);

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "core/data/json.hpp"
+#include "io/priority.hpp"
 #include "io/process.hpp"
 
 namespace lifeboat {
@@ -61,6 +62,7 @@ pid_t spawn_server(const JsonObject& spec, std::string& problem) {
   pid_t child = fork();
   if (child == 0) {
     setsid();
+    go_like_others();
     auto give_up = [&] {
       int code = errno;
       ssize_t ignored = write(report[1], &code, sizeof code);

@@ -14,6 +14,7 @@
 #include "agent/backup_files.hpp"
 #include "agent/handicaps.hpp"
 #include "io/file.hpp"
+#include "io/priority.hpp"
 #include "io/process.hpp"
 #include "recovery/corruption.hpp"
 
@@ -436,6 +437,13 @@ Task<Result<>> PostgresServer::promote(uint64_t timeline, Deadline deadline) {
   auto looking = look(deadline.at_most(Duration{1'000}));
   CO_TRY(ServerLook before, co_await std::move(looking));
   if (before.in_recovery) CO_TRY_VOID(claim_timelines(before.timeline, timeline));
+  // Nobody is served until it leads.
+  struct First {
+    pid_t server;
+    explicit First(pid_t pid) : server(pid) { let_go_first(server, true); }
+    ~First() { let_go_first(server, false); }
+    First(const First&) = delete;
+  } first(guard_ ? guard_->server() : -1);
   auto asking = ask("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END", deadline);
   auto asked = co_await std::move(asking);
   if (!asked) co_return std::unexpected(std::move(asked).error().with("promote"));
@@ -491,6 +499,8 @@ Task<Result<>> PostgresServer::stop(Deadline deadline) {
   if (!running()) co_return Result<>{};
   kept_.reset();
   end_archiving();
+  // While it ends nobody is served; it takes a dozen processes one after the other.
+  let_go_first(guard_->server(), true);
   guard_->signal_server(SIGINT);
   bool archiver_left = config_.archive.stanza.empty();
   MonoTime begun = boot_now();

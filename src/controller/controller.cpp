@@ -30,6 +30,7 @@
 #include "io/file.hpp"
 #include "io/http_client.hpp"
 #include "io/http_server.hpp"
+#include "io/priority.hpp"
 #include "io/secrets.hpp"
 #include "plan/load.hpp"
 #include "store/store.hpp"
@@ -340,6 +341,7 @@ void print_findings(const LoadFailure& failure) {
 }  // namespace
 
 int run_controller(const ControllerOptions& options) {
+  go_first();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("controller"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
   spdlog::flush_on(spdlog::level::info);

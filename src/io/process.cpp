@@ -22,6 +22,7 @@
 #include <unordered_map>
 
 #include "io/file.hpp"
+#include "io/priority.hpp"
 
 extern char** environ;
 
@@ -121,6 +122,7 @@ struct ChildPlan {
     _exit(127);
   };
   if (plan.new_session) setsid();
+  go_like_others();
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

@@ -205,7 +205,8 @@ class Builder {
     for (const auto& [region, voter] : plan_.controllers->voters) {
       TRY(std::string folder, folder_for(voter.host.text, "etcd"));
       std::string clients = url(voter, voter.port), peers = url(voter, voter.peer_port);
-      std::vector<std::string> argv{etcd, "--name", region, "--data-dir", folder + "/data"};
+      // Leases hang on it, as on agents and controllers.
+      std::vector<std::string> argv{"nice", "-n", "-10", etcd, "--name", region, "--data-dir", folder + "/data"};
       argv.insert(argv.end(), {"--listen-client-urls", clients, "--advertise-client-urls", clients});
       argv.insert(argv.end(), {"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers});
       argv.insert(argv.end(), {"--initial-cluster", cluster});
