@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "io/process.hpp"
+#include "io/task.hpp"
 
 namespace lifeboat {
 namespace {
@@ -14,7 +15,11 @@ void set(pid_t pid, int nice) { (void)setpriority(PRIO_PROCESS, static_cast<id_t
 
 }  // namespace
 
-void go_first() { set(0, kFirst); }
+void go_first() {
+  // The threads for long work are there before, and stay as they are.
+  (void)blocking_pool();
+  set(0, kFirst);
+}
 
 void go_like_others() {
   if (getpriority(PRIO_PROCESS, 0) < 0) set(0, 0);

@@ -6,7 +6,7 @@
 
 namespace lifeboat {
 
-// The calling thread and those it starts later go before others. Without the right to it (CAP_SYS_NICE) nothing changes.
+// The calling thread and those it starts later go before others; those for long work (`blocking`, io/task.hpp) do not. Without the right to it (CAP_SYS_NICE) nothing changes.
 void go_first();
 // The same, or no more, for a process and all its descendants as they are now.
 void let_go_first(pid_t root, bool first);

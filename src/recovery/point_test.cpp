@@ -1,7 +1,9 @@
 #include "recovery/point.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include "io/run_in_test.hpp"
 #include "recovery/settings.hpp"
 #include "recovery/xid_place.hpp"
 
@@ -97,6 +99,20 @@ TEST(RestoredSettings, LimitsAreThoseOfTheSource) {
   EXPECT_EQ(limits.worker_processes, 9);
   EXPECT_EQ(limits.prepared_transactions, 7);
   EXPECT_EQ(limits.locks_per_transaction, 64);
+}
+
+// pg_waldump waits five seconds for a segment that is not there. /bin/false stands for it: whoever asks it learns nothing.
+TEST(FindPoint, WhereTheLogEndsWithItsSegmentNobodyIsAsked) {
+  char folder[] = "/tmp/lifeboat-point-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  asio::io_context context(1);
+  auto finding = find_point({.tool = "/bin/false", .folder = folder, .user = ""}, Lsn{7u << 24}, 1, 16u << 20, 7,
+                            Deadline::after(Duration{5'000}));
+  auto point = run_in_test(context, std::move(finding), Duration{5'000});
+  ASSERT_TRUE(point) << point.error().text();
+  EXPECT_EQ(point->next_record.value, 0u);
+  EXPECT_EQ(orphans::log_end_of(point->end), orphans::LogEnd::missing) << point->end;
+  rmdir(folder);
 }
 
 }  // namespace
