@@ -15,6 +15,7 @@ namespace {
 constexpr double kSuspects = 0.85, kAnybody = 0.10, kOlder = 0.02, kNewer = 0.03;
 constexpr size_t kMostSuspects = 8;  // that get points of their own in the plan, of the weightiest
 constexpr size_t kQuantiles = 8;
+constexpr std::ptrdiff_t kFew = 2 * kQuantiles;
 constexpr size_t kConfirmations = 3;
 constexpr size_t kMostFlaps = 8;
 
@@ -80,8 +81,11 @@ std::vector<Search::Position> Search::grid() const {
   }
   // Plain halves too: belief can be wrong.
   out.push_back(good_ + (bad_ - good_) / 2);
-  out.push_back(good_ + 1);
-  out.push_back(bad_ - 1);
+  // Its ends only where there are few others: a question that leaves all but one commit open leads nowhere.
+  if (bad_ - good_ <= kFew) {
+    out.push_back(good_ + 1);
+    out.push_back(bad_ - 1);
+  }
   std::ranges::sort(out);
   out.erase(std::ranges::unique(out).begin(), out.end());
   std::erase_if(out, [&](Position at) { return at <= good_ || at >= bad_; });
@@ -105,7 +109,6 @@ Probe Search::choose() {
   for (auto& cost : plan.cost) cost.assign(count * count, 0);
   for (auto& first : plan.first) first.assign(count * count, 0);
   double question = costs_.step + costs_.check;
-  double price = bit_price(question, costs_.restore);
   std::vector<double> up_to(count);
   for (size_t index = 0; index < count; ++index) up_to[index] = mass(good_, plan.points[index]);
   for (size_t width = 1; width < count; ++width) {
@@ -116,7 +119,10 @@ Probe Search::choose() {
       for (int alive = 0; alive < 2; ++alive) {
         double& best = plan.cost[alive][plan.at(from, to)];
         if (width == 1) {
-          best = commits <= 1 ? 0 : price * std::log2(commits) + (alive == 1 ? 0 : costs_.restore);
+          // A copy anew comes with the replay up to here, as below; else a point that splits off nothing would seem to save it.
+          double again =
+              costs_.restore + costs_.per_commit * static_cast<double>(std::max<Position>(0, plan.points[from]));
+          best = commits <= 1 ? 0 : bit_price(question, again) * std::log2(commits) + (alive == 1 ? 0 : again);
           continue;
         }
         best = std::numeric_limits<double>::max();

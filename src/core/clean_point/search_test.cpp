@@ -97,6 +97,24 @@ TEST(CleanPoint, APassingTroubleIsNotTakenForTheDamage) {
   EXPECT_NE(outcome.reasoning.find("passing"), std::string::npos);
 }
 
+// A small database with a long history: questions cost next to nothing, so much that each next commit seemed worth one.
+TEST(CleanPoint, CheapQuestionsAreNotAskedCommitByCommit) {
+  for (double per_commit : {1e-6, 2.4e-5, 1e-4}) {
+    for (double step : {0.005, 0.02, 0.2, 1.0}) {
+      for (size_t suspects : {0u, 1u, 20u}) {
+        std::vector<Suspect> some;
+        for (size_t index = 1; index <= suspects; ++index)
+          some.push_back({174'532 / (suspects + 1) * index, 1, "updated rows"});
+        Costs costs{.restore = 4, .per_commit = per_commit, .step = step, .check = 0.01};
+        Outcome outcome = play(174'532, some, costs, [](size_t position) { return position <= 174'100; });
+        EXPECT_EQ(last_good(outcome), 174'100u);
+        EXPECT_LE(outcome.probes, 100u) << per_commit << ' ' << step << ' ' << suspects;
+        EXPECT_LE(outcome.restores, 5u) << per_commit << ' ' << step << ' ' << suspects;
+      }
+    }
+  }
+}
+
 TEST(CleanPoint, ThousandsOfRandomHistoriesAreFoundToTheCommit) {
   std::mt19937_64 random(20'261'127);
   double typical_cost = 0, typical = 0, any_cost = 0, any = 0;
