@@ -42,6 +42,6 @@ if cli run database-recovery-test --by devops-lead --reason "again" >"$folder/ru
   echo "a damaged backup was taken for sound" && exit 1
 fi
 cli backups list database >"$folder/said" && { echo "backups list says that all is well"; exit 1; }
-says 'NOT TO BE RELIED ON'
+says 'NOT PROVEN: could not be restored'
 so '[.hosts[].restores[]] == []' restores list database || { echo "a copy was left behind"; exit 1; }
 echo "both backups restored, looked at and removed; the newest took $seconds s; a damaged one was named"

@@ -50,7 +50,7 @@ constexpr Duration kRemoveWithin{60'000};
 // 20261123-023055F_20261124-023055D → drill-20261124-023055d.
 std::string copy_name(const std::string& label) {
   std::string out = "drill-" + label.substr(label.rfind('_') + 1);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -132,29 +132,36 @@ Task<Result<Rehearsed>> PostgresRestoreDrill::rehearse(ActionContext context, st
                                           context.deadline, context.progress);
   auto restored = co_await std::move(asking);
   Rehearsed out;
+  std::optional<Error> silence;
   if (restored) {
     out.timing = timing_of(*restored, host, context.run);
     MonoTime begun = boot_now();
     auto looking = look(context, name, out);
     auto looked = co_await std::move(looking);
     out.check_seconds = to_seconds(boot_now() - begun);
-    if (!looked) out.timing.problem = "it could not be looked at: " + looked.error().text();
-    if (looked && !all_hold(out.checks)) out.timing.problem = in_words(out.checks);
-  } else {
-    ErrorKind kind = restored.error().kind;
-    bool says_nothing = kind == ErrorKind::unknown_outcome || kind == ErrorKind::timed_out ||
-                        kind == ErrorKind::unreachable || kind == ErrorKind::cancelled;
-    if (says_nothing) co_return std::unexpected(std::move(restored).error());
+    if (looked && !all_hold(out.checks)) {
+      out.timing.problem = in_words(out.checks);
+    } else if (!looked && recovery::speaks_of_the_backup(looked.error().kind)) {
+      out.timing.problem = "it could not be looked at: " + looked.error().text();
+    } else if (!looked) {
+      silence = std::move(looked).error().with("look at what was restored from " + set.label);
+    }
+  } else if (recovery::speaks_of_the_backup(restored.error().kind)) {
     out.timing = {.at = std::chrono::floor<std::chrono::seconds>(wall_now()),
                   .host = host,
                   .target = enum_name(target.kind),
                   .by = context.run,
                   .problem = restored.error().text()};
+  } else {
+    silence = std::move(restored).error();
   }
   out.timing.backup = set.label;
   out.timing.drill = true;
+  // In each case, also when its host was silent for a while.
   auto removing = remove(context, host, name);
-  CO_TRY_VOID(co_await std::move(removing));
+  auto removed = co_await std::move(removing);
+  if (silence) co_return std::unexpected(std::move(*silence));
+  if (!removed) co_return std::unexpected(std::move(removed).error());
   co_return out;
 }
 
@@ -190,13 +197,14 @@ Task<Result<void>> PostgresRestoreDrill::look(ActionContext context, std::string
 }
 
 Task<Result<void>> PostgresRestoreDrill::remove(ActionContext context, std::string host, std::string name) {
+  // Not the step's own time: what was put there goes also when that has run out.
+  context.deadline = Deadline::after(kRemoveWithin);
   auto finding = find_copy(context, host, params_.service.text, name);
   CO_TRY(Json there, co_await std::move(finding));
   if (!there.is_object()) co_return Result<void>{};
   wire::RestoreStop order{params_.service.text, name, true};
-  // Not the step's own time: what was put there goes also when that has run out.
   auto asking = context.world.agents.call(host, std::string(wire::RestoreStop::kMethod), encode(order),
-                                          Deadline::after(kRemoveWithin), [](std::string) {});
+                                          context.deadline, [](std::string) {});
   auto removed = co_await std::move(asking);
   if (!removed)
     co_return std::unexpected(std::move(removed).error().with(fmt::format("remove copy {} on {}", name, host)));
@@ -221,7 +229,7 @@ Result<Outcome> PostgresRestoreDrill::judge(const ActionContext& context, const 
   if (unsound > 0)
     return fail(
         ErrorKind::conflict,
-        context.world.secrets.redact(fmt::format("{} of {} backups cannot be relied on{}", unsound, done.size(), bad)),
+        context.world.secrets.redact(fmt::format("{} of {} backups could not be proven{}", unsound, done.size(), bad)),
         "lifeboat backups verify says which files are damaged; take a new one: lifeboat backups take");
   auto expected = recovery::forecast(context.world.restore_times.of(params_.service.text), bytes);
   const Rehearsed& newest = done.front();

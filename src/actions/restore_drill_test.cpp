@@ -79,7 +79,7 @@ class RestoreDrill : public testing::Test {
       asked.push_back(text_or(params, "sql"));
       if (asked.back() == "SELECT no_row") return rows({"wrong"}, JsonArray{});
       if (asked.back() == "SELECT a_row") return rows({"wrong"}, JsonArray{JsonArray{"7"}});
-      return fail(ErrorKind::refused, "it went away");
+      return fail(asked_in_vain, "it went away");
     }
     return fail(ErrorKind::unsupported, method);
   }
@@ -92,6 +92,7 @@ class RestoreDrill : public testing::Test {
   std::vector<recovery::BackupSet> sets{backup_set("20260101-000000F", 900), backup_set("20260102-000000F", 1000)};
   std::set<std::string> copies, damaged;
   std::vector<std::string> begun, asked;
+  ErrorKind asked_in_vain = ErrorKind::unreachable;
   TestWorld world;
 };
 
@@ -104,13 +105,13 @@ TEST_F(RestoreDrill, WithoutABackupThereIsNothingToRelyOn) {
 }
 
 TEST_F(RestoreDrill, TheNewestIsRestoredToTheEndOfTheLogAndOlderOnesToWhereTheyAreWhole) {
-  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders","backups":"every"})");
-  ASSERT_FALSE(outcome) << "nothing could be asked of the copies";
+  damaged = {"20260101-000000F", "20260102-000000F"};
+  (void)world.apply(postgres_restore_drill_action(), R"({"service":"orders","backups":"every"})");
   EXPECT_THAT(begun, ElementsAre("20260102-000000F latest", "20260101-000000F immediate"));
 }
 
 TEST_F(RestoreDrill, ACopyGoesAlsoWhenItIsNotSound) {
-  damaged = {"20260102-000000F"};
+  damaged = {"20260101-000000F", "20260102-000000F"};
   auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders","backups":"every"})");
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind, ErrorKind::conflict);
@@ -137,15 +138,37 @@ TEST_F(RestoreDrill, WhatCameOutIsKeptWithItsProblem) {
   EXPECT_THAT(kept()[0].problem, HasSubstr("damaged"));
 }
 
-TEST_F(RestoreDrill, WithoutAnAnswerNothingIsSaidOfTheBackup) {
-  world.agents.on_call = [this](std::string host, std::string method, Json params) -> Result<Json> {
-    if (method == wire::RestoreBegin::kMethod) return fail(ErrorKind::unreachable, "db-2 went away");
-    return answer(host, method, params);
-  };
+TEST_F(RestoreDrill, WithoutAnAnswerNothingIsSaidOfTheBackupAndTheCopyGoes) {
+  for (ErrorKind silent : {ErrorKind::unreachable, ErrorKind::timed_out, ErrorKind::unknown_outcome}) {
+    world.agents.on_call = [this, silent](std::string host, std::string method, Json params) -> Result<Json> {
+      auto answered = answer(host, method, params);
+      if (method == wire::RestoreBegin::kMethod) return fail(silent, "db-2 went away");
+      return answered;
+    };
+    auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().kind, silent);
+    EXPECT_TRUE(kept().empty());
+    EXPECT_THAT(copies, testing::IsEmpty());
+  }
+}
+
+TEST_F(RestoreDrill, ACopyThatCannotBeAskedSaysNothingOfTheBackup) {
   auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
   ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().kind, ErrorKind::unreachable);
+  EXPECT_THAT(outcome.error().text(), HasSubstr("it went away"));
   EXPECT_TRUE(kept().empty());
+  EXPECT_THAT(copies, testing::IsEmpty());
+}
+
+TEST_F(RestoreDrill, ACopyWhoseRowsCannotBeReadIsNotProven) {
+  asked_in_vain = ErrorKind::refused;
+  auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::conflict);
+  ASSERT_EQ(kept().size(), 1u);
+  EXPECT_EQ(kept()[0].bytes, 1000u);
+  EXPECT_THAT(kept()[0].problem, HasSubstr("it went away"));
 }
 
 TEST_F(RestoreDrill, APreviewTellsHowLongItTook) {

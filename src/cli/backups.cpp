@@ -71,7 +71,8 @@ std::string proof_of(const std::string& label, const JsonArray& measured) {
     std::string problem = text_or(one, "problem"), at = when(text_or(one, "at"));
     out = problem.empty() ? fmt::format("restored {} in {:.1f} s{}", at, number_or(one, "seconds"),
                                         bool_or(one, "drill") ? ", sound" : "")
-                          : fmt::format("NOT TO BE RELIED ON, restored {}: {}", at, problem);
+                          : fmt::format("NOT PROVEN: {} {}: {}",
+                                        int_or(one, "bytes") == 0 ? "could not be restored" : "restored", at, problem);
   }
   return out;
 }

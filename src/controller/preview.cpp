@@ -203,15 +203,15 @@ Task<Result<Json>> preview_scenario(World& world, std::string scenario_name, std
   JsonArray critical;
   for (size_t index : path.steps) critical.push_back(Json(graph.steps[index].id));
   Duration rto = world.plan.objectives.rto;
-  JsonArray restores;
-  for (const auto& [service, forecast] : forecasts) restores.push_back(forecast_in_json(service, forecast, rto));
+  JsonArray measured;
+  for (const auto& [service, forecast] : forecasts) measured.push_back(forecast_in_json(service, forecast, rto));
   co_return Json(JsonObject{{"scenario", scenario_name},
                             {"phases", phases_of(world.plan, *scenario)},
                             {"steps", steps},
                             {"critical_path", critical},
                             {"estimated_ms", path.length.count()},
                             {"rto_ms", rto.count()},
-                            {"restores", restores},
+                            {"restores", measured},
                             {"losses", losses}});
 }
 

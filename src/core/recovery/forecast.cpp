@@ -41,6 +41,14 @@ std::optional<Duration> growth(const std::vector<RestoreTiming>& measured) {
 
 }  // namespace
 
+bool speaks_of_the_backup(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::refused:
+    case ErrorKind::not_found: return true;
+    default: return false;
+  }
+}
+
 std::optional<Forecast> forecast(std::vector<RestoreTiming> measured, uint64_t bytes) {
   std::erase_if(measured, [](const RestoreTiming& one) { return one.bytes == 0 || one.seconds <= 0; });
   if (measured.empty()) return std::nullopt;

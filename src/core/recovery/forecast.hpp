@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.hpp"
 #include "core/base/time.hpp"
 #include "core/data/describe.hpp"
 #include "core/recovery/moment.hpp"
@@ -41,6 +42,10 @@ constexpr auto field_docs(const RestoreTiming*) {
                                   {"copy_seconds", Need::optional, "of these, copying files"},
                                   {"replay_seconds", Need::optional, "of these, replaying log"}});
 }
+
+// Whether an error that a restore ended with says something of the backup, and not only that nobody answered, that time ran out, or that
+// it was asked for in a way that cannot be.
+bool speaks_of_the_backup(ErrorKind kind);
 
 struct Forecast {
   size_t samples = 0;                 // restores it goes by

@@ -26,6 +26,14 @@ TEST(Forecast, WithoutAMeasurementThereIsNone) {
   EXPECT_EQ(forecast({failed}, kGigabyte), std::nullopt);
 }
 
+TEST(Forecast, SilenceSaysNothingOfABackup) {
+  EXPECT_TRUE(speaks_of_the_backup(ErrorKind::refused));
+  EXPECT_TRUE(speaks_of_the_backup(ErrorKind::not_found));
+  for (ErrorKind kind : {ErrorKind::unreachable, ErrorKind::timed_out, ErrorKind::unknown_outcome, ErrorKind::cancelled,
+                         ErrorKind::invalid_input, ErrorKind::unsupported, ErrorKind::conflict, ErrorKind::internal})
+    EXPECT_FALSE(speaks_of_the_backup(kind)) << to_string(kind);
+}
+
 TEST(Forecast, CopyingGrowsWithTheSizeAndTheRestDoesNot) {
   auto one = forecast({timing(hours(0), kGigabyte, 10, 3)}, 4 * kGigabyte);
   ASSERT_TRUE(one);
