@@ -16,6 +16,7 @@
 #include "io/file.hpp"
 #include "io/process.hpp"
 #include "io/run_in_test.hpp"
+#include "kept_for_all.hpp"
 #include "recovery/clean_point.hpp"
 #include "recovery/corruption.hpp"
 #include "recovery/forensics.hpp"
@@ -157,16 +158,8 @@ std::string Source::build() {
   return status == 0 ? "" : "the others were cut short: " + read_file(top + "/busy.log").value_or("");
 }
 
-Source& source() {
-  static Source* made = new Source;
-  return *made;
-}
-
-class EndOfAll : public testing::Environment {
- public:
-  void TearDown() override { delete &source(); }
-};
-
+auto& kept = keep_for_all<Source>([] { return std::make_unique<Source>(); });
+Source& source() { return kept.get(); }
 class Damaged : public testing::Test {
  protected:
   void SetUp() override {
@@ -302,9 +295,3 @@ TEST_F(Damaged, AFlippedByteInAPageIsFoundAndNamed) {
 
 }  // namespace
 }  // namespace lifeboat::recovery
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  testing::AddGlobalTestEnvironment(new lifeboat::recovery::EndOfAll);
-  return RUN_ALL_TESTS();
-}

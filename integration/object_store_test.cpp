@@ -15,6 +15,7 @@
 #include "io/run_in_test.hpp"
 #include "io/test_ports.hpp"
 #include "io/test_s3.hpp"
+#include "kept_for_all.hpp"
 
 namespace lifeboat::recovery {
 namespace {
@@ -22,16 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-BusySource& source() {
-  static BusySource* made = new BusySource({Stored::compressed});
-  return *made;
-}
-
-class EndOfAll : public testing::Environment {
- public:
-  void TearDown() override { delete &source(); }
-};
-
+auto& kept = keep_for_all<BusySource>([] { return std::make_unique<BusySource>(std::vector{Stored::compressed}); });
+BusySource& source() { return kept.get(); }
 class ObjectStore : public testing::Test {
  protected:
   void SetUp() override {
@@ -167,9 +160,3 @@ TEST_F(ObjectStore, AKeyThatExpiresInTheMiddleIsNamedAndTheRestoreIsTakenUpWithA
 
 }  // namespace
 }  // namespace lifeboat::recovery
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  testing::AddGlobalTestEnvironment(new lifeboat::recovery::EndOfAll);
-  return RUN_ALL_TESTS();
-}

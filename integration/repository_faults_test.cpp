@@ -14,22 +14,16 @@
 #include "busy_source.hpp"
 #include "io/pgbackrest.hpp"
 #include "io/run_in_test.hpp"
+#include "kept_for_all.hpp"
 
 namespace lifeboat::recovery {
 namespace {
 
 namespace fs = std::filesystem;
 
-BusySource& source() {
-  static BusySource* made = new BusySource({Stored::compressed, Stored::plain, Stored::encrypted});
-  return *made;
-}
-
-class EndOfAll : public testing::Environment {
- public:
-  void TearDown() override { delete &source(); }
-};
-
+auto& kept = keep_for_all<BusySource>(
+    [] { return std::make_unique<BusySource>(std::vector{Stored::compressed, Stored::plain, Stored::encrypted}); });
+BusySource& source() { return kept.get(); }
 void flip_a_byte(const std::string& file) {
   fs::permissions(file, fs::perms::owner_write, fs::perm_options::add);
   std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
@@ -209,9 +203,3 @@ INSTANTIATE_TEST_SUITE_P(Each, RepositoryFault, testing::Values(Stored::compress
 
 }  // namespace
 }  // namespace lifeboat::recovery
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  testing::AddGlobalTestEnvironment(new lifeboat::recovery::EndOfAll);
-  return RUN_ALL_TESTS();
-}

@@ -19,6 +19,7 @@
 
 #include "busy_source.hpp"
 #include "io/run_in_test.hpp"
+#include "kept_for_all.hpp"
 #include "recovery/folder.hpp"
 #include "recovery/restore.hpp"
 
@@ -27,16 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-BusySource& source() {
-  static BusySource* made = new BusySource({Stored::compressed});
-  return *made;
-}
-
-class EndOfAll : public testing::Environment {
- public:
-  void TearDown() override { delete &source(); }
-};
-
+auto& kept = keep_for_all<BusySource>([] { return std::make_unique<BusySource>(std::vector{Stored::compressed}); });
+BusySource& source() { return kept.get(); }
 class Restoring : public testing::Test {
  protected:
   std::string folder;
@@ -281,6 +274,5 @@ int main(int argc, char** argv) {
   if (argc == 4 && std::string_view(argv[1]) == "restore-and-be-killed")
     return lifeboat::recovery::restore_and_be_killed(argv[2], argv[3]);
   testing::InitGoogleTest(&argc, argv);
-  testing::AddGlobalTestEnvironment(new lifeboat::recovery::EndOfAll);
   return RUN_ALL_TESTS();
 }

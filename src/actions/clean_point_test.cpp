@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "actions/registry.hpp"
-#include "actions/test_world.hpp"
+#include "actions/test_restores.hpp"
 #include "core/backup/messages.hpp"
 #include "core/recovery/messages.hpp"
 
@@ -12,26 +12,9 @@ namespace {
 
 using testing::HasSubstr;
 
-class CleanPoint : public testing::Test {
+class CleanPoint : public RestoresTest {
  protected:
   CleanPoint() {
-    world.add_region("north");
-    world.add_region("south");
-    world.add_host("db-1", "north", "127.0.0.1");
-    world.add_host("db-2", "south", "127.0.0.2");
-    world.add_host("vault", "south", "127.0.0.3");
-    PostgresService orders;
-    orders.members.add("one", PostgresMember{.host = {"db-1"}});
-    orders.members.add("two", PostgresMember{.host = {"db-2"}});
-    orders.backups = Backups{.repository_host = Identifier{"vault"}};
-    world.plan.services.add("orders", orders);
-    DatabaseView view{.service = "orders", .term = 1, .holder = "one", .writable = true};
-    for (const std::string name : {"one", "two"}) {
-      MemberView member{.member = name, .connected = true};
-      member.report.state = name == "one" ? ServerState::primary : ServerState::standby;
-      view.members.push_back(member);
-    }
-    world.databases.views["orders"] = view;
     world.agents.on_call = [this](std::string, std::string method, Json) -> Result<Json> {
       if (method == wire::LogClose::kMethod) return fail(ErrorKind::refused, "this host is cut off");
       if (method == wire::RestoreCleanPoint::kMethod) return found;
@@ -45,7 +28,6 @@ class CleanPoint : public testing::Test {
   }
 
   Json found;
-  TestWorld world;
 };
 
 TEST_F(CleanPoint, ADamageThatIsArchivedIsFoundWhereTheLogCannotBeClosed) {

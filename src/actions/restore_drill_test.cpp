@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "actions/registry.hpp"
-#include "actions/test_world.hpp"
+#include "actions/test_restores.hpp"
 #include "core/backup/messages.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
@@ -24,26 +24,9 @@ recovery::BackupSet backup_set(const std::string& label, uint64_t bytes) {
 }
 
 // Copies exist on db-2 alone; a copy holds one table, public.orders, with as many rows as the test says.
-class RestoreDrill : public testing::Test {
+class RestoreDrill : public RestoresTest {
  protected:
   RestoreDrill() {
-    world.add_region("north");
-    world.add_region("south");
-    world.add_host("db-1", "north", "127.0.0.1");
-    world.add_host("db-2", "south", "127.0.0.2");
-    world.add_host("vault", "south", "127.0.0.3");
-    PostgresService orders;
-    orders.members.add("one", PostgresMember{.host = {"db-1"}});
-    orders.members.add("two", PostgresMember{.host = {"db-2"}});
-    orders.backups = Backups{.repository_host = Identifier{"vault"}, .repository_path = "backups"};
-    world.plan.services.add("orders", orders);
-    DatabaseView view{.service = "orders", .term = 1, .holder = "one", .writable = true};
-    for (const std::string name : {"one", "two"}) {
-      MemberView member{.member = name, .connected = true};
-      member.report.state = name == "one" ? ServerState::primary : ServerState::standby;
-      view.members.push_back(member);
-    }
-    world.databases.views["orders"] = view;
     world.agents.on_call = [this](std::string host, std::string method, Json params) {
       return answer(host, method, params);
     };
@@ -93,7 +76,6 @@ class RestoreDrill : public testing::Test {
   std::set<std::string> copies, damaged;
   std::vector<std::string> begun, asked;
   ErrorKind asked_in_vain = ErrorKind::unreachable;
-  TestWorld world;
 };
 
 TEST_F(RestoreDrill, WithoutABackupThereIsNothingToRelyOn) {
