@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -78,12 +79,14 @@ Task<Result<T>> within(Deadline deadline, std::string what, Task<Result<T>> op) 
 }
 
 // Runs a blocking function on a small pool of threads and comes back to the caller's executor. The function itself
-// cannot be cut short: give it a bound of its own. `f` returns a value that is not void.
+// cannot be cut short: give it a bound of its own. `f` returns a value that is not void. Whoever waits and is cancelled learns of it when
+// the function has ended: a cancellation that got to the other thread before the function began would end the whole program there.
 asio::thread_pool& blocking_pool();
 template <class F>
 auto blocking(F f) -> Task<std::invoke_result_t<F>> {
   auto run = [](F work) -> Task<std::invoke_result_t<F>> { co_return work(); };
-  co_return co_await asio::co_spawn(blocking_pool(), run(std::move(f)), asio::use_awaitable);
+  co_return co_await asio::co_spawn(blocking_pool(), run(std::move(f)),
+                                    asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 
 // Owns background tasks. Each is named; what it throws is reported by `on_failure` (never swallowed). `stop()` cancels

@@ -64,5 +64,27 @@ TEST(Within, IsCancelledWithTheOneWhoWaits) {
   EXPECT_THROW(std::rethrow_exception(problem), boost::system::system_error);
 }
 
+Task<> blocks_again_and_again() {
+  for (int turn = 0; turn < 50; ++turn) {
+    auto working = blocking([] { return 1; });
+    co_await std::move(working);
+  }
+}
+
+// At whatever moment it comes, the one who waits learns of it, and the thread of the pool does not.
+TEST(Blocking, ACancellationStaysOnTheSideOfWhoWaits) {
+  for (int round = 0; round < 2'000; ++round) {
+    asio::io_context context(1);
+    asio::cancellation_signal signal;
+    bool ended = false;
+    asio::co_spawn(context, blocks_again_and_again(),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr) { ended = true; }));
+    for (int step = 0; step < round % 40; ++step) context.poll_one();
+    signal.emit(asio::cancellation_type::terminal);
+    context.run_for(Duration{5'000});
+    ASSERT_TRUE(ended);
+  }
+}
+
 }  // namespace
 }  // namespace lifeboat
