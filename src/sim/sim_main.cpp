@@ -140,6 +140,9 @@ int play_many(const Options& options) {
       out["seed"] = first.seed;
       out["rule"] = first.violations.front().rule;
       out["text"] = first.violations.front().text;
+      JsonArray all;
+      for (const Outcome& bad : totals.bad) all.push_back(Json(bad.seed));
+      out["bad_seeds"] = std::move(all);
     }
     fmt::print("{}\n", to_text(out));
   } else {

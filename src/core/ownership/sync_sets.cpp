@@ -44,8 +44,10 @@ bool was_looked_at(const State& state, const Member& member, MonoTime now) {
   return is_fresh(member, now) && member.report.mark == state.mark;
 }
 
+// What it has is known only when its files were read: one that has just come back has yet to say.
 bool rests_as_primary(const Member& member) {
-  return member.report.state == ServerState::stopped && member.report.primary_data;
+  const MemberReport& report = member.report;
+  return report.state == ServerState::stopped && report.primary_data && report.written.value != 0;
 }
 
 // Its data were put back, so that it has had a commit says nothing any more.

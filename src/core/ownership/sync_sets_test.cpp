@@ -235,6 +235,35 @@ TEST(SyncSets, OldSetsCountUntilTheNewOneHasTakenHold) {
   EXPECT_EQ(world.promoted(), "east-1");
 }
 
+// It may have most of all.
+TEST(SyncSets, AMemberThatHasYetToSayWhatItHasIsNotCounted) {
+  World world;
+  world.run(3'000);
+  world.feed(Released{"east-1", 1, "server died", true});
+  world.feed(AgentLost{"east-1"});
+  world.feed(AgentLost{"west-1"});
+  world.pass(600);
+  world.report("east-2", ServerState::standby, 1000);
+  world.feed(TransferAsked{Transfer{.id = 1, .kind = TransferKind::failover, .to = "east-2", .accept_loss = true}});
+  ASSERT_EQ(world.state.holder, "east-2");
+  ASSERT_THAT(world.recorded, ElementsAre(SyncSet{"east-2", {"east-1", "west-1"}, 1}));
+  world.said.clear();
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 2, true, false, {}, {{"timeline", 2}}});
+  world.feed(Released{"east-2", 2, "server died", true});
+  world.feed(AgentLost{"east-2"});
+  for (const char* member : {"east-1", "west-1"}) world.feed(AgentConnected{member});
+  world.report("east-1", ServerState::stopped, 0, 0);
+  world.report("west-1", ServerState::standby, 1000);
+  world.pass(600);
+  world.report("east-1", ServerState::stopped, 0, 0);
+  world.report("west-1", ServerState::standby, 1000);
+  EXPECT_EQ(world.promoted(), "");
+  EXPECT_THAT(why_it_may_lose(world.state, *world.state.find("west-1"), world.now),
+              HasSubstr("1 of these can be asked, not 2"));
+  world.report("east-1", ServerState::stopped, 1004);
+  EXPECT_EQ(world.promoted(), "east-1");
+}
+
 TEST(SyncSets, ADatabaseThatBeganAsynchronousIsNotBelievedAtOnce) {
   World world(config_of(0));
   world.run(3'000);
