@@ -263,8 +263,11 @@ class DrillRun {
   Result<void> watch_recovery() {
     if (find_fault(options_.fault)->silences_controllers) TRY_VOID(wait_without_control());
     if (find_fault(options_.fault)->of_the_data) TRY_VOID(ask_for_recovery());
-    bool may_pass = find_fault(options_.fault)->may_pass;
-    int64_t deadline = deadline_in(may_pass ? kNothingDone : kStartOfRun);
+    // One that is healed by the clock may be over before anything had to be done: then it is judged by what users had of it.
+    bool passes_by_itself = find_fault(options_.fault)->may_pass;
+    bool may_pass = passes_by_itself || options_.heal_after;
+    Duration until_healed = passes_by_itself ? Duration{0} : options_.heal_after.value_or(Duration{0});
+    int64_t deadline = deadline_in(may_pass ? until_healed + kNothingDone : kStartOfRun);
     while (trace_.run_id.empty()) {
       trace_.run_id = fresh_run(options_.scenario, before_).value_or("");
       look_at_standbys();
