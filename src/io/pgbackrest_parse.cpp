@@ -78,6 +78,8 @@ std::optional<uint64_t> hex(std::string_view text) {
   return value;
 }
 
+constexpr std::string_view kNoSpace = "No space left on device";
+
 // The lines that say ERROR, or the last one.
 std::string said(std::string_view output) {
   std::string out;
@@ -176,9 +178,12 @@ Error pgbackrest_error(std::string_view command, int exit_code, std::string_view
   auto found = std::ranges::find(kMeanings, exit_code, &CodeMeaning::code);
   if (found != kMeanings.end()) error.kind = found->kind, error.hint = found->hint;
   auto says = [&](std::string_view text) { return output.find(text) != output.npos; };
-  if (says("No space left on device")) {
+  if (says(kNoSpace)) {
     error.kind = ErrorKind::refused;
     error.hint = "the disk is full: make room or name another folder; what is there is taken up again";
+    // The log that says so may lie on that disk, and end before the line with the error.
+    if (error.what.find(kNoSpace) == std::string::npos)
+      error.what = fmt::format("pgbackrest {} ended with {}: {}", command, exit_code, kNoSpace);
   } else if (says("Permission denied")) {
     error.kind = ErrorKind::refused;
     error.hint = "the user that runs pgBackRest may not read or write there";

@@ -78,6 +78,9 @@ TEST(PgBackRestErrors, SayWhatToDoNext) {
   EXPECT_NE(key.hint.find("passphrase"), std::string::npos);
   Error full = pgbackrest_error("restore", 82, "ERROR: [082]: unable to write '/x': [28] No space left on device\n");
   EXPECT_NE(full.hint.find("disk is full"), std::string::npos);
+  std::string cut_off =
+      "P01 WARN: '/x': No space left on device\n" + std::string(500, 'x') + "P01 DETAIL: restore file /va";
+  EXPECT_NE(pgbackrest_error("restore", 82, cut_off).what.find("space"), std::string::npos);
   EXPECT_EQ(pgbackrest_error("info", 55, "").kind, ErrorKind::not_found);
 }
 

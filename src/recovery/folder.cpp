@@ -127,6 +127,17 @@ Result<uint64_t> free_bytes(const std::string& path) {
   return uint64_t{blocks} * space.f_frsize;
 }
 
+uint64_t used_bytes(const std::string& path) {
+  constexpr uint64_t kBlock = 512;  // of st_blocks, whatever the file system's own is: stat(2)
+  uint64_t used = 0;
+  std::error_code problem;
+  for (auto walk = fs::recursive_directory_iterator(path, problem); walk != fs::end(walk); walk.increment(problem)) {
+    struct stat file{};
+    if (lstat(walk->path().c_str(), &file) == 0) used += static_cast<uint64_t>(file.st_blocks) * kBlock;
+  }
+  return used;
+}
+
 Result<> sync_all(const std::string& path) {
   std::error_code problem;
   for (auto walk = fs::recursive_directory_iterator(path, fs::directory_options::follow_directory_symlink, problem);

@@ -64,6 +64,8 @@ Result<> write_journal(const RestoreFolder& folder, const FolderJournal& journal
 Result<> write_for_server(const RestoreFolder& folder, const std::string& path, const std::string& text);
 // Bytes that can still be written there.
 Result<uint64_t> free_bytes(const std::string& path);
+// Bytes that the files below take on their disk; 0 where there is nothing. Follows no links.
+uint64_t used_bytes(const std::string& path);
 // fsyncs every file and folder below; blocks for as long as that takes.
 Result<> sync_all(const std::string& path);
 

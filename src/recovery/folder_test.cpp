@@ -75,5 +75,16 @@ TEST_F(Folders, OfAnotherClusterAreRefused) {
   EXPECT_FALSE(claim(true, "78"));
 }
 
+TEST_F(Folders, WhatIsThereTakesRoom) {
+  EXPECT_EQ(used_bytes(folder.path + "/nowhere"), 0u);
+  ASSERT_TRUE(claim());
+  uint64_t before = used_bytes(folder.path);
+  std::ofstream(folder.data() + "/file") << std::string(100'000, 'x');
+  fs::create_symlink(folder.data() + "/file", folder.data() + "/link");
+  uint64_t grown = used_bytes(folder.path) - before;
+  EXPECT_GE(grown, 100'000u);
+  EXPECT_LT(grown, 200'000u) << "what a link leads to is counted once";
+}
+
 }  // namespace
 }  // namespace lifeboat::recovery

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "io/file.hpp"
 #include "io/process.hpp"
@@ -187,6 +188,23 @@ void ReplayServer::kill_now() {
   process_ = -1;
 }
 
+namespace {
+
+// Says nothing of why a server ended: what comes before replay, and what follows the reason.
+bool is_beside_the_point(std::string_view line) {
+  constexpr std::array<std::string_view, 7> kUsual{"is starting up",
+                                                   "waiting for WAL",
+                                                   "exited with exit code",
+                                                   "terminating any other active server processes",
+                                                   "shutting down due to startup process failure",
+                                                   "LOG:  shutting down",
+                                                   "database system is shut down"};
+  return line.empty() ||
+         std::ranges::any_of(kUsual, [&](std::string_view usual) { return line.find(usual) != line.npos; });
+}
+
+}  // namespace
+
 std::string ReplayServer::last_words() const {
   auto log = read_file(folder_.server_log(), size_t{256} << 20);
   if (!log) return "it left no log";
@@ -195,8 +213,7 @@ std::string ReplayServer::last_words() const {
     size_t end = std::min(log->find('\n', at), log->size());
     std::string line = log->substr(at, end - at);
     at = end + 1;
-    bool noise = line.empty() || line.find("is starting up") != line.npos || line.find("waiting for WAL") != line.npos;
-    if (!noise) lines.push_back(std::move(line));
+    if (!is_beside_the_point(line)) lines.push_back(std::move(line));
   }
   std::string out;
   for (size_t index = lines.size() > 4 ? lines.size() - 4 : 0; index < lines.size(); ++index)

@@ -136,10 +136,11 @@ uint64_t Run::timeline_at(Lsn at) const {
 }
 
 Result<> Run::check_room() const {
-  bool marked = access(folder_.journal().c_str(), F_OK) == 0;
   TRY(uint64_t room, free_bytes(folder_.path));
+  // What an earlier try left is taken up or removed.
+  room += used_bytes(folder_.path);
   uint64_t log = std::min(choice_.expected * catalogue_.segment_bytes, kMostLogBytes);
-  uint64_t need = (marked ? 0 : choice_.set.bytes) + log + kSpareBytes;
+  uint64_t need = choice_.set.bytes + log + kSpareBytes;
   if (room >= need) return {};
   return fail(ErrorKind::refused,
               fmt::format("{} has room for {} MB, and the restore needs {} MB", folder_.path, room >> 20, need >> 20),
@@ -253,7 +254,10 @@ Task<Result<>> Run::furnish() {
 
 Error Run::ended_by_itself(const ReplayServer& server) const {
   Error error{.kind = ErrorKind::refused, .what = "the restored server ended: " + server.last_words()};
-  if (error.what.find("No space left on device") != std::string::npos) error.hint = kMakeRoom;
+  // Its own log lies on the same disk, and may not have had room for that.
+  bool says_so = error.what.find("No space left on device") != std::string::npos;
+  if (!says_so && is_full()) error.what = fmt::format("{} has no space left; {}", folder_.path, error.what);
+  if (says_so || is_full()) error.hint = kMakeRoom;
   return error;
 }
 
