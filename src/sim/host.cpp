@@ -12,6 +12,7 @@ constexpr uint64_t kRecord = 100;
 constexpr Nanos kGuardLooks = 20_ms;
 constexpr Nanos kReceiverTimeout = 5_s;
 constexpr Nanos kTurnedAwayLooks = 40_ms;
+constexpr Nanos kTurnedAwayInALoopLooks = 1_s;
 constexpr uint64_t kSystem = 7'000'000'001;
 
 }  // namespace
@@ -36,6 +37,7 @@ void Host::start_server() {
   world_.kernel.kill(server_process);
   world_.kernel.start(server_process);
   phase = Phase::starting;
+  asks_in_a_loop = world_.random.chance(0.5);
   upstream = disk.upstream;
   sync = disk.sync;
   connected = false;
@@ -223,8 +225,9 @@ void Host::receiver_tick() {
   disk.known_timeline = std::max({disk.known_timeline, theirs, ours});
   if (!wal.holds(source.disk.where, disk.where)) {
     connected = false;
-    // It connects, is told that there is no more on its timeline, and connects again: for moments it looks as if it streamed.
-    if (world_.random.chance(0.3)) turned_away = world_.kernel.now();
+    // It connects, is told that there is no more on its timeline, and connects again: for moments it looks as if it streamed, or
+    // all the time.
+    if (asks_in_a_loop || world_.random.chance(0.3)) turned_away = world_.kernel.now();
     // It goes by the numbers of timelines: two histories under one number are taken for one.
     if (ours == theirs && disk.where.branch != source.disk.where.branch && disk.where.lsn <= source.disk.where.lsn)
       world_.histories_mixed(*this, source, "streams from");
@@ -367,7 +370,7 @@ Task<Result<>> Server::answer_or_silence(Deadline deadline) {
 
 Task<Result<>> Server::wait_until_answers(Deadline deadline) {
   while (running()) {
-    auto pinging = ping({std::min(deadline.at, host_.clock.read(world_.kernel.now() + 500_ms))});
+    auto pinging = answer_or_silence({std::min(deadline.at, host_.clock.read(world_.kernel.now() + 500_ms))});
     auto alive = co_await std::move(pinging);
     if (alive) co_return Result<>{};
     if (world_.kernel.now() >= truth(deadline))
@@ -377,7 +380,7 @@ Task<Result<>> Server::wait_until_answers(Deadline deadline) {
   co_return fail(ErrorKind::refused, "the server ended while it started");
 }
 
-Task<Result<>> Server::ping(Deadline deadline) { return answer_or_silence(deadline); }
+Task<Result<>> Server::knock(Deadline deadline) { return answer_or_silence(deadline); }
 
 Task<Result<>> Server::ready_to_stop(Deadline deadline) {
   for (int round = 0; round < 2; ++round) {
@@ -398,7 +401,8 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   seen.timeline = world_.wal.timeline(host_.disk.where);
   seen.written = seen.replayed = Lsn{host_.disk.where.lsn};
   seen.streaming = host_.connected && seen.in_recovery && world_.kernel.now() - host_.last_message < kReceiverTimeout;
-  bool is_turned_away = seen.in_recovery && world_.kernel.now() - host_.turned_away < kTurnedAwayLooks;
+  Nanos looks_for = host_.asks_in_a_loop ? kTurnedAwayInALoopLooks : kTurnedAwayLooks;
+  bool is_turned_away = seen.in_recovery && world_.kernel.now() - host_.turned_away < looks_for;
   seen.streaming = seen.streaming || is_turned_away;
   if (seen.streaming) {
     seen.upstream_host = world_.member_name(host_.upstream);
@@ -436,26 +440,45 @@ Task<Result<>> Server::promote(uint64_t timeline, Deadline deadline) {
 
 Task<Result<>> Server::keep_slots(bool, Deadline deadline) { return answer_or_silence(deadline); }
 
-// A fast shutdown: no more writes, standbys that are connected get everything, then one last record.
-Task<Result<>> Server::stop(Deadline deadline) {
+// A fast shutdown: no more writes, then one last record.
+Task<Result<>> Server::end_writes(Deadline deadline) {
   if (!running()) co_return Result<>{};
   world_.agent_effect(host_.index, "stops the server");
   Kernel& kernel = world_.kernel;
-  bool primary = host_.phase == Phase::primary;
   Nanos end = truth(deadline);
-  if (primary) {
-    while (host_.stuck() && kernel.now() < end) co_await sleep(10_ms);
-    if (host_.phase == Phase::primary) {
-      host_.phase = Phase::stopping;
-      world_.writable_changed();
-      co_await sleep(world_.random.chance(0.05) ? world_.random.between(1'000, 9'000) * 1_ms : 10_ms);
-    }
+  while (host_.stuck() && kernel.now() < end) co_await sleep(10_ms);
+  if (host_.phase == Phase::primary) {
+    host_.phase = Phase::stopping;
+    world_.writable_changed();
+    co_await sleep(world_.random.chance(0.05) ? world_.random.between(1'000, 9'000) * 1_ms : 10_ms);
+  }
+  bool can_end = host_.phase == Phase::stopping && !host_.disk.full && !host_.stuck() && kernel.now() < end;
+  if (can_end) {
     bool parted = false;
-    if (host_.phase == Phase::stopping && !host_.disk.full) {
-      host_.disk.checkpoint = host_.disk.where.lsn;
-      host_.disk.where = world_.wal.append(host_.disk.where, kRecord, parted);
-      host_.push_to_standbys();
-    }
+    host_.disk.checkpoint = host_.disk.where.lsn;
+    host_.disk.where = world_.wal.append(host_.disk.where, kRecord, parted);
+    host_.disk.clean = true;
+    host_.push_to_standbys();
+    co_return Result<>{};
+  }
+  while (running() && kernel.now() < end) co_await sleep(3_ms);
+  if (!running()) co_return Result<>{};
+  if (!kill_now()) co_return fail(ErrorKind::unknown_outcome, "the server did not stop, and could not be killed");
+  co_return fail(ErrorKind::timed_out, "the server did not stop in time and was killed");
+}
+
+// Standbys that are connected get everything.
+Task<Result<>> Server::stop(Deadline deadline) {
+  if (!running()) co_return Result<>{};
+  Kernel& kernel = world_.kernel;
+  Nanos end = truth(deadline);
+  if (host_.phase == Phase::primary) {
+    auto ending = end_writes(deadline);
+    CO_TRY_VOID(co_await std::move(ending));
+  } else {
+    world_.agent_effect(host_.index, "waits for the server's end");
+  }
+  if (host_.phase == Phase::stopping) {
     auto all_have_it = [&] {
       for (const auto& standby : world_.hosts) {
         bool follows = standby->index != host_.index && standby->upstream == host_.index && standby->connected;
@@ -464,10 +487,7 @@ Task<Result<>> Server::stop(Deadline deadline) {
       return true;
     };
     while (host_.phase == Phase::stopping && !all_have_it() && kernel.now() < end) co_await sleep(5_ms);
-    if (host_.phase == Phase::stopping && !host_.disk.full && !host_.stuck() && kernel.now() < end) {
-      host_.disk.clean = true;
-      host_.end_processes();
-    }
+    if (host_.phase == Phase::stopping && !host_.stuck() && kernel.now() < end) host_.end_processes();
   } else if (!host_.stuck()) {
     co_await sleep(20_ms);
     if (host_.up() && host_.phase != Phase::primary) host_.end_processes();

@@ -55,6 +55,7 @@ class Host {
   bool deaf = false;
   bool connected = false;                  // its receiver
   Nanos turned_away = -1'000'000'000'000;  // when it last looked as if it streamed, and did not
+  bool asks_in_a_loop = false;             // and then it looks so all the time
   Nanos last_message = 0;
   std::map<int, uint64_t> flushed_by;  // what standbys have confirmed
   uint64_t term = 0;                   // under which it takes writes
@@ -138,11 +139,13 @@ class Server {
   void set_fence(MonoTime at);
   void reload();
   Task<Result<>> wait_until_answers(Deadline deadline);
-  Task<Result<>> ping(Deadline deadline);
+  Task<Result<>> knock(Deadline deadline);
+  int64_t work() const { return 0; }  // what is stuck here does nothing
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<>> ready_to_stop(Deadline deadline);
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
+  Task<Result<>> end_writes(Deadline deadline);
   Task<Result<>> stop(Deadline deadline);
   bool kill_now();
   void forget_process() { attached_ = false; }

@@ -14,7 +14,7 @@ namespace {
 // little for the damage being older, or newer, than the history.
 constexpr double kSuspects = 0.85, kAnybody = 0.10, kOlder = 0.02, kNewer = 0.03;
 constexpr size_t kMostSuspects = 8;  // that get points of their own in the plan, of the weightiest
-constexpr size_t kQuantiles = 8;
+constexpr size_t kQuantiles = 32;
 constexpr std::ptrdiff_t kFew = 2 * kQuantiles;
 constexpr size_t kConfirmations = 3;
 constexpr size_t kMostFlaps = 8;
@@ -22,7 +22,7 @@ constexpr size_t kMostFlaps = 8;
 // The least that finding out one bit costs by asking where the answer is no with likelihood q.
 double bit_price(double ask, double no) {
   double best = std::numeric_limits<double>::max();
-  for (double q = 0.02; q <= 0.5; q += 0.02) {
+  for (double q = 0.005; q <= 0.5; q += q < 0.05 ? 0.005 : 0.02) {
     double bits = -(q * std::log2(q) + (1 - q) * std::log2(1 - q));
     best = std::min(best, (ask + q * no) / bits);
   }

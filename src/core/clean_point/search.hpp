@@ -15,6 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/clean_point/costs.hpp"
+
 namespace lifeboat::clean_point {
 
 // A commit that may have done the damage.
@@ -22,14 +24,6 @@ struct Suspect {
   size_t commit = 0;  // index: positions up to `commit` are before it, from `commit` + 1 on behind it
   double weight = 1;  // against the other suspects
   std::string what;   // "deleted 1,500 rows of app.public.orders"
-};
-
-// In seconds, as far as they are known; only how they stand to each other matters.
-struct Costs {
-  double restore = 60;    // a copy, up to position 0
-  double per_commit = 0;  // replaying one more commit
-  double step = 2;        // stopping at a position and going on from it
-  double check = 1;       // asking all checks
 };
 
 struct Probe {

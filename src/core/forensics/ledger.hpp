@@ -66,6 +66,10 @@ struct Mark {
   uint32_t xid = 0;
   Moment at{};
 };
+// Without `end`, which depends on how the log is cut into segments.
+inline Mark mark_of(const Transaction& transaction) {
+  return {.lsn = transaction.commit, .before = transaction.before, .xid = transaction.xid, .at = transaction.at};
+}
 
 class Ledger {
  public:

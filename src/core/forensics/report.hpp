@@ -6,6 +6,7 @@
 
 #include "core/data/json.hpp"
 #include "core/forensics/judge.hpp"
+#include "core/forensics/oddities.hpp"
 #include "core/forensics/surges.hpp"
 
 namespace lifeboat::forensics {
@@ -28,7 +29,9 @@ struct Report {
   uint64_t left_out = 0;           // stood out too, but less than those listed
   std::vector<Surge> surges;       // newest first
   std::vector<std::string> notes;  // what could not be read or named; nothing here: all was
-  std::vector<Mark> marks;         // of each commit within, when they were asked for
+  // For those who look for a position, when they were asked for.
+  std::vector<Mark> marks;       // of each commit within
+  std::vector<Oddity> oddities;  // oldest first
 };
 
 // The finding that a person should look at first; null when there is none.

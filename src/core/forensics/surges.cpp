@@ -12,10 +12,6 @@ constexpr uint64_t kFewestRows = 200;  // in one step
 
 int64_t step_of(Moment at) { return std::chrono::floor<std::chrono::seconds>(at).time_since_epoch() / Surges::kStep; }
 
-Mark mark_of(const Transaction& transaction) {
-  return {.lsn = transaction.commit, .before = transaction.before, .xid = transaction.xid, .at = transaction.at};
-}
-
 }  // namespace
 
 void Surges::add(const Transaction& transaction, const std::vector<Deed>& deeds, bool counts) {

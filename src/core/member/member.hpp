@@ -17,7 +17,7 @@
 // Invariants
 //   - a server that takes writes runs under a fence time that never lies after the end of the lease (less its margin);
 //   - the highest term ever seen is on disk before anything is done under it, so no older order is obeyed after a restart;
-//   - Release is sent only when no process of the server is left;
+//   - Release is sent only when no process of the server is left, or none that could write: its log has ended for good;
 //   - an error answer to lead() means: no term is held and the server takes no writes.
 #pragma once
 
@@ -27,8 +27,10 @@
 #include <string>
 
 #include "core/base/error.hpp"
+#include "core/base/process_end.hpp"
 #include "core/data/json.hpp"
 #include "core/lease/lease.hpp"
+#include "core/member/pulse.hpp"
 #include "core/member/server.hpp"
 #include "core/ownership/messages.hpp"
 
@@ -84,6 +86,7 @@ class MemberLogic {
  private:
   enum class Role { none, standby, primary };
   static constexpr const char* kStepsDown = "steps down";
+  static constexpr const char* kLeaves = "ends its server";
 
   Rim& rim_;
   Server& server_;
@@ -108,7 +111,9 @@ class MemberLogic {
   std::optional<ServerLook> seen_;
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
-  std::optional<MonoTime> silent_since_;
+  Pulse pulse_;
+  bool looking_ = false;
+  MonoTime look_due_{};
   uint64_t links_ = 0;            // to controllers, so far
   uint64_t mark_heard_ = 0;       // over this link
   uint64_t mark_seen_ = 0;        // of the last look that ended
@@ -141,7 +146,7 @@ class MemberLogic {
   Result<> remember(uint64_t leads);
   void log(const std::string& text) const;
   Result<> start_server(MonoTime fence);
-  void server_ended(ServerEnd how);
+  void server_ended(ServerEnd how, int wait_status);
   void release(const std::string& reason, bool server_failed);
   void fence_now(const std::string& reason, bool server_failed);
   bool kill_server();
@@ -156,6 +161,8 @@ class MemberLogic {
   bool all_neighbours_answer() const;
   std::optional<int64_t> promised_by_all() const;
   Task<> watch_loop();
+  Task<> knock_loop();
+  Task<> look_and_judge();
   void judge();
   Task<> look_once();
   Result<> start_standby();
@@ -179,6 +186,10 @@ class MemberLogic {
   // Whether what it has may be replaced by the upstream's history.
   Task<Result<>> may_replace(const wire::Follow& order, Deadline deadline);
   Task<> newer_wanted();
+  // Gives the right back as soon as nothing here can write.
+  Task<Result<Json>> end_lead(wire::StepDown order, Deadline deadline);
+  // Waits for what is left of the server then; a newer order ends it at once.
+  Task<> leave();
   Task<Result<>> put_in_place(const std::string& name, Deadline deadline, Progress progress);
   void no_longer_put_back(uint64_t leads);
   Task<Result<std::string>> attach(const wire::Follow& order, Deadline deadline, Progress progress);

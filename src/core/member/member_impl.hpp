@@ -13,11 +13,17 @@ namespace lifeboat {
 namespace member_times {
 
 inline constexpr Duration kLookEvery{100};
+// After one that was refused: times what it took.
+inline constexpr int kLookPause = 10;
+inline constexpr Duration kLookPauseMost{500};
+inline constexpr Duration kHeldUp{200};
+inline constexpr Duration kReads{50};
 inline constexpr Duration kLookWithin{400};
 inline constexpr Duration kLookWithinLeast{150};
-// A server that answers nothing for this share of the lease is taken for hung: a stall that is shorter moves nothing, and
-// one that is longer is noticed as soon as a host that is lost.
-inline constexpr double kHungAfter = 0.85;
+// A knock costs the server a process: it is asked so often that this takes a small part of its time, within these bounds.
+inline constexpr int kKnockPause = 50;  // times what the last knock took
+inline constexpr int kKnocksInALeaseLeast = 2;
+inline constexpr int kKnocksInALeaseMost = 8;
 // A standby that hangs takes nothing from anybody; it is given more time before it is started anew.
 inline constexpr Duration kStandbyHungAfter{5'000};
 inline constexpr Duration kStreamSoon{5'000};
@@ -27,6 +33,8 @@ inline constexpr Duration kSteady{500};
 inline constexpr Duration kRestartPause{500};
 inline constexpr Duration kRestartPauseMost{10'000};
 inline constexpr Duration kGiveWay{600};
+// From the end of its log to the end of the last process; those are killed then.
+inline constexpr Duration kLeavesWithin{10'000};
 // The parts of its lease for which no controller answered, after which the other members are asked whether they are there, and
 // then whether they promise.
 inline constexpr int kAloneAskAfterPercent = 15;
@@ -34,6 +42,10 @@ inline constexpr int kAloneAfterPercent = 30;
 inline constexpr Duration kTellOthersEvery{1'000};
 // An order may come sooner than the answers of the others after a start.
 inline constexpr Duration kOthersAnswer{200};
+
+inline Duration between_knocks(MonoTime::duration last_took, Duration lease) {
+  return std::clamp(to_duration(last_took * kKnockPause), lease / kKnocksInALeaseMost, lease / kKnocksInALeaseLeast);
+}
 
 inline bool is_silence(const Error& error) {
   // A refusal is an answer: "too many clients" and "starting up" come from a server that lives.
@@ -103,6 +115,7 @@ auto MemberLogic<Rim>::begin() -> Task<Result<>> {
   tell_others(0);
   rim_.spawn("renew " + service_, renew_loop());
   rim_.spawn("watch " + service_, watch_loop());
+  rim_.spawn("knock " + service_, knock_loop());
   // A standby takes no writes, so it may run without anybody's leave, and is a candidate then; one that died on its way to
   // the lead follows nobody. Anything else stays stopped.
   bool standby = server_.has_data() && server_.marked_standby();
@@ -158,33 +171,35 @@ Result<> MemberLogic<Rim>::start_server(MonoTime fence) {
   seen_.reset();
   at_rest_.reset();
   current_at_ = {};
-  silent_since_.reset();
+  pulse_ = Pulse(now());
   hung_ = false;
   parked_ = false;
   stopping_ = false;
   reason_.clear();
-  auto started = server_.start(fence, [this](ServerEnd how, int) { server_ended(how); });
+  auto started = server_.start(fence, [this](ServerEnd how, int status) { server_ended(how, status); });
   hooks_.changed();
   return started;
 }
 
 template <class Rim>
-void MemberLogic<Rim>::server_ended(ServerEnd how) {
+void MemberLogic<Rim>::server_ended(ServerEnd how, int wait_status) {
   // The guard says this from inside its own call, so its object is let go of afterwards.
   rim_.post([this] {
     server_.forget_process();
     hooks_.changed();
   });
-  if (seen_ && !seen_->in_recovery) at_rest_ = ControlData{false, seen_->written, seen_->timeline, seen_->system_id};
+  if (!at_rest_ && seen_ && !seen_->in_recovery)
+    at_rest_ = ControlData{false, seen_->written, seen_->timeline, seen_->system_id};
   seen_.reset();
-  silent_since_.reset();
+  pulse_ = Pulse();
   hung_ = false;
   bool wanted = stopping_;
   if (reason_.empty())
     reason_ = how == ServerEnd::fenced ? "its lease ended"
               : how == ServerEnd::lost ? "its guard died"
                                        : "the server died";
-  log(wanted ? "the server has ended" : "the server ended by itself: " + reason_);
+  log(wanted ? "the server has ended"
+             : fmt::format("the server ended by itself: {} ({})", reason_, how_it_ended(wait_status)));
   if (lease_.term != 0 && !wanted) release(reason_, how != ServerEnd::fenced);
   bool standby = role_ == Role::standby;
   role_ = Role::none;
@@ -289,12 +304,24 @@ void MemberLogic<Rim>::renewed(const wire::Renewed& answer) {
 template <class Rim>
 auto MemberLogic<Rim>::watch_loop() -> Task<> {
   while (!ended_) {
-    co_await sleep_for(member_times::kLookEvery);
+    MonoTime due = now() + member_times::kLookEvery;
+    co_await rim_.sleep_until(due);
+    // Who was held up itself has answers that it has yet to read.
+    if (now() - due > member_times::kHeldUp) co_await sleep_for(member_times::kReads);
     if (!server_.running() || stopping_) continue;
-    auto looking = look_once();
-    co_await std::move(looking);
-    if (server_.running() && !stopping_) judge();
+    bool is_due = now() >= look_due_;
+    if (is_due && !std::exchange(looking_, true)) rim_.spawn("look " + service_, look_and_judge());
+    pulse_.used(server_.work(), now());
+    judge();
   }
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::look_and_judge() -> Task<> {
+  auto looking = look_once();
+  co_await std::move(looking);
+  looking_ = false;
+  if (server_.running() && !stopping_) judge();
 }
 
 // What has to be done about what was seen last.
@@ -302,15 +329,31 @@ template <class Rim>
 void MemberLogic<Rim>::judge() {
   // Somebody promoted it behind our back: two servers would take writes.
   if (seen_ && !seen_->in_recovery && lease_.term == 0) return fence_now("it took writes without a lease", false);
-  if (!silent_since_) return;
-  auto silent = now() - *silent_since_;
-  if (silent < lease_.length * member_times::kHungAfter) return;
-  if (!std::exchange(hung_, true)) hooks_.changed();
+  bool hung = pulse_.hung(now(), lease_.length);
+  if (std::exchange(hung_, hung) != hung) hooks_.changed();
+  if (!hung) return;
   if (lease_.term != 0) return fence_now("the server does not answer", true);
-  if (silent < member_times::kStandbyHungAfter || !doing_.empty()) return;
+  if (pulse_.silent_for(now()) < member_times::kStandbyHungAfter || !doing_.empty()) return;
   log("the standby does not answer and is started anew");
   reason_ = "the standby did not answer";
   server_.kill_now();
+}
+
+// A session that is there may be served by a server that takes no new ones. One that has much to do takes them late, and each is a
+// process for it: so one knock at a time waits its turn.
+template <class Rim>
+auto MemberLogic<Rim>::knock_loop() -> Task<> {
+  MonoTime::duration took{};
+  while (!ended_) {
+    co_await sleep_for(member_times::between_knocks(took, lease_.length));
+    if (!server_.running() || stopping_) continue;
+    MonoTime begun = now();
+    pulse_.asked(Pulse::knock, begun);
+    auto knocking = server_.knock(after(lease_.length));
+    auto there = co_await std::move(knocking);
+    took = now() - begun;
+    if (there || !member_times::is_silence(there.error())) pulse_.answered(Pulse::knock);
+  }
 }
 
 // There is a link to a controller again: what is left of a lease may be little, and what another one asked is nothing to this one.
@@ -340,24 +383,28 @@ void MemberLogic<Rim>::sync_with(const wire::SyncWith& order) {
 template <class Rim>
 auto MemberLogic<Rim>::look_once() -> Task<> {
   MonoTime begun = now();
-  // Two looks that hear nothing, one after the other, take less than a lease; so a server that hangs is known to within it.
+  // Its session may hang alone, so another one is tried soon; each costs the server a process, so that one waits its turn.
   Duration patience = std::clamp(lease_.length / 5, member_times::kLookWithinLeast, member_times::kLookWithin);
+  if (pulse_.waits_for(Pulse::look)) patience = lease_.length;
   uint64_t mark = mark_heard_, link = links_;
   auto looking = server_.look(after(patience));
   auto seen = co_await std::move(looking);
-  auto pinging = server_.ping(after(patience));
-  auto alive = co_await std::move(pinging);
-  bool silent =
-      (!seen && member_times::is_silence(seen.error())) || (!alive && member_times::is_silence(alive.error()));
+  // A server that is starting begins a process for everybody whom it refuses, and has better things to do.
+  MonoTime::duration pause =
+      std::min<MonoTime::duration>((now() - begun) * member_times::kLookPause, member_times::kLookPauseMost);
+  look_due_ = seen ? MonoTime{} : now() + pause;
+  bool silent = !seen && member_times::is_silence(seen.error());
   // One that answered before and is not there any more, with nobody to say so: its guard is stopped or stuck.
-  bool gone = seen_ && !seen && !alive && seen.error().kind == ErrorKind::unreachable &&
-              alive.error().kind == ErrorKind::unreachable;
-  silent = silent || gone;
-  if (!silent) {
-    silent_since_.reset();
-    hung_ = false;
-  } else if (!silent_since_) {
-    silent_since_ = begun;
+  bool unreachable = seen_ && !seen && seen.error().kind == ErrorKind::unreachable;
+  if (unreachable) {
+    auto knocking = server_.knock(after(patience));
+    auto there = co_await std::move(knocking);
+    silent = !there && there.error().kind == ErrorKind::unreachable;
+  }
+  if (silent) {
+    pulse_.asked(Pulse::look, begun);
+  } else {
+    pulse_.answered(Pulse::look);
   }
   if (!seen || !server_.running()) co_return;
   // Over another link, marks are counted anew.

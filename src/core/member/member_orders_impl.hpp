@@ -6,6 +6,9 @@ namespace lifeboat {
 template <class Rim>
 auto MemberLogic<Rim>::wait_for_way() -> Task<> {
   newer_waits_ = true;
+  // Its data are nobody's to work on before the last process is gone.
+  for (Deadline patience = after(member_times::kLeavesWithin); doing_ == kLeaves && !passed(patience);)
+    co_await sleep_for(Duration{3});
   for (Deadline patience = after(member_times::kGiveWay); !doing_.empty() && !hides_state_ && !passed(patience);)
     co_await sleep_for(Duration{3});
   newer_waits_ = false;
@@ -405,14 +408,15 @@ auto MemberLogic<Rim>::start_and_stream(const wire::Follow& order, Duration pati
 }
 
 // A server that is told on its upstream's older timeline that there is no more connects again and again, and looks for moments
-// as if it received something. It has arrived when it has come to the upstream's timeline; one that stays connected has much to
-// fetch before that.
+// as if it received something, or all the time. It has arrived when it has come to the upstream's timeline; one that stays connected and
+// gets on has much to fetch before that.
 template <class Rim>
 auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patience, Deadline most) -> Task<Result<>> {
   const wire::Peer peer = *server_.config().members.find(order.upstream);
   std::string last = "it does not answer";
   ErrorKind kind = ErrorKind::refused;
   std::optional<MonoTime> connected_since;
+  Lsn had{};
   Deadline deadline = at_most(most, patience);
   Deadline started_by = at_most(most, member_times::kStartsWithin);
   while (server_.running()) {
@@ -425,8 +429,12 @@ auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patien
     bool starting = !seen && !member_times::is_silence(seen.error()) && !passed(started_by);
     if (starting) deadline = at_most(most, patience);
     if (!connected) connected_since.reset();
-    if (connected && !connected_since) connected_since = now();
-    if (arrived || (connected && now() - *connected_since >= member_times::kSteady)) {
+    if (connected && !connected_since) {
+      connected_since = now();
+      had = seen->written;
+    }
+    bool gets_on = connected && now() - *connected_since >= member_times::kSteady && seen->written > had;
+    if (arrived || gets_on) {
       seen_ = std::move(*seen);
       co_return Result<>{};
     }
@@ -448,8 +456,18 @@ auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patien
 template <class Rim>
 auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Task<Result<Json>> {
   // The same order once more: a "no" would be taken for one that goes on writing.
-  if (doing_ == kStepsDown)
+  if (doing_ == kStepsDown || doing_ == kLeaves)
     co_return fail(ErrorKind::unknown_outcome, fmt::format("{} is stepping down already", order.member));
+  auto ending = end_lead(std::move(order), deadline);
+  auto ended = co_await std::move(ending);
+  // What is left serves the standbys the end of the log, and goes.
+  bool is_leaving = server_.running() && stopping_ && lease_.term == 0 && doing_.empty();
+  if (is_leaving) rim_.spawn("end " + service_, leave());
+  co_return ended;
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::end_lead(wire::StepDown order, Deadline deadline) -> Task<Result<Json>> {
   if (!doing_.empty()) co_return fail(ErrorKind::conflict, fmt::format("{} is busy: {}", order.member, doing_));
   if (order.term != lease_.term || lease_.term == 0)
     co_return fail(ErrorKind::refused, fmt::format("{} holds term {}, not {}", order.member, lease_.term, order.term));
@@ -461,21 +479,38 @@ auto MemberLogic<Rim>::step_down(wire::StepDown order, Deadline deadline) -> Tas
   if (lease_.term != order.term) co_return fail(ErrorKind::refused, "its lease ended before it stopped");
   MonoTime begun = now();
   stopping_ = true;
-  auto stopping = server_.stop(at_most(deadline, Duration{20'000}));
+  auto stopping = server_.end_writes(at_most(deadline, Duration{20'000}));
   auto stopped = co_await std::move(stopping);
   // It was killed at the end of its lease, and may have more than its standbys.
   if (lease_.term != order.term) co_return fail(ErrorKind::refused, "its lease ended before it had stopped");
   reason_ = stopped ? "stepped down" : "was killed while it stepped down";
-  // Nothing of it is left either way, so the term goes back at once; the answer follows with the position.
+  if (!stopped && stopped.error().kind == ErrorKind::unknown_outcome) {
+    drop(lease_);
+    co_return std::unexpected(std::move(stopped).error());
+  }
+  // Nothing of it can write either way, so the term goes back at once; the answer follows with the position.
   release(reason_, false);
   if (!stopped) co_return std::unexpected(std::move(stopped).error());
   auto reading = server_.control_data(after(Duration{5'000}));
   CO_TRY(ControlData control, co_await std::move(reading));
   at_rest_ = control;
+  seen_.reset();
   if (!control.clean) co_return fail(ErrorKind::refused, "the server did not stop cleanly");
   co_return Json(JsonObject{{"lsn", ScalarText<Lsn>::format(control.checkpoint)},
                             {"timeline", control.timeline},
                             {"seconds", to_seconds(now() - begun)}});
+}
+
+template <class Rim>
+auto MemberLogic<Rim>::leave() -> Task<> {
+  Busy busy(*this, kLeaves, true);
+  auto stopping = server_.stop(after(member_times::kLeavesWithin));
+  auto waiting = rim_.unless(std::move(stopping), newer_wanted());
+  auto stopped = co_await std::move(waiting);
+  // Its log is on disk, and whoever lacks the end of it gets that from whoever leads next.
+  if (!stopped) kill_server();
+  if (stopped && !*stopped) log(stopped->error().text());
+  while (server_.running()) co_await sleep_for(Duration{1});
 }
 
 template <class Rim>

@@ -82,6 +82,8 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
   if (!member.connected) return "its agent is not connected";
   bool fresh = is_fresh(member, now) || LIFEBOAT_BUG("stale-report-believed");
   if (!member.reported || !fresh) return "its agent has not reported for 1 s";
+  // The holder too: it may go on by now, and what it said before it was granted the right says that it does not.
+  if (may_be_old_news(state, member)) return "it is asked how it is now";
   bool rests = report.state == ServerState::stopped && report.primary_data;
   if (report.state != ServerState::standby && !rests && !LIFEBOAT_BUG("any-state-is-chosen"))
     return fmt::format("its server is {}{}", enum_name(report.state),

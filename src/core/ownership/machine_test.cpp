@@ -4,90 +4,13 @@
 
 #include <random>
 
+#include "core/ownership/test_machine.hpp"
+
 namespace lifeboat::ownership {
 namespace {
 
 using std::chrono::milliseconds;
-
-MonoTime at(int64_t ms) { return MonoTime{milliseconds(ms)}; }
-
-Config three_members(AutomaticFailover automatic = AutomaticFailover::same_region) {
-  Config config;
-  config.service = "main";
-  config.members = {{"east-1", "east"}, {"east-2", "east"}, {"west-1", "west"}};
-  config.first_primary = "east-1";
-  config.lease = Duration{2000};
-  config.automatic = automatic;
-  return config;
-}
-
-// A small driver: keeps the time, feeds inputs and answers grants as a store that always works.
-struct World {
-  State state;
-  MonoTime now = at(10'000);
-  std::vector<Command> last;
-  bool agents_hear = true;
-  bool store_answers = true;
-
-  explicit World(Config config = three_members(), uint64_t term = 0, std::string holder = {})
-      : state(initial_state(std::move(config), term, std::move(holder), at(10'000))) {}
-
-  void feed(const Input& input) {
-    std::vector<Command> commands = step(state, input, now);
-    for (const Command& command : commands) {
-      last.push_back(command);
-      if (const auto* grant = std::get_if<MakeGrant>(&command); grant != nullptr && store_answers)
-        feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
-      // Agents that are there hear it at once.
-      const auto* look = std::get_if<AskLook>(&command);
-      if (look != nullptr && agents_hear) state.find(look->member)->report.heard = look->mark;
-    }
-  }
-  // Time passes in ticks, as for a controller that runs; one that hears nothing for long knows that it stood still.
-  void pass(int64_t ms) {
-    for (; ms > 0; ms -= 100) {
-      now += milliseconds(std::min<int64_t>(ms, 100));
-      feed(Tick{});
-    }
-  }
-  void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
-              std::string upstream = {}, uint64_t floor = 0, bool disk_full = false,
-              std::optional<uint64_t> heard = std::nullopt) {
-    MemberReport report;
-    report.disk_full = disk_full;
-    report.member = member;
-    report.floor = floor;
-    report.state = server;
-    report.timeline = 1;
-    report.written = Lsn{written};
-    report.term = term;
-    report.upstream = upstream;
-    report.streaming = !upstream.empty();
-    report.current_ms = report.streaming ? 0 : -1;
-    report.primary_data = server == ServerState::stopped;
-    report.heard = heard.value_or(state.mark);
-    feed(Reported{now.time_since_epoch().count(), report});
-  }
-  template <class T>
-  const T* find() const {
-    for (const Command& command : last) {
-      if (const auto* found = std::get_if<T>(&command)) return found;
-    }
-    return nullptr;
-  }
-  // A steady cluster: east-1 leads under term 1, the others stream from it.
-  void settle() {
-    for (const char* member : {"east-1", "east-2", "west-1"}) feed(AgentConnected{member});
-    for (const char* member : {"east-1", "east-2", "west-1"}) report(member, ServerState::absent, 0);
-    feed(CommandDone{CommandDone::What::lead, "east-1", state.term, true, false, {}, {{"timeline", 1}}});
-    report("east-1", ServerState::primary, 1000, 1);
-    for (const char* member : {"east-2", "west-1"}) {
-      feed(CommandDone{CommandDone::What::follow, member, 1, true, false, {}, JsonObject{}});
-      report(member, ServerState::standby, 1000, 0, "east-1");
-    }
-    last.clear();
-  }
-};
+using World = MachineWorld;
 
 TEST(Ownership, CreatesTheDatabaseOnlyWhenEveryMemberHasNothing) {
   World world;
@@ -196,24 +119,6 @@ TEST(Ownership, FailoverToARegionWaitsForTheLeaseAndPromotesThere) {
   EXPECT_FALSE(world.find<FinishTransfer>()->error);
 }
 
-TEST(Ownership, SwitchoverStopsTheOldPrimaryBeforeItGrantsTheNew) {
-  World world;
-  world.settle();
-  Transfer transfer;
-  transfer.id = 8;
-  transfer.kind = TransferKind::switchover;
-  transfer.to = "west";
-  world.feed(TransferAsked{transfer});
-  ASSERT_NE(world.find<SendStepDown>(), nullptr);
-  EXPECT_EQ(world.find<SendLead>(), nullptr);
-  world.feed(Released{"east-1", 1, "stepped down", false});
-  EXPECT_EQ(world.find<SendLead>(), nullptr);
-  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/500"}}});
-  ASSERT_NE(world.find<SendLead>(), nullptr);
-  EXPECT_EQ(world.find<SendLead>()->member, "west-1");
-  EXPECT_EQ(world.find<SendLead>()->at_least.value, 0x500u);
-}
-
 // What happened: a reprotection of a hundred gigabytes was under way when the primary's server died, and for as long as it was waited
 // for nobody took over. True now: it ends with the primary, and whoever asked asks again.
 TEST(Ownership, AReprotectStandsInNobodysWay) {
@@ -230,23 +135,6 @@ TEST(Ownership, AReprotectStandsInNobodysWay) {
   EXPECT_EQ(world.find<FinishTransfer>()->error->kind, ErrorKind::unreachable);
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "east-2");
-}
-
-// What happened: a switchover granted the right to a target whose host had gone while the old primary stopped, and waited half a minute for
-// its answer, while nobody wrote. True now: who has not been heard of for a second is passed over, and the old primary goes on.
-TEST(Ownership, ASwitchoverWhoseTargetIsGoneWhenTheOldPrimaryHasStoppedGoesBackAtOnce) {
-  World world;
-  world.settle();
-  Transfer transfer;
-  transfer.id = 8;
-  transfer.kind = TransferKind::switchover;
-  transfer.to = "west";
-  world.feed(TransferAsked{transfer});
-  world.feed(AgentLost{"west-1"});
-  world.last.clear();
-  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/500"}}});
-  ASSERT_NE(world.find<SendLead>(), nullptr);
-  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
 }
 
 // east-1's disk is full, and perhaps east-2's; both go on saying so.
@@ -302,24 +190,6 @@ TEST(Ownership, StaysOnAFullDiskWhenNobodyHasRoomOrAPersonDecides) {
   EXPECT_EQ(by_hand.find<SendStepDown>(), nullptr);
 }
 
-TEST(Ownership, UndoesASwitchoverWhoseTargetCannotLead) {
-  World world;
-  world.settle();
-  Transfer transfer;
-  transfer.id = 9;
-  transfer.kind = TransferKind::switchover;
-  transfer.to = "west";
-  world.feed(TransferAsked{transfer});
-  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 1, true, false, {}, {{"lsn", "0/500"}}});
-  world.last.clear();
-  world.feed(CommandDone{CommandDone::What::lead, "west-1", 2, false, false, "has not received 0/500", {}});
-  ASSERT_NE(world.find<SendLead>(), nullptr);
-  EXPECT_EQ(world.find<SendLead>()->member, "east-1");
-  world.feed(CommandDone{CommandDone::What::lead, "east-1", 3, true, false, {}, {{"timeline", 1}}});
-  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
-  EXPECT_TRUE(world.find<FinishTransfer>()->error);
-}
-
 // What happened: somebody waited ten minutes for a standby on a host that was dead for good, and nobody else was made one meanwhile.
 TEST(Ownership, WaitingForOneThatStaysAwayKeepsNobodyElseWaiting) {
   World world;
@@ -341,25 +211,6 @@ TEST(Ownership, WaitingForOneThatStaysAwayKeepsNobodyElseWaiting) {
   EXPECT_NE(world.find<SendStepDown>(), nullptr) << "nor a switchover";
   world.feed(TransferGivenUp{8});
   EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
-}
-
-// What happened: data were to be put back while the primary was being granted its right anew, and it was told to be done when it led.
-TEST(Ownership, WhatIsAskedForWhileAGrantIsInFlightIsNotThatGrant) {
-  World world(three_members(AutomaticFailover::none));
-  world.settle();
-  world.store_answers = false;
-  world.feed(Released{"east-1", 1, "its lease ended", false});
-  world.report("east-1", ServerState::stopped, 1000);
-  ASSERT_NE(world.find<MakeGrant>(), nullptr);
-  EXPECT_EQ(world.find<MakeGrant>()->holder, "east-1");
-  world.feed(TransferAsked{Transfer{.id = 9, .kind = TransferKind::restore, .to = "east-1", .restored = "r1"}});
-  world.feed(GrantMade{2, "east-1"});
-  ASSERT_NE(world.find<SendLead>(), nullptr);
-  EXPECT_TRUE(world.find<SendLead>()->goes_on) << "on what it has, as it was decided";
-  world.feed(CommandDone{CommandDone::What::lead, "east-1", 2, true, false, {}, {{"timeline", 1}}});
-  world.report("east-1", ServerState::primary, 1000, 2);
-  EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
-  EXPECT_NE(world.find<SendStepDown>(), nullptr) << "now it begins";
 }
 
 TEST(Ownership, NeverRewindsAFormerPrimaryUnlessAsked) {

@@ -30,7 +30,7 @@ constexpr auto field_docs(const Renew*) {
                                   {"sent_ns", Need::required, "agent's boot clock when it was sent"}});
 }
 
-// Gives the right to write back: every process of the server is gone and it will not be started again under this term.
+// Gives the right to write back: nothing of the server can write any more and it will not be started again under this term.
 struct Release {
   static constexpr std::string_view kType = "release";
   std::string service;

@@ -1,41 +1,21 @@
 #include <gtest/gtest.h>
 
-#include "core/ownership/machine.hpp"
 #include "core/ownership/sync_sets.hpp"
+#include "core/ownership/test_machine.hpp"
 
 namespace lifeboat::ownership {
 namespace {
 
 using std::chrono::milliseconds;
 
-// A store that always works, and three members of which east-1 leads.
-struct World {
-  State state;
-  MonoTime now{milliseconds(10'000)};
-  std::vector<Command> last;
-
-  World() : state(initial_state(config(), 3, "east-1", MonoTime{milliseconds(10'000)})) {
+// Three members of which east-1 leads.
+struct World : MachineWorld {
+  World() : MachineWorld(three_members(AutomaticFailover::none), 3, "east-1") {
     for (const char* member : {"east-1", "east-2", "west-1"}) feed(AgentConnected{member});
     report("east-1", ServerState::primary, 1000, 3);
     report("east-2", ServerState::standby, 1000, 0, "east-1");
     report("west-1", ServerState::standby, 1000, 0, "east-1");
     last.clear();
-  }
-  static Config config() {
-    Config out;
-    out.service = "main";
-    out.members = {{"east-1", "east"}, {"east-2", "east"}, {"west-1", "west"}};
-    out.first_primary = "east-1";
-    out.lease = Duration{2000};
-    return out;
-  }
-  void feed(const Input& input) {
-    for (const Command& command : step(state, input, now)) {
-      last.push_back(command);
-      if (const auto* grant = std::get_if<MakeGrant>(&command))
-        feed(GrantMade{std::max(grant->expected_term, grant->floor) + 1, grant->holder});
-      if (const auto* look = std::get_if<AskLook>(&command)) state.find(look->member)->report.heard = look->mark;
-    }
   }
   void report(const std::string& name, ServerState server, uint64_t written, uint64_t term = 0,
               std::string upstream = {}, std::string restored = {}, bool put_back = false) {
@@ -53,9 +33,7 @@ struct World {
     said.put_back = put_back;
     feed(Reported{now.time_since_epoch().count(), said});
   }
-  void ask(const std::string& to) {
-    feed(TransferAsked{Transfer{.id = 9, .kind = TransferKind::restore, .to = to, .restored = "before-the-drop"}});
-  }
+  void ask(const std::string& to) { MachineWorld::ask(TransferKind::restore, to, "before-the-drop"); }
   void adopted(const std::string& member) {
     feed(CommandDone{CommandDone::What::adopt,
                      member,
@@ -65,13 +43,6 @@ struct World {
                      {},
                      JsonObject{{"lsn", "0/200"}, {"timeline", 3}, {"kept", "/data.kept-1"}}});
     report(member, ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
-  }
-  template <class T>
-  const T* find() const {
-    for (const Command& command : last) {
-      if (const auto* found = std::get_if<T>(&command)) return found;
-    }
-    return nullptr;
   }
 };
 

@@ -2,7 +2,7 @@
 //
 // Invariants (checked by the simulation and by assertions in machine.cpp):
 //   - a grant is made only when the right of the holder before has ended: its lease ran out here, or its agent said that
-//     every process of the server is gone;
+//     nothing of the server can write any more;
 //   - terms only grow, and the term is durable before its holder hears of it;
 //   - a renewal is never answered "granted" once a grant to somebody else has been handed to the store;
 //   - nothing is promoted that is paused, in the middle of a copy, of another system or not a candidate.
@@ -88,6 +88,8 @@ struct Transfer {
   std::string restored;  // restore: the name of what is put in place of the member's data
   bool pages = false;    // reprotect: files may be damaged, so every page is read first
   MonoTime asked{};
+  bool given_up = false;            // nobody waits for its end any more
+  uint64_t look = 0;                // who is there already is to be looked at after this question
   MonoTime writes_stopped{};        // switchover
   Lsn at_least;                     // switchover: the shutdown checkpoint
   std::string from;                 // holder before

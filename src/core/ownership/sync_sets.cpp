@@ -139,6 +139,8 @@ std::vector<SyncSet> sync_sets_of_grant(const State& state, const std::string& h
   if (!is_synchronous(state.config)) return {};
   std::vector<SyncSet> sets;
   if (!loss_is_accepted) sets = state.sync_sets;
+  // What it has of the time before is on nobody else for sure, until its own set has taken hold.
+  if (loss_is_accepted) sets.push_back(open_set(holder));
   if (sets.empty() && state.term != 0 && !loss_is_accepted) sets.push_back(open_set(state.holder));
   SyncSet first = first_sync_set(state.config, holder);
   std::erase(sets, first);

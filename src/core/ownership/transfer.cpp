@@ -16,6 +16,11 @@ bool is_there(const State& state, const Transfer& transfer, MonoTime now) {
          is_writable(state, now) && is_fresh(*holder, now) && !may_be_old_news(state, *holder);
 }
 
+bool was_looked_at_since(const State& state, const Transfer& transfer) {
+  const Member* holder = state.find(state.holder);
+  return holder != nullptr && holder->report.mark >= transfer.look;
+}
+
 Json result_of_transfer(const State& state, std::string how, MonoTime now) {
   const Transfer& transfer = *state.transfer;
   const Member* target = state.find(transfer.target);

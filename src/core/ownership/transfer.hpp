@@ -11,6 +11,10 @@ Error transfer_error(ErrorKind kind, std::string what, std::string hint = {});
 // writes now.
 bool is_there(const State& state, const Transfer& transfer, MonoTime now);
 
+// What is known may be as old as a lease and the time in which a server that hangs is noticed; before somebody is told that all is as
+// wished, the holder is looked at once more. True when that look has answered.
+bool was_looked_at_since(const State& state, const Transfer& transfer);
+
 // {member, from, term, timeline, how, seconds[, write_outage_s]} of the transfer under way; the last only for a switchover.
 Json result_of_transfer(const State& state, std::string how, MonoTime now);
 

@@ -214,14 +214,21 @@ class Turn {
     state_.transfer = input.transfer;
     state_.transfer->asked = now_;
     state_.transfer->from = state_.holder;
+    // While nobody holds the right, questions are put anyway.
+    if (state_.vacancy == Vacancy::none) {
+      state_.transfer->look = ++state_.mark;
+      ask_for_looks();
+    }
     begin_transfer();
   }
 
   void take(const TransferGivenUp& input) {
     std::erase_if(state_.reprotections, [&](const Reprotection& each) { return each.id == input.id; });
     bool same = state_.transfer && state_.transfer->id == input.id;
+    if (!same) return;
     // What has been set in motion ends by itself; only the waiting is dropped.
-    if (same && state_.transfer->stage == Transfer::Stage::waiting_for_vacancy) state_.transfer.reset();
+    state_.transfer->given_up = true;
+    if (state_.transfer->stage == Transfer::Stage::waiting_for_vacancy) state_.transfer.reset();
   }
 
   void take(const Acknowledged&) {

@@ -8,6 +8,10 @@ void Turn::begin_transfer() {
 }
 
 void Turn::already_there() {
+  if (!was_looked_at_since(state_, *state_.transfer)) {
+    if (now_ - state_.asked_to_look > kAsksAgain) ask_for_looks();
+    return;
+  }
   state_.transfer->target = state_.holder;
   finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
 }
@@ -77,8 +81,7 @@ void Turn::push_restore() {
   switch (next.what) {
     case PutBackStep::What::wait: return;
     case PutBackStep::What::refuse: return finish_transfer(transfer_error(next.kind, next.why, next.hint));
-    case PutBackStep::What::there:
-      return finish_transfer(std::nullopt, result_of_transfer(state_, "already there", now_));
+    case PutBackStep::What::there: return already_there();
     case PutBackStep::What::undo: return undo_restore(next.why);
     case PutBackStep::What::adopt:
       transfer.stage = Transfer::Stage::adopting;
@@ -190,7 +193,8 @@ void Turn::retry_elsewhere(const std::string& why) {
     return make_grant(transfer.from, "switchover undone: " + why);
   }
   transfer.stage = Transfer::Stage::waiting_for_vacancy;
-  if (transfer.kind == TransferKind::reflex) state_.transfer.reset();
+  // One that waits for nobody would stand in the way of what a person asks for next.
+  if (transfer.kind == TransferKind::reflex || transfer.given_up) state_.transfer.reset();
 }
 
 }  // namespace lifeboat::ownership

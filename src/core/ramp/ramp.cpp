@@ -85,16 +85,19 @@ RampDecision roll_back(RampState state, std::string reason, MonoTime now) {
 
 RampState begin_ramp(const RampRules& rules, double present_share, MonoTime now) {
   RampState state;
+  state.begun = now;
   double share = present_share > 0 ? present_share : rules.start;
   enter_stage(state, std::clamp(share, 0.0, kWhole), now);
   return state;
 }
 
-RampDecision step_ramp(const RampRules& rules, RampState state, const RampSample& sample, MonoTime now) {
+RampDecision step_ramp(const RampRules& rules, RampState state, RampSample sample, MonoTime now) {
   if (state.phase != RampPhase::ramping) return decided(std::move(state), RampVerdict::hold, "it has ended");
   state.recent.push_back({now, sample.requests, sample.errors});
   state.judged += sample.requests;
   forget_old(rules, state, now);
+  bool remembers = sample.users_from && *sample.users_from < state.begun;
+  if (remembers) sample.user_error_rate = sample.user_p95_ms = std::nullopt;
 
   if (std::string breach = breach_of(rules, state, sample); !breach.empty()) {
     if (!state.breach_since) state.breach_since = now;
@@ -110,6 +113,10 @@ RampDecision step_ramp(const RampRules& rules, RampState state, const RampSample
     std::string why = fmt::format("no verdict in {}: {} requests seen, {} needed", format_span(patience_of(rules)),
                                   state.judged, rules.min_requests);
     return roll_back(std::move(state), std::move(why), now);
+  }
+  if (remembers) {
+    state.well_since = now;
+    return decided(std::move(state), RampVerdict::hold, "what users see is still counted from before the ramp");
   }
   auto well_for = to_duration(now - state.well_since);
   if (well_for < rules.interval) {

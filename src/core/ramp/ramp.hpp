@@ -7,6 +7,7 @@
 //   R2   it falls only to 0: a place that is not well gets no users at all;
 //   R3   no verdict without evidence: a stage needs `min_requests` answers before its error rate says anything. A stage
 //        that gets no verdict for `patience` is taken back.
+//   R4   what users saw before the ramp says nothing of it: figures that reach back there neither take it back nor let it rise.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,8 @@ struct RampSample {
   std::optional<double> p95_ms;           // of the new place as the load balancer sees it
   std::optional<double> user_error_rate;  // as users see it, 0 to 1
   std::optional<double> user_p95_ms;
+  std::optional<MonoTime>
+      users_from;  // when the first of the journeys began that these figures count; empty: not known
 };
 
 enum class RampPhase { ramping, completed, rolled_back };
@@ -46,6 +49,7 @@ enum class RampPhase { ramping, completed, rolled_back };
 struct RampState {
   RampPhase phase = RampPhase::ramping;
   double share = 0;        // percent
+  MonoTime begun{};        // the whole ramp
   MonoTime stage_since{};  // when the share was set
   MonoTime well_since{};   // since then no breach
   std::optional<MonoTime> breach_since;
@@ -71,7 +75,7 @@ struct RampDecision {
 RampState begin_ramp(const RampRules& rules, double present_share, MonoTime now);
 
 // One sample later.
-RampDecision step_ramp(const RampRules& rules, RampState state, const RampSample& sample, MonoTime now);
+RampDecision step_ramp(const RampRules& rules, RampState state, RampSample sample, MonoTime now);
 
 // The stages still to come, the present one first: 10, 35, 60, 85, 100.
 std::vector<double> ramp_stages(const RampRules& rules, double from);

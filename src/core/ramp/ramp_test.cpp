@@ -48,6 +48,40 @@ TEST(Ramp, GoesFromTenToAHundredInStepsWhenUsersAreWell) {
   EXPECT_EQ(ramp_stages(rules(), 0), shares);
 }
 
+// A handover comes before the ramp, and those who waited for it are in the users' figures for a while.
+TEST(Ramp, WhatUsersSawBeforeItIsNotHeldAgainstIt) {
+  RampState state = begin_ramp(rules(), 0, at(10'000));
+  RampSample sample = well();
+  sample.user_error_rate = 0.2;
+  sample.user_p95_ms = 3'000;
+  for (int64_t second = 11; second <= 14; ++second) {
+    sample.users_from = at(second * 1000 - 5'000);
+    auto decision = step_ramp(rules(), state, sample, at(second * 1000));
+    ASSERT_EQ(decision.verdict, RampVerdict::hold) << decision.reason;
+    EXPECT_FALSE(decision.state.breach_since);
+    state = decision.state;
+  }
+  sample.users_from = at(10'000);
+  for (int64_t second = 15; second <= 17; ++second) state = step_ramp(rules(), state, sample, at(second * 1000)).state;
+  EXPECT_EQ(state.phase, RampPhase::rolled_back) << "of its own time they count";
+}
+
+TEST(Ramp, NothingRisesOnWhatUsersSawBeforeIt) {
+  RampState state = begin_ramp(rules(), 0, at(100'000));
+  RampSample sample = well();
+  sample.users_from = at(99'000);
+  for (int64_t second = 101; second <= 130; ++second)
+    state = step_ramp(rules(), state, sample, at(second * 1000)).state;
+  EXPECT_EQ(state.share, 10);
+  sample.users_from = at(126'000);
+  int64_t rose = 0;
+  for (int64_t second = 131; rose == 0 && second <= 150; ++second) {
+    state = step_ramp(rules(), state, sample, at(second * 1000)).state;
+    if (state.share > 10) rose = second;
+  }
+  EXPECT_EQ(rose, 140) << "a whole interval of its own";
+}
+
 TEST(Ramp, TakesEachStageForAWholeInterval) {
   RampState state = begin_ramp(rules(), 0, at(0));
   for (int64_t second = 1; second < 10; ++second) {
@@ -146,18 +180,21 @@ TEST(Ramp, KeepsItsInvariantsInRandomWorlds) {
       RampSample sample{.requests = static_cast<uint64_t>(between(0, traffic)),
                         .user_error_rate = 0,
                         .user_p95_ms = *with.max_p95_ms};
+      bool remembers = chance(0.05);
+      if (chance(0.5)) sample.users_from = at(remembers ? -1 : now - std::min<int64_t>(now, 100));
+      remembers = sample.users_from && *sample.users_from < at(0);
       bool breach = chance(sick);
       if (breach && chance(0.5))
         sample.user_p95_ms = *with.max_p95_ms + 1;
       else if (breach)
         sample.user_error_rate = *with.max_error_rate + 0.001;
-      if (breach) clear_since = now;
+      if (breach || remembers) clear_since = now;
       if (!breach && chance(sick / 10)) sample.errors = sample.requests;
       RampDecision decision = step_ramp(with, state, sample, at(now));
       bool rose = decision.state.share > state.share;
       ASSERT_EQ(rose, decision.verdict == RampVerdict::advance) << seed;
       if (rose) {
-        ASSERT_FALSE(breach) << seed;
+        ASSERT_FALSE(breach || remembers) << seed;
         ASSERT_GE(milliseconds(now - clear_since), with.interval) << seed;
       }
       if (decision.state.share < state.share) {
