@@ -50,6 +50,7 @@ Task<Result<std::string>> run(PgBackRest repo, std::string name, std::vector<std
                               Deadline deadline) {
   ProcessSpec spec = command(repo, std::move(arguments));
   spec.capture = capture;
+  spec.behind_others = name == "verify";
   auto running = run_process(std::move(spec), deadline);
   auto result = co_await std::move(running);
   if (!result) {

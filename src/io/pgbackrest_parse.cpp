@@ -80,6 +80,16 @@ std::optional<uint64_t> hex(std::string_view text) {
 
 constexpr std::string_view kNoSpace = "No space left on device";
 
+// A write for which there was room in part only has no number of an error, and pgBackRest names none.
+bool wrote_in_part(std::string_view output) {
+  constexpr std::string_view kUnable = "unable to write '";
+  for (size_t at = output.find(kUnable); at != output.npos; at = output.find(kUnable, at + 1)) {
+    size_t end = output.find('\'', at + kUnable.size());
+    if (end != output.npos && !output.substr(end + 1).starts_with(":")) return true;
+  }
+  return false;
+}
+
 // The lines that say ERROR, or the last one.
 std::string said(std::string_view output) {
   std::string out;
@@ -178,7 +188,7 @@ Error pgbackrest_error(std::string_view command, int exit_code, std::string_view
   auto found = std::ranges::find(kMeanings, exit_code, &CodeMeaning::code);
   if (found != kMeanings.end()) error.kind = found->kind, error.hint = found->hint;
   auto says = [&](std::string_view text) { return output.find(text) != output.npos; };
-  if (says(kNoSpace)) {
+  if (says(kNoSpace) || wrote_in_part(output)) {
     error.kind = ErrorKind::refused;
     error.hint = "the disk is full: make room or name another folder; what is there is taken up again";
     // The log that says so may lie on that disk, and end before the line with the error.

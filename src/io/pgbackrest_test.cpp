@@ -81,6 +81,13 @@ TEST(PgBackRestErrors, SayWhatToDoNext) {
   std::string cut_off =
       "P01 WARN: '/x': No space left on device\n" + std::string(500, 'x') + "P01 DETAIL: restore file /va";
   EXPECT_NE(pgbackrest_error("restore", 82, cut_off).what.find("space"), std::string::npos);
+  // As it says of a write for which there was room in part.
+  std::string in_part =
+      "P00  ERROR: [064]: raised from local-2 protocol: unable to write '/x/5/1255'\n"
+      "            [FileWriteError] on retry after 0ms\n";
+  EXPECT_NE(pgbackrest_error("restore", 64, in_part).what.find("space"), std::string::npos);
+  std::string forbidden = "P00  ERROR: [064]: unable to write '/x/5/1255': [1] Operation not permitted\n";
+  EXPECT_EQ(pgbackrest_error("restore", 64, forbidden).what.find("space"), std::string::npos);
   EXPECT_EQ(pgbackrest_error("info", 55, "").kind, ErrorKind::not_found);
 }
 

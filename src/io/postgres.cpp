@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <sys/un.h>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace lifeboat {
 namespace {
@@ -55,6 +60,25 @@ PgRows rows_of(const PGresult* result) {
   return out;
 }
 
+Task<Result<>> ask_for_encryption(std::string path) {
+  constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+  // SSLRequest: its length, 8, and the number 80877103.
+  static constexpr std::array<unsigned char, 8> kRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
+  asio::local::stream_protocol::socket socket(co_await asio::this_coro::executor);
+  auto refusal = [&](const boost::system::error_code& problem) {
+    auto kind = problem == asio::error::operation_aborted ? ErrorKind::cancelled : ErrorKind::unreachable;
+    return fail(kind, fmt::format("{}: {}", path, problem.message()));
+  };
+  auto [unconnected] = co_await socket.async_connect(asio::local::stream_protocol::endpoint(path), kAsTuple);
+  if (unconnected) co_return refusal(unconnected);
+  auto [unsent, sent] = co_await asio::async_write(socket, asio::buffer(kRequest), kAsTuple);
+  if (unsent) co_return refusal(unsent);
+  char answer = 0;
+  auto [unheard, heard] = co_await asio::async_read(socket, asio::buffer(&answer, 1), kAsTuple);
+  if (unheard) co_return refusal(unheard);
+  co_return Result<>{};
+}
+
 }  // namespace
 
 struct PgConnection::State {
@@ -71,6 +95,8 @@ PgConnection::PgConnection(std::unique_ptr<State> state) : state_(std::move(stat
 PgConnection::~PgConnection() = default;
 
 bool PgConnection::usable() const { return !state_->broken && PQstatus(state_->connection) == CONNECTION_OK; }
+
+int PgConnection::backend() const { return PQbackendPID(state_->connection); }
 
 Task<Result<std::unique_ptr<PgConnection>>> PgConnection::connect(PgParams params, Deadline deadline) {
   auto state = std::make_unique<State>();
@@ -170,6 +196,15 @@ Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector
   CO_TRY(std::unique_ptr<PgConnection> connection, co_await std::move(connecting));
   auto asking = connection->query(std::move(sql), std::move(values), deadline);
   co_return co_await std::move(asking);
+}
+
+Task<Result<>> pg_knock(std::string folder, int port, Deadline deadline) {
+  std::string path = fmt::format("{}/.s.PGSQL.{}", folder, port);
+  // Longer than an address of a socket can be.
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    co_return fail(ErrorKind::invalid_input, fmt::format("{}: the path of the socket is too long", path));
+  std::string what = "knock at " + path;
+  co_return co_await within(deadline, std::move(what), ask_for_encryption(std::move(path)));
 }
 
 std::string PgRows::text(size_t row, std::string_view column) const {

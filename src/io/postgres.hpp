@@ -40,6 +40,8 @@ class PgConnection {
   Task<Result<PgRows>> query(std::string sql, std::vector<std::string> params, Deadline deadline);
   // False after an error of the connection; every later query fails.
   bool usable() const;
+  // The number of the server's process that serves it, where the server runs; 0 when it is not connected.
+  int backend() const;
 
  private:
   struct State;
@@ -50,6 +52,11 @@ class PgConnection {
 // Connects, asks once, closes.
 Task<Result<PgRows>> pg_query_once(PgParams params, std::string sql, std::vector<std::string> values,
                                    Deadline deadline);
+
+// Whether the server that listens on the socket in `folder` takes connections: asks it for encryption, which its new process answers
+// with one letter before it has done anything else (protocol manual, "SSL Session Encryption"), and hangs up. A fraction of what a
+// session costs; says nothing of whether questions are answered. Errors: `unreachable`, `timed_out`.
+Task<Result<>> pg_knock(std::string folder, int port, Deadline deadline);
 
 // A name as SQL takes it, in double quotes.
 std::string sql_identifier(std::string_view name);

@@ -110,6 +110,7 @@ struct ChildPlan {
   std::vector<gid_t> groups;
   int in = -1, out = -1, err = -1;
   bool new_session = true;
+  bool behind_others = false;
   pid_t parent = -1;  // ends with this one; -1: lives on
   int report = -1;    // errno is written here when exec fails
 };
@@ -122,7 +123,11 @@ struct ChildPlan {
     _exit(127);
   };
   if (plan.new_session) setsid();
-  go_like_others();
+  if (plan.behind_others) {
+    start_behind_others();
+  } else {
+    start_like_others();
+  }
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -175,6 +180,7 @@ Result<pid_t> launch(const ProcessSpec& spec, int in, int out, int err) {
   plan.out = out;
   plan.err = err;
   plan.new_session = spec.new_session;
+  plan.behind_others = spec.behind_others;
   plan.parent = spec.ends_with_us ? getpid() : -1;
   plan.report = report.write;
   pid_t child = fork();
@@ -240,6 +246,20 @@ std::vector<pid_t> all_processes() {
   }
   closedir(proc);
   return out;
+}
+
+// What /proc says of a process behind its name, which may hold anything; empty when it is not there.
+std::string stat_of(pid_t pid) {
+  char path[64], text[512];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  ssize_t got = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (got <= 0) return {};
+  text[got] = 0;
+  const char* name_end = std::strrchr(text, ')');
+  return name_end == nullptr ? std::string() : std::string(name_end + 1);
 }
 
 }  // namespace
@@ -338,22 +358,19 @@ Task<Result<ProcessResult>> run_process(ProcessSpec spec, Deadline deadline) {
   co_return result;
 }
 
+int64_t processor_time_of(pid_t pid) {
+  int64_t own_user = 0, own_system = 0, ended_user = 0, ended_system = 0;
+  int got = std::sscanf(stat_of(pid).c_str(), " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld %ld %ld", &own_user,
+                        &own_system, &ended_user, &ended_system);
+  return got == 4 ? own_user + own_system + ended_user + ended_system : 0;
+}
+
 std::vector<pid_t> descendants_of(pid_t root) {
   std::unordered_multimap<pid_t, pid_t> children;
   for (pid_t pid : all_processes()) {
-    char path[64], text[512];
-    std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) continue;
-    ssize_t got = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (got <= 0) continue;
-    text[got] = 0;
-    // The name in parentheses may hold anything, so the fields are counted from its last ')'.
-    const char* after = std::strrchr(text, ')');
     int parent = 0;
     char state = 0;
-    if (after != nullptr && std::sscanf(after + 1, " %c %d", &state, &parent) == 2) children.emplace(parent, pid);
+    if (std::sscanf(stat_of(pid).c_str(), " %c %d", &state, &parent) == 2) children.emplace(parent, pid);
   }
   std::vector<pid_t> out;
   std::vector<pid_t> open_list{root};

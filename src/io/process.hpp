@@ -31,6 +31,7 @@ struct ProcessSpec {
   // For output larger than memory: while this runs nothing more is read.
   std::function<bool(std::string_view)> on_output;
   bool new_session = true;
+  bool behind_others = false;  // nobody waits for it: on a busy processor it goes behind what serves users
   // Killed by the kernel when this process ends, however that comes about. Only for what is started by a thread that lives
   // as long as the process does.
   bool ends_with_us = false;
@@ -59,6 +60,8 @@ std::string find_program(const std::string& name, const std::vector<std::string>
 
 // All descendants of a process, by /proc; children before their parents' siblings, in no other order.
 std::vector<pid_t> descendants_of(pid_t root);
+// What a process and those of its children that have ended used of processors, in clock ticks (proc(5), stat); 0 when it is not there.
+int64_t processor_time_of(pid_t pid);
 // All processes that run `program` (a full path) with `folder` as their working directory, whoever started them.
 std::vector<pid_t> processes_at(const std::string& folder, const std::string& program);
 // Kills them (SIGKILL) until none is left; false when some are still there after `patience`. Blocks for as long as that takes.

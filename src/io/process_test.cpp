@@ -156,6 +156,27 @@ TEST(Process, FindsWhatRunsInAFolderAndEndsIt) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(Processes, TheirWorkGrowsWhileTheyWorkAndStandsStillWhileTheyAreStopped) {
+  auto busy = start_process({.argv = {"sh", "-c", "while :; do :; done"}});
+  ASSERT_TRUE(busy) << busy.error().text();
+  auto grows_within = [&](Duration span) {
+    int64_t before = processor_time_of(*busy);
+    for (MonoTime end = boot_now() + span; boot_now() < end;) {
+      if (processor_time_of(*busy) > before) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  EXPECT_TRUE(grows_within(Duration{10'000}));
+  kill(*busy, SIGSTOP);
+  int status = 0;
+  ASSERT_EQ(waitpid(*busy, &status, WUNTRACED), *busy);
+  EXPECT_FALSE(grows_within(Duration{200}));
+  kill(*busy, SIGKILL);
+  waitpid(*busy, nullptr, 0);
+  EXPECT_EQ(processor_time_of(*busy), 0);
+}
+
 TEST(Process, EndsWithTheOneThatStartedItWhenAskedTo) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
