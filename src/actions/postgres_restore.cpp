@@ -109,7 +109,7 @@ const ActionDescriptor& postgres_restore_action() {
           "in a network of its own; nothing of production is touched. A copy that was cut off is taken up where it "
           "was. "
           "Fails when the point cannot be restored; the error names the nearest that can. Its data: host, target, "
-          "reached, lost_transactions, seconds, copy_seconds, replay_seconds, bytes, backup.",
+          "reached, lost_transactions, collateral_transactions, seconds, copy_seconds, replay_seconds, bytes, backup.",
       .example =
           "- {id: restore, uses: postgres.restore, timeout: 2h,\n"
           "   with: {service: database, to: \"2024-01-01 14:30:00+00\", name: before-the-drop, member: east-2}}",

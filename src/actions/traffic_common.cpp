@@ -87,6 +87,19 @@ Result<bool> gives(const BalancerView& view, const Shares& wanted) {
   return same_shares(shares_now(view), shares_with(view, weights));
 }
 
+Task<Result<std::vector<BalancerView>>> look_when_up(World* world, std::string service, std::optional<std::string> at,
+                                                     Shares wanted, Deadline deadline) {
+  constexpr Duration kSeenWithin{10'000}, kLookEvery{250};
+  // The other half of the time is for what is to be done then.
+  Deadline patience = Deadline::after(std::min(kSeenWithin, deadline.left() / 2));
+  while (true) {
+    CO_TRY(auto views, co_await look_at_balancers(world, service, at, deadline));
+    bool all_up = std::ranges::all_of(views, [&](const BalancerView& view) { return gives(view, wanted).has_value(); });
+    if (all_up || patience.passed()) co_return views;
+    co_await sleep_for(kLookEvery);
+  }
+}
+
 Task<Result<void>> give_shares(BalancerView view, Shares wanted, Deadline deadline) {
   auto weights = weights_for(wanted, up_by_region(view));
   if (!weights) co_return std::unexpected(std::move(weights).error().with("load balancer in " + view.region));

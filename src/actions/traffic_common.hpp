@@ -27,6 +27,11 @@ std::string region_of_server(std::string_view name);
 Task<Result<std::vector<BalancerView>>> look_at_balancers(World* world, std::string service,
                                                           std::optional<std::string> at, Deadline deadline);
 
+// The same, once each balancer sees a server up in every region with a share: what was just started is seen by health checks a moment
+// later. When that does not come about in ten seconds, or in half of the time, as they are then.
+Task<Result<std::vector<BalancerView>>> look_when_up(World* world, std::string service, std::optional<std::string> at,
+                                                     Shares wanted, Deadline deadline);
+
 // What users get at a balancer now: servers that are down or drained count as nothing.
 Shares shares_now(const BalancerView& view);
 // "west: east 10 %, west 90 %; …".

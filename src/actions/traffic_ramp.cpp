@@ -120,6 +120,7 @@ void add_users(RampSample& sample, const std::optional<UserView>& users) {
   if (!users || users->age > kUserViewAge || users->requests_per_second <= 0) return;
   sample.user_error_rate = users->error_rate;
   sample.user_p95_ms = users->p95_ms;
+  if (users->reach) sample.users_from = boot_now() - users->age - *users->reach;
 }
 
 // Which servers are up, as a value to compare: when it changes, the same share needs other weights.
@@ -232,7 +233,9 @@ Task<Result<Observation>> TrafficRamp::observe(ActionContext context) {
 
 Task<Result<Outcome>> TrafficRamp::apply(ActionContext context) {
   MonoTime began = boot_now();
-  CO_TRY(auto views, co_await look(&context.world, context.deadline));
+  // Some users go either way.
+  CO_TRY(auto views, co_await look_when_up(&context.world, params_.service.text, text_of(params_.at), shares_for(50),
+                                           context.deadline));
   Outcome out;
   out.data = {{"service", params_.service.text},
               {"from", params_.from.text},

@@ -187,6 +187,20 @@ TEST_F(TrafficActions, WeightsCountOnlyServersThatAreUp) {
   EXPECT_THAT(refused.error().text(), HasSubstr("no server of east is up"));
 }
 
+// What was started a moment ago is up before the health checks say so.
+TEST_F(TrafficActions, WeightsWaitForTheHealthChecksToSeeARegion) {
+  for (const char* name : {"east-1", "east-2", "east-3"})
+    runtime_command(fmt::format("set server api/{} state maint", name));
+  std::thread starts([this] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    runtime_command("set server api/east-1 state ready");
+  });
+  auto outcome = world.apply(traffic_weights_action(), halves);
+  starts.join();
+  ASSERT_TRUE(outcome) << outcome.error().text();
+  EXPECT_EQ(server("east-1").weight, server("west-1").weight);
+}
+
 TEST_F(TrafficActions, RefusalsOfHaproxyAreShownWithAHint) {
   Haproxy api("127.0.0.1", runtime);
   Deadline soon = Deadline::after(Duration{2'000});

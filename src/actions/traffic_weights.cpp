@@ -58,7 +58,7 @@ class TrafficWeights final : public Action {
 
   Task<Result<Outcome>> apply(ActionContext context) override {
     CO_TRY(auto views,
-           co_await look_at_balancers(&context.world, params_.service.text, text_of(params_.at), context.deadline));
+           co_await look_when_up(&context.world, params_.service.text, text_of(params_.at), wanted_, context.deadline));
     Outcome out;
     out.data = {{"service", params_.service.text}, {"balancers", remember(views)}};
     for (const BalancerView& view : views) CO_TRY_VOID(co_await give_shares(view, wanted_, context.deadline));
@@ -91,8 +91,8 @@ const ActionDescriptor& traffic_weights_action() {
           "shares "
           "for the number of servers that are up now, takes servers of regions with a share out of drain, and reads "
           "the "
-          "weights back. Regions that are not named get nothing. Fails, and may be tried again, while a region with a "
-          "share has no server up.\n\n"
+          "weights back. Regions that are not named get nothing. Waits up to ten seconds for health checks to see a "
+          "server up in each region with a share; fails then, and may be tried again.\n\n"
           "HAProxy forgets runtime weights when it is restarted or reloaded without a state file. Undo puts the "
           "weights and "
           "drains back as they were.",

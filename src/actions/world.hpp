@@ -106,6 +106,7 @@ struct UserView {  // what a witness saw in the last few seconds
   double p95_ms = 0;
   double requests_per_second = 0;
   Duration age{};
+  std::optional<Duration> reach;  // before that, when the first of these journeys began
 };
 
 class Observers {

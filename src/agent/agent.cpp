@@ -27,6 +27,7 @@
 #include "agent/role_password.hpp"
 #include "agent/unit_group.hpp"
 #include "core/data/encode.hpp"
+#include "core/detection/pace.hpp"
 #include "io/crypto.hpp"
 #include "io/dial.hpp"
 #include "io/file.hpp"
@@ -111,6 +112,7 @@ class Agent {
   wire::Configure configuration_;
   bool configured_ = false;
   int probe_generation_ = 0;
+  detection::Pace pace_;
   std::map<std::string, std::unique_ptr<DatabaseMember>> members_;
   std::map<std::string, std::unique_ptr<MemberLine>> lines_;  // by service: to the other members
   std::map<std::string, std::unique_ptr<DataLooks>> looks_;   // by service
@@ -424,8 +426,13 @@ class Agent {
   }
 
   Task<> watch(wire::ProbeConfig probe, int generation) {
+    const detection::Asked asked{probe.id, probe.region, probe.spared, Duration{probe.every_ms}};
     while (generation == probe_generation_) {
       MonoTime begun = boot_now();
+      if (!pace_.is_due(asked, begun)) {
+        co_await sleep_until(begun + asked.every);
+        continue;
+      }
       Deadline deadline = Deadline::after(Duration{probe.within_ms});
       Result<> seen;
       if (probe.kind == "tcp") {
@@ -445,6 +452,7 @@ class Agent {
           seen = fail(ErrorKind::refused, fmt::format("answered {}", answer->status));
         }
       }
+      pace_.heard(asked, seen.has_value(), begun, boot_now());
       wire::ProbeResult result{probe.id, seen.has_value(), seen ? "" : seen.error().what,
                                to_duration(boot_now() - begun).count()};
       Json body = encode(result);

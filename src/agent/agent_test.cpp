@@ -240,9 +240,7 @@ Task<bool> switches_over(Pair& p) {
   EXPECT_TRUE(stepped) << stepped.error().text();
   REQUIRE(stepped.has_value());
   figure("step-down", ms_since(asked));
-  REQUIRE(p.server_is_gone("a"));
   REQUIRE(!p.controller.releases.empty());
-  EXPECT_EQ(p.controller.member("a")->reason, "stepped down");
   MonoTime granted = boot_now();
   Lsn position = *ScalarText<Lsn>::parse(text_or(*stepped, "lsn"));
   auto leading = p.lead("b", position);
@@ -255,6 +253,8 @@ Task<bool> switches_over(Pair& p) {
   REQUIRE(co_await std::move(writer_done));
   EXPECT_GT(acknowledged, 0);
   EXPECT_EQ(co_await count_on(p, "b"), acknowledged);  // nothing lost
+  auto ending = p.until([&] { return p.server_is_gone("a") && p.controller.member("a")->reason == "stepped down"; });
+  REQUIRE(co_await std::move(ending));
   MonoTime reattached = boot_now();
   auto following = p.follow("a", "b");
   auto followed = co_await std::move(following);
@@ -265,6 +265,45 @@ Task<bool> switches_over(Pair& p) {
   co_return true;
 }
 TEST_F(AgentPair, ASwitchoverLosesNothingThatWasAcknowledged) { play(switches_over(*pair)); }
+
+Task<bool> has_nothing_to_give_back(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  pid_t before = p.postmaster_of("b");
+  auto stepping = p.step_down("b");
+  auto stepped = co_await std::move(stepping);
+  EXPECT_FALSE(stepped.has_value());
+  co_await sleep_for(Duration{500});
+  EXPECT_EQ(p.postmaster_of("b"), before);
+  EXPECT_TRUE(p.controller.is("b", ServerState::standby));
+  co_return true;
+}
+TEST_F(AgentPair, AStandbyThatIsToldToStepDownGoesOn) { play(has_nothing_to_give_back(*pair)); }
+
+// A standby that takes nothing keeps the old primary's last processes waiting, not the new primary.
+Task<bool> gives_its_right_back_when_its_log_has_ended(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  auto asking = p.sql("b", "SELECT pid::text AS pid FROM pg_stat_wal_receiver");
+  auto receiver = co_await std::move(asking);
+  REQUIRE(receiver.has_value() && !receiver->empty());
+  auto pid = static_cast<pid_t>(std::stoi(receiver->text(0, "pid")));
+  kill(pid, SIGSTOP);
+  auto stepping = p.step_down("a");
+  auto stepped = co_await std::move(stepping);
+  EXPECT_TRUE(stepped) << stepped.error().text();
+  EXPECT_EQ(p.controller.releases.size(), 1u);
+  EXPECT_FALSE(p.server_is_gone("a")) << "it has to wait for the standby";
+  EXPECT_FALSE(co_await p.takes_writes("a"));
+  // Nor is anybody kept waiting who gives it back.
+  MonoTime asked = boot_now();
+  auto leading = p.lead("a");
+  auto led = co_await std::move(leading);
+  EXPECT_TRUE(led) << led.error().text();
+  figure("led again", ms_since(asked));
+  EXPECT_TRUE(co_await p.takes_writes("a"));
+  kill(pid, SIGCONT);
+  co_return stepped.has_value();
+}
+TEST_F(AgentPair, ItsRightGoesBackWhenItsLogHasEnded) { play(gives_its_right_back_when_its_log_has_ended(*pair)); }
 
 Task<bool> agent_is_killed(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -426,33 +465,6 @@ Task<bool> follow_into_nowhere(Pair& p) {
   co_return true;
 }
 TEST_F(AgentPair, AStandbyWhoseNewUpstreamIsAwayStaysACandidate) { play(follow_into_nowhere(*pair)); }
-
-// A rewind that was cut off leaves data of no history at all: never led, never started, replaced as a whole.
-Task<bool> rewind_was_cut_off(Pair& p) {
-  REQUIRE(co_await p.stand_up());
-  kill(p.postmaster_of("a"), SIGKILL);
-  auto released = p.until([&] { return !p.controller.releases.empty(); });
-  REQUIRE(co_await std::move(released));
-  auto leading = p.lead("b");
-  auto led = co_await std::move(leading);
-  REQUIRE(led.has_value());
-  REQUIRE(write_file_atomic(p.folder + "/a/database/spoiled", "").has_value());
-  REQUIRE(co_await p.start_anew("a"));
-  auto told = p.until([&] { return p.controller.is("a", ServerState::parked); });
-  REQUIRE(co_await std::move(told));
-  auto wrong = p.lead("a");
-  auto refused = co_await std::move(wrong);
-  EXPECT_FALSE(refused.has_value());
-  EXPECT_TRUE(p.server_is_gone("a"));
-  --p.term;  // nobody holds that one
-  auto following = p.reprotect("a", "b");
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "copied");
-  co_return true;
-}
-TEST_F(AgentPair, DataWhoseRewindWasCutOffAreReplacedAndNeverLed) { play(rewind_was_cut_off(*pair)); }
 
 // It died between claiming numbers for its promotion and the promotion itself.
 Task<bool> starts_with_claims(Pair& p) {

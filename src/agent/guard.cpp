@@ -62,7 +62,7 @@ pid_t spawn_server(const JsonObject& spec, std::string& problem) {
   pid_t child = fork();
   if (child == 0) {
     setsid();
-    go_like_others();
+    start_like_others();
     auto give_up = [&] {
       int code = errno;
       ssize_t ignored = write(report[1], &code, sizeof code);
@@ -79,6 +79,8 @@ pid_t spawn_server(const JsonObject& spec, std::string& problem) {
     // A change of user clears the parent-death signal, so it is set after it; the guard may have died in between.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != guard) _exit(127);
+    // A reload that comes before the server listens for it: it has yet to read its settings anyway.
+    signal(SIGHUP, SIG_IGN);
     for (int fd = 3; fd < 256; ++fd) {
       if (fd != report[1]) close(fd);
     }
@@ -245,6 +247,7 @@ Result<std::unique_ptr<Guard>> Guard::start(asio::any_io_executor executor, cons
   pid_t guard = fork();
   if (guard == 0) {
     setsid();
+    take_priority_into_session();
     // Both move away from 3 and 4 first: either may be one of them.
     int control = fcntl(ends[1], F_DUPFD, 10), shared = fcntl(page_fd, F_DUPFD, 10);
     dup2(control, 3);

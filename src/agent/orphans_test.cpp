@@ -67,13 +67,7 @@ Task<bool> stand_up_and_part(Pair& p) {
 
 // "a" dies and "b" goes on without what it never received.
 Task<bool> fail_over_to_b(Pair& p) {
-  kill(p.postmaster_of("a"), SIGKILL);
-  auto released = p.until([&] { return !p.controller.releases.empty(); });
-  REQUIRE(co_await std::move(released));
-  auto leading = p.lead("b");
-  auto led = co_await std::move(leading);
-  EXPECT_TRUE(led) << led.error().text();
-  REQUIRE(led.has_value());
+  REQUIRE(co_await p.fail_over_to_b());
   auto admitting = do_all(p, "b", {"ALTER ROLE replicator LOGIN"});
   REQUIRE(co_await std::move(admitting));
   co_return true;

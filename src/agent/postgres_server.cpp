@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration kSweep{3'000};
-constexpr Duration kArchiverEnds{100};
 
 constexpr std::string_view kLook =
     "SELECT r.rec, s.system_identifier::text AS system_id,"
@@ -55,6 +54,9 @@ constexpr std::string_view kLook =
 constexpr std::string_view kStandbys =
     "SELECT application_name, flush_lsn::text FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn IS NOT "
     "NULL";
+
+// As many as ask at the same time.
+constexpr size_t kMostKept = 3;
 
 constexpr std::string_view kClaim = "1\t0/1\tleft to others\n";
 
@@ -107,7 +109,7 @@ PgParams PostgresServer::socket_params(const std::string& database) const {
 
 bool PostgresServer::has_data() const { return access((paths_.data + "/PG_VERSION").c_str(), F_OK) == 0; }
 bool PostgresServer::spoiled() const { return access(spoiled_file().c_str(), F_OK) == 0; }
-bool PostgresServer::marked_standby() const { return access((paths_.data + "/standby.signal").c_str(), F_OK) == 0; }
+bool PostgresServer::marked_standby() const { return access(standby_marker().c_str(), F_OK) == 0; }
 
 void PostgresServer::give_to_server(const std::string& path) const {
   if (geteuid() != 0) return;
@@ -135,7 +137,7 @@ Result<> PostgresServer::write_owned(const std::string& path, const std::string&
 }
 
 Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv, Deadline deadline,
-                                                   std::string output_file) {
+                                                   std::string output_file, bool behind_others) {
   std::string name = argv.front();
   if (bin_folder().empty())
     co_return fail(ErrorKind::unsupported, "PostgreSQL is not installed here", "apt install postgresql-15");
@@ -146,6 +148,7 @@ Task<Result<std::string>> PostgresServer::run_tool(std::vector<std::string> argv
   spec.directory = paths_.folder;
   spec.ends_with_us = true;
   spec.output_file = std::move(output_file);
+  spec.behind_others = behind_others;
   // pg_waldump prints local times.
   spec.environment = {{"PGPASSFILE", paths_.passfile}, {"LC_ALL", "C"}, {"TZ", "UTC"}};
   auto running = run_process(std::move(spec), deadline);
@@ -208,9 +211,8 @@ Result<> PostgresServer::write_settings(const std::string& upstream, bool standb
   constexpr std::string_view kInclude = "include 'lifeboat.conf'";
   if (main_file.find(kInclude) == std::string::npos)
     TRY_VOID(write_owned(paths_.data + "/postgresql.conf", main_file + "\n" + std::string(kInclude) + "\n"));
-  std::string marker = paths_.data + "/standby.signal";
-  if (standby) return write_owned(marker, "");
-  unlink(marker.c_str());
+  if (standby) return write_owned(standby_marker(), "");
+  unlink(standby_marker().c_str());
   return {};
 }
 
@@ -249,7 +251,7 @@ Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
   program.output_file = paths_.log;
   program.directory = paths_.data;
   program.fence = fence;
-  kept_.reset();
+  kept_.clear();
   TRY(guard_, Guard::start(executor_, program, std::move(on_end)));
   return {};
 }
@@ -275,7 +277,7 @@ Result<std::unique_ptr<Guard>> PostgresServer::start_isolated(Guard::OnEnd on_en
   TRY_VOID(write_owned(access, "local all postgres trust\n"));
   TRY_VOID(clear_up());
   unlink((paths_.data + "/postmaster.pid").c_str());
-  unlink((paths_.data + "/standby.signal").c_str());
+  unlink(standby_marker().c_str());
   unlink(fmt::format("{}/.s.PGSQL.{}.lock", isolated_folder(), config_.port).c_str());
   GuardedProgram program;
   program.argv = {tool("postgres"), "-D", paths_.data};
@@ -309,16 +311,31 @@ Task<Result<>> PostgresServer::ping(Deadline deadline) {
   co_return Result<>{};
 }
 
+Task<Result<>> PostgresServer::knock(Deadline deadline) {
+  auto knocking = pg_knock(paths_.socket, static_cast<int>(config_.port), deadline);
+  co_return co_await std::move(knocking);
+}
+
+int64_t PostgresServer::work() const { return guard_ == nullptr ? 0 : processor_time_of(guard_->server()); }
+
 Task<Result<PgRows>> PostgresServer::ask(std::string sql, Deadline deadline) {
-  if (!kept_ || !kept_->usable()) {
-    auto connecting = PgConnection::connect(socket_params("postgres"), deadline);
-    CO_TRY(kept_, co_await std::move(connecting));
+  // A connection is taken out while it is used, so that two callers never share one.
+  std::unique_ptr<PgConnection> connection;
+  while (!kept_.empty() && (!connection || !connection->usable())) {
+    connection = std::move(kept_.back());
+    kept_.pop_back();
   }
-  // The connection is taken out while it is used, so that two callers never share it.
-  auto connection = std::move(kept_);
+  if (!connection || !connection->usable()) {
+    auto connecting = PgConnection::connect(socket_params("postgres"), deadline);
+    CO_TRY(connection, co_await std::move(connecting));
+    // Leases and promotions wait for what it says, and it says it in milliseconds.
+    let_go_first(connection->backend(), true);
+  }
   auto asking = connection->query(std::move(sql), {}, deadline);
   auto answer = co_await std::move(asking);
-  if (connection->usable()) kept_ = std::move(connection);
+  if (connection->usable() && kept_.size() < kMostKept) kept_.push_back(std::move(connection));
+  // What ended this one ended the others.
+  if (!answer && answer.error().kind == ErrorKind::unreachable) kept_.clear();
   co_return answer;
 }
 
@@ -369,12 +386,14 @@ Task<> PostgresServer::look_for_handicaps(Deadline deadline) {
 
 Task<Result<>> PostgresServer::wait_until_answers(Deadline deadline) {
   while (running()) {
-    auto pinging = ping(deadline.at_most(Duration{500}));
+    MonoTime begun = boot_now();
+    auto pinging = ping(deadline.at_most(Duration{2'000}));
     auto alive = co_await std::move(pinging);
     if (alive) co_return Result<>{};
     if (deadline.passed())
       co_return fail(ErrorKind::timed_out, "the server did not answer in time: " + alive.error().what);
-    co_await sleep_for(Duration{10});
+    // Every answer, also "starting up", costs a process that the server could use itself.
+    co_await sleep_for(std::max(Duration{10}, to_duration(boot_now() - begun) * 3));
   }
   auto log = read_file(paths_.log);
   std::string end = log ? log->substr(log->size() > 500 ? log->size() - 500 : 0) : std::string();
@@ -495,37 +514,6 @@ Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
   co_return Result<>{};
 }
 
-Task<Result<>> PostgresServer::stop(Deadline deadline) {
-  if (!running()) co_return Result<>{};
-  kept_.reset();
-  end_archiving();
-  // While it ends nobody is served; it takes a dozen processes one after the other.
-  let_go_first(guard_->server(), true);
-  guard_->signal_server(SIGINT);
-  bool archiver_left = config_.archive.stanza.empty();
-  MonoTime begun = boot_now();
-  while (running() && !deadline.passed()) {
-    co_await sleep_for(Duration{3});
-    if (archiver_left || boot_now() - begun < kArchiverEnds || !running()) continue;
-    // It was in the middle of a segment. That one is archived when the server is back, or by whoever has the stream.
-    archiver_left = true;
-    for (pid_t child : processes_at(paths_.data, find_program("pgbackrest"))) kill(child, SIGTERM);
-  }
-  if (!running()) co_return Result<>{};
-  kill_now();
-  co_return fail(ErrorKind::timed_out, "the server did not stop in time and was killed");
-}
-
-bool PostgresServer::kill_now() {
-  kept_.reset();
-  return guard_ == nullptr || guard_->kill_now();
-}
-
-void PostgresServer::forget_process() {
-  kept_.reset();
-  guard_.reset();
-}
-
 Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
   auto running_tool = run_tool({"pg_controldata", "-D", paths_.data}, deadline);
   CO_TRY(std::string text, co_await std::move(running_tool));
@@ -607,21 +595,27 @@ Task<Result<>> PostgresServer::rewind(const std::string& source, Deadline deadli
   unlink((paths_.data + "/postmaster.pid").c_str());
   // From its first copied block until its end the data are of no history at all; a crash in between must not hide that.
   CO_TRY_VOID(write_file_atomic(spoiled_file(), "a rewind was begun and has not ended\n", 0600));
+  // The server alone, as which pg_rewind starts data that were not shut down, refuses to be a standby.
+  bool was_standby = marked_standby();
+  unlink(standby_marker().c_str());
   std::vector<std::string> argv{"pg_rewind", "-D", paths_.data,
                                 "--source-server=" + connection_info(config_, source, paths_) + " dbname=postgres"};
-  auto rewinding = run_tool(std::move(argv), deadline);
+  auto rewinding = run_tool(std::move(argv), deadline, {}, true);
   auto rewound = co_await std::move(rewinding);
   if (!rewound) {
     // It says where it rewinds to before it changes anything; a refusal before that leaves the data as they were.
     const Error& error = rewound.error();
+    // What was a standby and was started alone has records of its own since.
     bool untouched = error.kind == ErrorKind::refused && error.what.size() < 500 &&
-                     error.what.find("rewinding from") == std::string::npos;
+                     error.what.find("rewinding from") == std::string::npos && !(was_standby && log_has_ended());
+    if (untouched && was_standby) CO_TRY_VOID(write_owned(standby_marker(), ""));
     if (untouched) unlink(spoiled_file().c_str());
     co_return std::unexpected(std::move(rewound).error());
   }
   // It goes by the numbers of timelines. Two promotions that knew nothing of each other took the same one, and it has done
   // nothing: the data would be started on a history that is not the source's.
   if (rewound->find("on the same timeline") != std::string::npos) {
+    if (was_standby) CO_TRY_VOID(write_owned(standby_marker(), ""));
     unlink(spoiled_file().c_str());
     co_return fail(ErrorKind::refused, "both are on a timeline of the same number, so where they parted is not known");
   }
@@ -646,7 +640,7 @@ Task<Result<>> PostgresServer::copy(const std::string& source, Deadline deadline
   std::vector<std::string> argv{
       "pg_basebackup",          "-D", fresh,    "-h", peer->address, "-p",           std::to_string(peer->port), "-U",
       config_.replication_user, "-X", "stream", "-c", "fast",        "--no-password"};
-  auto copying = run_tool(std::move(argv), deadline);
+  auto copying = run_tool(std::move(argv), deadline, {}, true);
   CO_TRY_VOID(co_await std::move(copying));
   fs::remove_all(old, ignored);
   std::error_code problem;

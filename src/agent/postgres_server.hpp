@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/guard.hpp"
 #include "agent/postgres_files.hpp"
@@ -58,9 +59,12 @@ class PostgresServer {
   void reload();
   Task<Result<>> wait_until_answers(Deadline deadline);
 
-  // A fresh connection and one question: proof of life.
-  Task<Result<>> ping(Deadline deadline);
-  // On a connection that is kept.
+  // Whether it still takes connections; costs it little.
+  Task<Result<>> knock(Deadline deadline);
+  // The processor time that the server's first process and all that it began and that have ended used so far, in clock ticks. It
+  // grows whenever somebody new is served, and stands still in a server that is stopped.
+  int64_t work() const;
+  // On connections that are kept.
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
@@ -71,7 +75,11 @@ class PostgresServer {
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
-  // Asks the server to stop at once without losing anything ("fast"); killed at the deadline.
+  // Asks a server that takes writes to stop at once without losing anything ("fast"), and returns when nothing can be written any
+  // more: its sessions are gone, and its control file says that the log has ended. What serves standbys the end of the log may still
+  // be there; stop() waits for it. Killed at the deadline, which is an error: `unknown_outcome` when something could not be killed.
+  Task<Result<>> end_writes(Deadline deadline);
+  // Asks the server to stop in the same way, and returns when it is gone; killed at the deadline.
   Task<Result<>> stop(Deadline deadline);
   // False when something of it could not be killed.
   bool kill_now();
@@ -118,7 +126,8 @@ class PostgresServer {
   PgParams isolated_params(const std::string& database) const;
   PgParams socket_params(const std::string& database) const;
   // Runs one of PostgreSQL's programs as the server's user; gives its output, or appends it to `output_file`.
-  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline, std::string output_file = {});
+  Task<Result<std::string>> run_tool(std::vector<std::string> argv, Deadline deadline, std::string output_file = {},
+                                     bool behind_others = false);
 
  private:
   asio::any_io_executor executor_;
@@ -127,7 +136,7 @@ class PostgresServer {
   ServerPaths paths_;
   std::unique_ptr<Guard> guard_;
   std::optional<SyncSet> sync_;
-  std::unique_ptr<PgConnection> kept_;
+  std::vector<std::unique_ptr<PgConnection>> kept_;  // idle ones
   std::vector<std::string> handicaps_;
   MonoTime looked_for_handicaps_{};
   BeforeGivingUp before_giving_up_;
@@ -135,6 +144,7 @@ class PostgresServer {
   std::string damage_;
   std::optional<std::string> keep_as_;  // they may be given up for that source; empty: and need not be kept
 
+  std::string standby_marker() const { return paths_.data + "/standby.signal"; }
   std::string spoiled_file() const { return paths_.folder + "/spoiled"; }
   std::string swap_file() const { return paths_.folder + "/swap.json"; }
   std::string restored_file() const { return paths_.data + "/lifeboat.restored"; }
@@ -154,6 +164,11 @@ class PostgresServer {
   Result<> claim_timelines(uint64_t own, uint64_t next) const;
   void forget_claims() const;
   Result<> write_archive_settings(bool on) const;
+  // A fresh connection and one question: it serves.
+  Task<Result<>> ping(Deadline deadline);
+  // Again and again, if need be.
+  void ask_to_stop();
+  bool log_has_ended() const;
   void end_archiving() const;
   Result<> write_owned(const std::string& path, const std::string& text) const;
   void give_to_server(const std::string& path) const;

@@ -221,8 +221,11 @@ struct ProbeConfig {
   std::string host_header;
   int64_t every_ms = 1000;
   int64_t within_ms = 1000;
+  std::string region;   // of the target; empty: it says nothing of one
+  bool spared = false;  // asked less often while others of its region answer (core/detection/pace.hpp)
 };
-BOOST_DESCRIBE_STRUCT(ProbeConfig, (), (id, kind, address, port, path, host_header, every_ms, within_ms))
+BOOST_DESCRIBE_STRUCT(ProbeConfig, (),
+                      (id, kind, address, port, path, host_header, every_ms, within_ms, region, spared))
 constexpr auto field_docs(const ProbeConfig*) {
   return std::to_array<FieldDoc>({{"id", Need::required, "id of the target"},
                                   {"kind", Need::required, "tcp or http"},
@@ -231,7 +234,9 @@ constexpr auto field_docs(const ProbeConfig*) {
                                   {"path", Need::optional, "path for http"},
                                   {"host_header", Need::optional, "Host header for http"},
                                   {"every_ms", Need::required, "time between two probes"},
-                                  {"within_ms", Need::required, "time a probe may take"}});
+                                  {"within_ms", Need::required, "time a probe may take"},
+                                  {"region", Need::optional, "region of the target"},
+                                  {"spared", Need::optional, "asked less often while its region answers"}});
 }
 
 // How often the data of a database are looked at while it takes writes.

@@ -123,6 +123,7 @@ Task<Result<std::string>> Repository::run(std::vector<std::string> arguments, st
   }
   spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
   if (!as_root) spec.user = run_as_;
+  spec.behind_others = command == "backup";
   spec.directory = "/";
   spec.ends_with_us = true;
   auto running = run_process(std::move(spec), deadline);

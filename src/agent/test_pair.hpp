@@ -316,14 +316,25 @@ class Pair {
     auto asking = controller.ask(host, order);
     co_return co_await std::move(asking);
   }
-  Task<Result<Json>> reprotect(std::string host, std::string upstream) {
-    return follow(std::move(host), std::move(upstream), true);
+  Task<Result<Json>> reprotect(std::string host, std::string upstream, uint64_t timeline = 0) {
+    return follow(std::move(host), std::move(upstream), true, timeline);
   }
-  Task<Result<Json>> follow(std::string host, std::string upstream, bool given_up = false) {
+  Task<Result<Json>> follow(std::string host, std::string upstream, bool given_up = false, uint64_t timeline = 0) {
     wire::Follow order{kService, "db-" + host, "db-" + upstream, term};
     order.given_up = given_up;
+    order.timeline = timeline;
     auto asking = controller.ask(host, order);
     co_return co_await std::move(asking);
+  }
+  // The server of "a" is killed and "b" leads.
+  Task<bool> fail_over_to_b() {
+    kill(postmaster_of("a"), SIGKILL);
+    auto released = until([this] { return !controller.releases.empty(); });
+    REQUIRE(co_await std::move(released));
+    auto leading = lead("b");
+    auto led = co_await std::move(leading);
+    EXPECT_TRUE(led) << led.error().text();
+    co_return led.has_value();
   }
   Task<Result<Json>> step_down(std::string host) {
     wire::StepDown order{kService, "db-" + host, term};

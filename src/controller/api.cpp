@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "controller/preview.hpp"
@@ -133,16 +134,21 @@ constexpr auto field_docs(const PreviewBody*) {
                                   {"vars", Need::optional, "values for its variables"}});
 }
 
+// A witness counts seconds; what is larger is a mistake, and must not overflow.
+constexpr Duration kLongestReach{3'600'000};
+
 struct WitnessBody {
   double error_rate = 0;
   double p95_ms = 0;
   double rps = 0;
+  std::optional<int64_t> reach_ms;
 };
-BOOST_DESCRIBE_STRUCT(WitnessBody, (), (error_rate, p95_ms, rps))
+BOOST_DESCRIBE_STRUCT(WitnessBody, (), (error_rate, p95_ms, rps, reach_ms))
 constexpr auto field_docs(const WitnessBody*) {
   return std::to_array<FieldDoc>({{"error_rate", Need::required, "share of journeys that failed, 0 to 1"},
                                   {"p95_ms", Need::required, "95th percentile of their time"},
-                                  {"rps", Need::required, "journeys per second"}});
+                                  {"rps", Need::required, "journeys per second"},
+                                  {"reach_ms", Need::optional, "how long ago the first of them began"}});
 }
 
 template <class Body>
@@ -220,6 +226,7 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
   if (post && path == "/api/witness") {
     CO_TRY(WitnessBody seen, body_as<WitnessBody>(body));
     UserView view{.error_rate = seen.error_rate, .p95_ms = seen.p95_ms, .requests_per_second = seen.rps};
+    if (seen.reach_ms) view.reach = Duration{std::clamp<int64_t>(*seen.reach_ms, 0, kLongestReach.count())};
     parts_.watch.witness_saw(view);
     co_return Json(JsonObject{{"ok", true}});
   }

@@ -20,7 +20,7 @@
 //   GET  /api/restores/SERVICE                 restored copies and what is kept as evidence, by host
 //   GET  /api/restores/SERVICE/job             how the last order goes
 //   POST /api/restores/SERVICE/VERB            RestoreBody; restore, stop, forensics, clean-point → {number}
-//   POST /api/witness                          {error_rate, p95_ms, rps}: what users see now
+//   POST /api/witness                          {error_rate, p95_ms, rps, reach_ms}: what users see now
 #pragma once
 
 #include "controller/backups.hpp"

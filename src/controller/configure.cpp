@@ -142,7 +142,7 @@ std::vector<WatchTarget> region_targets(const Plan& plan) {
   std::vector<WatchTarget> out;
   RegionLostSignal timing;
   if (const RegionLostSignal* signal = region_signal(plan)) timing = *signal;
-  auto add = [&](const std::string& id, const std::string& host, int port) {
+  auto add = [&](const std::string& id, const std::string& host, int port, bool spared = false) {
     WatchTarget target;
     target.target = {id, region_of(plan, host)};
     target.probe = {.id = id,
@@ -150,7 +150,9 @@ std::vector<WatchTarget> region_targets(const Plan& plan) {
                     .address = address_of(plan, host),
                     .port = port,
                     .every_ms = timing.every.count(),
-                    .within_ms = timing.within.count()};
+                    .within_ms = timing.within.count(),
+                    .region = target.target.region,
+                    .spared = spared};
     out.push_back(std::move(target));
   };
   for (const auto& [name, service] : plan.services) {
@@ -158,7 +160,7 @@ std::vector<WatchTarget> region_targets(const Plan& plan) {
       for (const auto& [region, member] : haproxy->members) add(name + "/" + region, member.host.text, member.port);
     } else if (const auto* postgres = std::get_if<PostgresService>(&service)) {
       for (const auto& [member, settings] : postgres->members)
-        add(name + "/" + member, settings.host.text, settings.port);
+        add(name + "/" + member, settings.host.text, settings.port, true);
     } else if (const auto* redis = std::get_if<RedisService>(&service)) {
       for (const auto& [member, settings] : redis->members) add(name + "/" + member, settings.host.text, settings.port);
     } else if (const auto* cluster = std::get_if<RedisClusterService>(&service)) {

@@ -145,7 +145,14 @@ Task<Result<>> Watch::start() {
 Task<> Watch::probe(WatchTarget target) {
   const wire::ProbeConfig& what = target.probe;
   MonoTime next = boot_now();
+  const detection::Asked asked{what.id, what.region, what.spared, Duration{what.every_ms}};
   while (true) {
+    MonoTime begun = boot_now();
+    next = std::max(next + asked.every, begun);
+    if (!pace_.is_due(asked, begun)) {
+      co_await sleep_until(next);
+      continue;
+    }
     Deadline deadline = Deadline::after(Duration{what.within_ms});
     bool ok = false;
     std::string detail;
@@ -165,8 +172,8 @@ Task<> Watch::probe(WatchTarget target) {
       ok = answer && answer->status >= 200 && answer->status < 400;
       detail = answer ? fmt::format("answered {}", answer->status) : answer.error().what;
     }
+    pace_.heard(asked, ok, begun, boot_now());
     detection::observe(state_, vantage_, what.id, ok, detail, boot_now());
-    next = std::max(next + Duration{what.every_ms}, boot_now());
     co_await sleep_until(next);
   }
 }

@@ -14,6 +14,7 @@
 #include "core/decision/standing.hpp"
 #include "core/detection/data_change.hpp"
 #include "core/detection/detection.hpp"
+#include "core/detection/pace.hpp"
 #include "io/http_client.hpp"
 #include "store/store.hpp"
 
@@ -77,6 +78,7 @@ class Watch : public Observers {
   Hooks hooks_;
   std::vector<WatchTarget> targets_;
   detection::State state_;
+  detection::Pace pace_;
   std::map<std::string, ActiveSignal> active_;           // by cause
   std::map<std::string, MonoTime> database_unwritable_;  // by service
   std::map<std::string, MonoTime> backups_bad_;          // by signal

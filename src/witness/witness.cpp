@@ -22,6 +22,13 @@ namespace {
 constexpr Duration kPatience{1'500};
 constexpr size_t kInFlight = 400;
 constexpr Duration kLiveWindow{3'000};
+// Of a witness that writes to one server, with a new session; as long again after each that took too long, up to the most.
+constexpr Duration kDirectPatience{300};
+constexpr Duration kDirectPatienceMost{2'400};
+// Each try costs the server a process: not before ten times what the last one took.
+constexpr Duration kDirectRetry{40};
+constexpr Duration kDirectRetryMost{500};
+constexpr int kDirectPause = 10;
 
 // Appends whole lines and hands each to the kernel at once, so that a killed witness loses at most the newest.
 class Lines {
@@ -160,10 +167,13 @@ class Witness {
       MonoTime now = boot_now();
       auto latency = measure::latency_of(window, now - kLiveWindow - kPatience, now);
       auto failed = std::ranges::count_if(window, [](const measure::Sample& sample) { return !sample.ok; });
+      MonoTime first = now;
+      for (const measure::Sample& sample : window) first = std::min(first, sample.sent);
       JsonObject seen{
           {"error_rate", window.empty() ? 0.0 : static_cast<double>(failed) / static_cast<double>(window.size())},
           {"p95_ms", latency.p95_ms},
-          {"rps", static_cast<double>(window.size()) / to_seconds(kLiveWindow)}};
+          {"rps", static_cast<double>(window.size()) / to_seconds(kLiveWindow)},
+          {"reach_ms", to_duration(now - first).count()}};
       HttpRequest request;
       request.method = "POST";
       request.url = options_.report_to[turn % options_.report_to.size()] + "/api/witness";
@@ -273,12 +283,16 @@ class DirectWitness {
     while (true) {
       co_await sleep_until(next);
       next = std::max(next + options_.every, boot_now());
+      MonoTime begun = boot_now();
       auto asking = ask_once();
       bool answered = co_await std::move(asking);
-      if (!answered) {
-        connection_.reset();
-        next = boot_now() + Duration{40};
+      if (answered) {
+        patience_ = kDirectPatience;
+        continue;
       }
+      connection_.reset();
+      Duration took = to_duration(boot_now() - begun);
+      next = boot_now() + std::clamp(took * kDirectPause, kDirectRetry, kDirectRetryMost);
     }
   }
 
@@ -289,21 +303,25 @@ class DirectWitness {
   Secrets& secrets_;
   Lines lines_;
   std::unique_ptr<PgConnection> connection_;
+  Duration patience_ = kDirectPatience;
   bool table_ = false;
   // No two witnesses write the same key, also not one that is started again.
   std::string prefix_ = fmt::format("{}-{}", options_.writer, boot_now().time_since_epoch().count());
   uint64_t asked_ = 0;
 
   Task<bool> ask_once() {
-    Deadline deadline = Deadline::after(Duration{300});
+    Deadline deadline = Deadline::after(patience_);
     if (!connection_ || !connection_->usable()) {
       auto params = params_of(options_.plan, service_, where_, secrets_);
       if (!params) co_return false;
       auto connecting = PgConnection::connect(std::move(*params), deadline);
       auto connected = co_await std::move(connecting);
       if (!connected) try_other_password(service_, secrets_, connected.error());
+      // A server that has too much to do has even more when those whom it is about to answer give up and come anew.
+      if (deadline.passed()) patience_ = std::min(2 * patience_, kDirectPatienceMost);
       if (!connected) co_return false;
       connection_ = std::move(*connected);
+      deadline = Deadline::after(kDirectPatience);
     }
     if (!table_) {
       auto making = connection_->query(
