@@ -15,10 +15,10 @@ struct One {
   bool locked = false;
 };
 
-Task<Result<One>> ask_one(const ProbeCopy& copy, Check check, Deadline deadline) {
+Task<Result<One>> ask_one(ProbeCopy& copy, Check check, Deadline deadline) {
   // Enough rows to tell; a check may select millions.
   std::string sql = fmt::format("SELECT * FROM (\n{}\n) asked LIMIT 100", check.sql);
-  auto asking = pg_query_once(copy.params(check.database), sql, {}, deadline);
+  auto asking = copy.ask(check.database, sql, deadline);
   auto rows = co_await std::move(asking);
   if (rows) co_return One{clean_point::judge_rows(rows->columns, rows->rows)};
   std::string state = sqlstate_of(rows.error());
@@ -56,7 +56,7 @@ constexpr std::string_view kHeaps =
 
 }  // namespace
 
-Task<Result<Asked>> ask_checks(const ProbeCopy& copy, std::vector<Check> checks, Deadline deadline) {
+Task<Result<Asked>> ask_checks(ProbeCopy& copy, std::vector<Check> checks, Deadline deadline) {
   Asked out;
   for (const Check& check : checks) {
     auto asking = ask_one(copy, check, deadline);
@@ -75,22 +75,20 @@ Task<Result<Asked>> ask_checks(const ProbeCopy& copy, std::vector<Check> checks,
   co_return out;
 }
 
-Task<Result<std::vector<std::string>>> databases_of(const ProbeCopy& copy, Deadline deadline) {
-  auto asking = pg_query_once(copy.params("postgres"),
-                              "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1", {},
-                              deadline);
+Task<Result<std::vector<std::string>>> databases_of(ProbeCopy& copy, Deadline deadline) {
+  auto asking = copy.ask(
+      "postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1", deadline);
   CO_TRY(PgRows rows, co_await std::move(asking));
   std::vector<std::string> out;
   for (size_t index = 0; index < rows.rows.size(); ++index) out.push_back(rows.text(index, "datname"));
   co_return out;
 }
 
-Task<Result<std::vector<Check>>> index_checks(const ProbeCopy& copy, std::vector<std::string> databases,
+Task<Result<std::vector<Check>>> index_checks(ProbeCopy& copy, std::vector<std::string> databases,
                                               std::vector<std::string>& notes, Deadline deadline) {
   std::vector<Check> out;
   for (const std::string& database : databases) {
-    auto asking =
-        pg_query_once(copy.params(database), "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'", {}, deadline);
+    auto asking = copy.ask(database, "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'", deadline);
     CO_TRY(PgRows rows, co_await std::move(asking));
     if (rows.empty()) {
       notes.push_back(fmt::format("{} has no extension amcheck: its indexes and rows are not checked", database));
@@ -102,7 +100,7 @@ Task<Result<std::vector<Check>>> index_checks(const ProbeCopy& copy, std::vector
   co_return out;
 }
 
-Task<Result<clean_point::TextProfile>> profile_texts(const ProbeCopy& copy, std::vector<std::string> databases,
+Task<Result<clean_point::TextProfile>> profile_texts(ProbeCopy& copy, std::vector<std::string> databases,
                                                      Deadline deadline) {
   clean_point::TextProfile out;
   for (const std::string& database : databases) {

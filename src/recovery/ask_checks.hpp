@@ -22,13 +22,13 @@ struct Asked {
   std::vector<std::string> unsteady;  // names of those that answered now so, now so, at one and the same position
 };
 
-Task<Result<Asked>> ask_checks(const ProbeCopy& copy, std::vector<clean_point::Check> checks, Deadline deadline);
+Task<Result<Asked>> ask_checks(ProbeCopy& copy, std::vector<clean_point::Check> checks, Deadline deadline);
 // By "database.schema.table.column"; whole tables up to 256 MB, samples of larger ones.
-Task<Result<clean_point::TextProfile>> profile_texts(const ProbeCopy& copy, std::vector<std::string> databases,
+Task<Result<clean_point::TextProfile>> profile_texts(ProbeCopy& copy, std::vector<std::string> databases,
                                                      Deadline deadline);
-Task<Result<std::vector<std::string>>> databases_of(const ProbeCopy& copy, Deadline deadline);
+Task<Result<std::vector<std::string>>> databases_of(ProbeCopy& copy, Deadline deadline);
 // The statements of amcheck for each database that has it; `notes` names those that have not.
-Task<Result<std::vector<clean_point::Check>>> index_checks(const ProbeCopy& copy, std::vector<std::string> databases,
+Task<Result<std::vector<clean_point::Check>>> index_checks(ProbeCopy& copy, std::vector<std::string> databases,
                                                            std::vector<std::string>& notes, Deadline deadline);
 
 }  // namespace lifeboat::recovery

@@ -17,10 +17,13 @@ using clean_point::Search;
 using forensics::Mark;
 
 constexpr Duration kSetLeast{60'000};
+constexpr Duration kCopyEnds{20'000};
+// Weights of suspects beside those of findings, whose score counts squared: a mass delete has some 90,000.
+constexpr double kSurge = 40'000, kOddChange = 10'000, kOddInsert = 1'000;
 // What pgBackRest says of times is rounded down to seconds.
 constexpr std::chrono::seconds kWholeSecond{1};
 
-class Hunt {
+class Hunt : public std::enable_shared_from_this<Hunt> {
  public:
   Hunt(CleanPointRequest request, Deadline deadline) : request_(std::move(request)), deadline_(deadline) {}
   ~Hunt() {
@@ -29,17 +32,7 @@ class Hunt {
   Hunt(const Hunt&) = delete;
   Hunt& operator=(const Hunt&) = delete;
 
-  Task<Result<CleanPointReport>> work() {
-    MonoTime begun = boot_now();
-    auto preparing = prepare();
-    CO_TRY_VOID(co_await std::move(preparing));
-    auto searching = search();
-    auto done = co_await std::move(searching);
-    if (copy_) copy_->remove();
-    if (!done) co_return std::unexpected(std::move(done).error());
-    out_.seconds = to_seconds(boot_now() - begun);
-    co_return std::move(out_);
-  }
+  Task<Result<CleanPointReport>> work();
 
  private:
   void say(std::string line) {
@@ -61,34 +54,70 @@ class Hunt {
   }
   Task<Result<>> roll_to(size_t position);
 
-  Task<Result<>> prepare();
+  Task<Result<>> choose();
+  Task<Result<>> read();
   std::vector<clean_point::Suspect> suspects() const;
-  Task<Result<>> fresh_copy();
+  // Gives the seconds that it took, whoever waited for them.
+  Task<Result<double>> fresh_copy();
+  Task<Result<>> know_what_is_usual();
   Task<Result<Asked>> ask();
   Task<Result<>> search();
   void reach_back_no_further(const Catalogue& catalogue);
   void conclude(const Search& search, size_t last_good);
+  // Holds on to the hunt: a scope that is cancelled ends it a moment later.
+  static Task<> take_first_copy(std::shared_ptr<Hunt> hunt);
 
   CleanPointRequest request_;
   Deadline deadline_;
   forensics::Report report_;
   FetchedFolder log_;
+  PgBackRest repository_;
+  Moment first_needed_{};  // of the log
   std::unique_ptr<ProbeCopy> copy_;
+  std::optional<Wakeup> first_copy_;  // woken when it is whole, or failed
+  bool first_used_ = false;
+  std::optional<Result<>> first_copied_;
   std::vector<std::string> databases_;
   std::vector<clean_point::Check> index_checks_;
   std::optional<clean_point::TextProfile> texts_;
-  std::vector<std::string> last_failed_;
   std::map<size_t, std::vector<std::string>> failed_at_;
-  double restore_seconds_ = 0;
   size_t told_ = 0;
   CleanPointReport out_;
 };
 
-Task<Result<>> Hunt::prepare() {
+Task<Result<CleanPointReport>> Hunt::work() {
+  MonoTime begun = boot_now();
+  auto choosing = choose();
+  CO_TRY_VOID(co_await std::move(choosing));
+  auto executor = co_await asio::this_coro::executor;
+  Scope scope(executor, [this](std::string_view, std::string_view what) {
+    first_copied_ = fail(ErrorKind::internal, fmt::format("the first copy: {}", what));
+    first_copy_->notify();
+  });
+  // Copying takes the disk, and reading the log a processor.
+  first_copy_.emplace(executor);
+  scope.spawn("copy", take_first_copy(shared_from_this()));
+  auto steps = [](Hunt& hunt) -> Task<Result<>> {
+    auto reading = hunt.read();
+    CO_TRY_VOID(co_await std::move(reading));
+    auto searching = hunt.search();
+    co_return co_await std::move(searching);
+  };
+  auto stepping = steps(*this);
+  auto done = co_await std::move(stepping);
+  auto stopping = scope.stop(kCopyEnds);
+  co_await std::move(stopping);
+  copy_->remove();
+  if (!done) co_return std::unexpected(std::move(done).error());
+  out_.seconds = to_seconds(boot_now() - begun);
+  co_return std::move(out_);
+}
+
+Task<Result<>> Hunt::choose() {
   RestoreRequest& restore = request_.restore;
-  PgBackRest repository{
+  repository_ = {
       .config = restore.config, .stanza = restore.stanza, .repository = restore.repository, .user = restore.run_as};
-  auto looking = look_at_repository(repository, deadline_);
+  auto looking = look_at_repository(repository_, deadline_);
   CO_TRY(Catalogue catalogue, co_await std::move(looking));
   reach_back_no_further(catalogue);
   RestoreWish wish = restore.wish;
@@ -96,9 +125,29 @@ Task<Result<>> Hunt::prepare() {
   CO_TRY(BackupChoice choice, choose_backup(catalogue, wish));
   restore.wish.set = choice.set.label;
   out_.set = choice.set.label;
-  Moment first = std::min<Moment>(request_.from - request_.usual, choice.set.started - kSetLeast);
-  auto fetching = fetch_log_of(repository, first, request_.to, deadline_);
+  first_needed_ = std::min<Moment>(request_.from - request_.usual, choice.set.started - kSetLeast);
+  CopyPlan plan{.request = restore,
+                .tools = fmt::format("/usr/lib/postgresql/{}/bin", catalogue.version),
+                .log = choice.log,
+                .segment_bytes = catalogue.segment_bytes};
+  if (auto last = parse_segment_name(choice.set.wal_stop, catalogue.segment_bytes)) plan.consistent_with = last->number;
+  copy_ = std::make_unique<ProbeCopy>(std::move(plan));
+  co_return Result<>{};
+}
+
+Task<> Hunt::take_first_copy(std::shared_ptr<Hunt> hunt) {
+  MonoTime begun = boot_now();
+  auto restoring = hunt->copy_->restore({}, hunt->deadline_);
+  auto copied = co_await std::move(restoring);
+  hunt->out_.restore_seconds = to_seconds(boot_now() - begun);
+  hunt->first_copied_ = copied ? Result<>{} : std::unexpected(std::move(copied).error());
+  hunt->first_copy_->notify();
+}
+
+Task<Result<>> Hunt::read() {
+  auto fetching = fetch_log_of(repository_, first_needed_, request_.to, deadline_);
   CO_TRY(log_, co_await std::move(fetching));
+  copy_->take_log_from(log_.log);
   ForensicsRequest asked{.wal = log_.log,
                          .catalogs = request_.catalogs,
                          .from = request_.from,
@@ -109,19 +158,13 @@ Task<Result<>> Hunt::prepare() {
   auto reading = read_log(asked, deadline_);
   CO_TRY(report_, co_await std::move(reading));
   out_.commits = report_.marks.size();
-  out_.notes = report_.notes;
+  out_.notes.insert(out_.notes.end(), report_.notes.begin(), report_.notes.end());
   if (report_.marks.empty())
     co_return fail(ErrorKind::not_found, "nothing was committed in that time, as far as the archive goes",
                    "give a time in which the damage was done with --from and --to");
-  CopyPlan plan{.request = restore,
-                .tools = fmt::format("/usr/lib/postgresql/{}/bin", catalogue.version),
-                .log = choice.log,
-                .log_folder = log_.log,
-                .segment_bytes = catalogue.segment_bytes};
-  copy_ = std::make_unique<ProbeCopy>(std::move(plan));
-  say(fmt::format("{} commits between {} and {}; {} of them stand out.", forensics::grouped(out_.commits),
-                  moment_in_words(request_.from), moment_in_words(request_.to),
-                  report_.findings.size() + report_.surges.size()));
+  say(fmt::format("{} commits between {} and {}; {} of them stand out, {} did what hardly another did.",
+                  forensics::grouped(out_.commits), moment_in_words(request_.from), moment_in_words(request_.to),
+                  report_.findings.size() + report_.surges.size(), report_.oddities.size()));
   co_return Result<>{};
 }
 
@@ -147,22 +190,41 @@ std::vector<clean_point::Suspect> Hunt::suspects() const {
   for (const forensics::Finding& finding : report_.findings)
     add(finding.transaction.commit, finding.score * finding.score, forensics::in_words(finding.deeds.front()));
   for (const forensics::Surge& surge : report_.surges)
-    add(surge.first.lsn, 40'000, fmt::format("is the first of {}", forensics::in_words(surge)));
+    add(surge.first.lsn, kSurge, fmt::format("is the first of {}", forensics::in_words(surge)));
+  for (const forensics::Oddity& odd : report_.oddities) {
+    bool found = std::ranges::any_of(report_.findings, [&](const forensics::Finding& finding) {
+      return finding.transaction.commit == odd.mark.lsn;
+    });
+    if (found) continue;
+    double weight = odd.deed.kind == forensics::DeedKind::inserted ? kOddInsert : kOddChange;
+    add(odd.mark.lsn, weight / static_cast<double>(odd.alike),
+        fmt::format("{}, as {} did", forensics::in_words(odd.deed), odd.alike == 1 ? "no other" : "hardly another"));
+  }
   return out;
 }
 
-Task<Result<>> Hunt::fresh_copy() {
+Task<Result<double>> Hunt::fresh_copy() {
+  if (!std::exchange(first_used_, true)) {
+    while (!first_copied_) {
+      if (deadline_.passed()) co_return fail(ErrorKind::timed_out, "the first copy was not done in time");
+      auto waiting = first_copy_->wait_until(deadline_.at);
+      co_await std::move(waiting);
+    }
+    if (!*first_copied_) co_return std::unexpected(first_copied_->error());
+    auto knowing = know_what_is_usual();
+    CO_TRY_VOID(co_await std::move(knowing));
+    co_return out_.restore_seconds;
+  }
   MonoTime begun = boot_now();
   auto restoring = copy_->restore({}, deadline_);
-  CO_TRY(uint64_t bytes, co_await std::move(restoring));
-  (void)bytes;
-  bool first = restore_seconds_ == 0;
-  restore_seconds_ = to_seconds(boot_now() - begun);
-  if (!first) co_return Result<>{};
-  out_.restore_seconds = restore_seconds_;
+  CO_TRY_VOID(co_await std::move(restoring));
+  co_return to_seconds(boot_now() - begun);
+}
+
+// What the built-in checks hold later data against, from before the span.
+Task<Result<>> Hunt::know_what_is_usual() {
   bool needs_server = request_.built_in.encrypted || request_.built_in.indexes;
   if (!needs_server) co_return Result<>{};
-  // What is usual for the texts, from before the span.
   auto rolling = roll_to(0);
   CO_TRY_VOID(co_await std::move(rolling));
   auto listing = databases_of(*copy_, deadline_);
@@ -217,6 +279,7 @@ Task<Result<Asked>> Hunt::ask() {
 Task<Result<>> Hunt::search() {
   clean_point::Costs costs{.restore = 30, .per_commit = 0.0001, .step = 0.5, .check = 0.5};
   Search search(report_.marks.size(), suspects(), costs);
+  size_t stands_at = 0;
   while (true) {
     auto next = search.next();
     say_new(search);
@@ -229,13 +292,19 @@ Task<Result<>> Hunt::search() {
       break;
     }
     auto probe = std::get<clean_point::Probe>(next);
+    double copied = 0;
     if (probe.fresh) {
       auto restoring = fresh_copy();
-      CO_TRY_VOID(co_await std::move(restoring));
+      CO_TRY(copied, co_await std::move(restoring));
     }
+    MonoTime moved = boot_now();
     auto rolling = roll_to(probe.position);
     CO_TRY_VOID(co_await std::move(rolling));
     MonoTime begun = boot_now();
+    learn(
+        costs,
+        {.fresh = probe.fresh, .from = stands_at, .to = probe.position, .seconds = copied + to_seconds(begun - moved)});
+    stands_at = probe.position;
     auto asking = ask();
     CO_TRY(Asked asked, co_await std::move(asking));
     if (asked.locked && asked.failed.empty()) {
@@ -253,8 +322,7 @@ Task<Result<>> Hunt::search() {
     failed_at_[probe.position] = asked.failed;
     search.answer(holds, holds ? std::string() : asked.failed.front());
     say_new(search);
-    costs.restore = restore_seconds_;
-    costs.check = std::max(0.05, check_seconds);
+    costs.check = std::max(0.005, check_seconds);
     search.set_costs(costs);
   }
   out_.restores = search.restores();

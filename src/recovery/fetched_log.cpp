@@ -79,6 +79,10 @@ Task<Result<WalPlace>> segment_at(const WalFolder& log, std::string waldump, Mom
     for (uint64_t segment = log.runs()[run].first; segment <= log.runs()[run].last; ++segment)
       all.push_back({run, segment, std::nullopt});
   }
+  // Often all of the log is later. A look at what holds no commits for long takes long, so the first is looked at first.
+  auto first = first_time(log, waldump, log.runs()[all[0].run], all[0].segment, deadline);
+  CO_TRY(all[0].first, co_await std::move(first));
+  if (all[0].first && *all[0].first >= at) co_return all[0];
   size_t low = 0, high = all.size();  // the wanted one lies in [low, high)
   while (high - low > 1) {
     size_t middle = low + (high - low) / 2;
@@ -89,10 +93,6 @@ Task<Result<WalPlace>> segment_at(const WalFolder& log, std::string waldump, Mom
     } else {
       high = middle;
     }
-  }
-  if (!all[low].first) {
-    auto looking = first_time(log, waldump, log.runs()[all[low].run], all[low].segment, deadline);
-    CO_TRY(all[low].first, co_await std::move(looking));
   }
   co_return all[low];
 }

@@ -96,7 +96,10 @@ Result<Claim> claim_folder(const RestoreFolder& folder, const std::string& postg
     bool delta =
         fs::exists(folder.data() + "/PG_VERSION", problem) || fs::exists(folder.data() + "/backup.manifest", problem);
     claim.take_up = delta;
-    if (!delta) fs::remove_all(folder.data(), problem);
+    // Files that nothing says the origin of are copied anew, those of tablespaces as well.
+    if (!delta) {
+      for (const std::string& path : {folder.data(), folder.tablespaces()}) fs::remove_all(path, problem);
+    }
     fs::remove(folder.data() + "/postmaster.pid", problem);
   }
   TRY_VOID(make(folder, folder.path));

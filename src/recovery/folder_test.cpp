@@ -53,12 +53,17 @@ TEST_F(Folders, OneThatHoldsSomethingElseIsLeftAsItIs) {
 TEST_F(Folders, ATryThatWasCutOffIsTakenUpWhereItHasFiles) {
   ASSERT_TRUE(claim());
   std::ofstream(folder.data() + "/half") << "x";
+  std::string tablespace = folder.tablespaces() + "/side/PG_15_202209061";
+  fs::create_directories(tablespace);
   auto nothing_whole = claim();
   ASSERT_TRUE(nothing_whole);
   EXPECT_FALSE(nothing_whole->take_up) << "nothing there says what it is";
   EXPECT_FALSE(fs::exists(folder.data() + "/half"));
+  EXPECT_FALSE(fs::exists(tablespace));
   std::ofstream(folder.data() + "/backup.manifest") << "x";
+  fs::create_directories(tablespace);
   EXPECT_TRUE(claim()->take_up);
+  EXPECT_TRUE(fs::exists(tablespace));
 }
 
 TEST_F(Folders, AFinishedRestoreIsGivenUpOnlyWhenThatIsSaid) {

@@ -51,6 +51,7 @@ class Pass {
     report_.findings = findings_.take(names_);
     report_.left_out = findings_.left_out();
     report_.surges = surges_.find(names_);
+    report_.oddities = oddities_.find(names_);
     if (ledger_.forgotten > 0)
       report_.notes.push_back(
           fmt::format("{} transactions were under way at once with too many others; what they changed is not known",
@@ -82,6 +83,7 @@ class Pass {
     std::vector<Deed> deeds = deeds_of(transaction, names_);
     bool counts = transaction.at >= request_.from;
     surges_.add(transaction, deeds, counts);
+    if (request_.marks) oddities_.add(transaction, deeds, counts);
     if (!counts) {
       baseline_.add(transaction, deeds);
       baseline_.note_birth(transaction);
@@ -91,14 +93,15 @@ class Pass {
     report_.rows += transaction.rows();
     if (!report_.first) report_.first = transaction.at;
     report_.last = transaction.at;
-    if (request_.marks && report_.marks.size() < kMostMarks)
-      report_.marks.push_back({.lsn = transaction.commit,
-                               .before = transaction.before,
-                               .end = record_end(transaction.commit, transaction.commit_bytes, log_.segment_bytes()),
-                               .xid = transaction.xid,
-                               .at = transaction.at});
+    if (request_.marks && report_.marks.size() < kMostMarks) note_mark(transaction);
     findings_.consider(transaction, std::move(deeds), baseline_, names_);
     baseline_.note_birth(transaction);
+  }
+
+  void note_mark(const Transaction& transaction) {
+    Mark mark = mark_of(transaction);
+    mark.end = record_end(transaction.commit, transaction.commit_bytes, log_.segment_bytes());
+    report_.marks.push_back(mark);
   }
 
   const ForensicsRequest& request_;
@@ -109,6 +112,7 @@ class Pass {
   Baseline baseline_;
   Findings findings_;
   Surges surges_;
+  Oddities oddities_;
   Report report_;
   Lsn first_lsn_, last_lsn_;
   uint64_t unreadable_ = 0;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/recovery/catalogue.hpp"
 #include "io/process.hpp"
@@ -107,6 +108,30 @@ Task<Result<Point>> find_point(LogPlace place, Lsn position, uint64_t timeline, 
     if (segment == 0) break;
   }
   co_return out;
+}
+
+uint64_t commits_in_statistics(std::string_view text) {
+  uint64_t out = 0;
+  // "Transaction/COMMIT          62 ( 96.88)   2546 ( 97.29) …"
+  for (std::string_view kind : {"Transaction/COMMIT ", "Transaction/COMMIT_PREPARED "}) {
+    size_t at = text.find(kind);
+    if (at == text.npos) continue;
+    at = text.find_first_not_of(' ', at + kind.size());
+    uint64_t count = 0;
+    if (at != text.npos) std::from_chars(text.data() + at, text.data() + text.size(), count);
+    out += count;
+  }
+  return out;
+}
+
+Task<Result<uint64_t>> count_commits(LogPlace place, Lsn position, Lsn end, uint64_t timeline, Deadline deadline) {
+  auto text = [](Lsn at) { return ScalarText<Lsn>::format(at); };
+  auto dumping = dump(std::move(place),
+                      {fmt::format("--timeline={}", timeline), "--start=" + text(position), "--end=" + text(end),
+                       "--rmgr=Transaction", "--stats=record"},
+                      deadline);
+  CO_TRY(Dump counted, co_await std::move(dumping));
+  co_return commits_in_statistics(counted.out);
 }
 
 Verdict judge_point(const RecoveryTarget& target, Lsn reached, const Point& point) {

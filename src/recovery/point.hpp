@@ -39,6 +39,11 @@ struct Point {
 Task<Result<Point>> find_point(LogPlace place, Lsn position, uint64_t timeline, uint64_t segment_bytes,
                                uint64_t first_segment, Deadline deadline);
 
+// How many commits stand at or behind the position, up to `end`, where the log ends or a segment begins that is not there. By pg_waldump's
+// statistics (`--stats=record`), which cost little. Errors: `unsupported`, `refused`.
+Task<Result<uint64_t>> count_commits(LogPlace place, Lsn position, Lsn end, uint64_t timeline, Deadline deadline);
+uint64_t commits_in_statistics(std::string_view waldump);
+
 // Whether the reached point is what was asked for; in words what is wrong, or empty. `lost`: commits up to a target moment that
 // stand behind the point (commit times are not quite in the order of the log).
 struct Verdict {

@@ -101,6 +101,20 @@ TEST(RestoredSettings, LimitsAreThoseOfTheSource) {
   EXPECT_EQ(limits.locks_per_transaction, 64);
 }
 
+TEST(FindPoint, CommitsAreCountedFromTheStatistics) {
+  constexpr std::string_view kStatistics =
+      "WAL statistics between 0/1500028 and 0/2000000:\n"
+      "Type                                           N      (%)          Record size      (%)\n"
+      "----                                           -      ---          -----------      ---\n"
+      "Transaction/COMMIT                            62 ( 92.54)                 2546 ( 97.29)\n"
+      "Transaction/ABORT                              2 (  2.99)                   71 (  2.71)\n"
+      "Transaction/COMMIT_PREPARED                    3 (  4.48)                  120 (  2.71)\n"
+      "                                        --------                      --------\n"
+      "Total                                         67                          2617 [34.96%]\n";
+  EXPECT_EQ(commits_in_statistics(kStatistics), 65u);
+  EXPECT_EQ(commits_in_statistics(""), 0u);
+}
+
 // pg_waldump waits five seconds for a segment that is not there. /bin/false stands for it: whoever asks it learns nothing.
 TEST(FindPoint, WhereTheLogEndsWithItsSegmentNobodyIsAsked) {
   char folder[] = "/tmp/lifeboat-point-XXXXXX";

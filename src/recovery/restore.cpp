@@ -39,11 +39,21 @@ Result<std::string> tools_of(const std::string& version) {
   return folder;
 }
 
+uint64_t memory_bytes() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 // Of this machine's memory a quarter, and not more than the database can use.
 uint64_t buffers_mb(uint64_t database_bytes) {
-  uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   uint64_t useful = database_bytes + database_bytes / 4 + (uint64_t{64} << 20);
-  return std::clamp<uint64_t>(std::min(memory / 4, useful) >> 20, 128, 16384);
+  return std::clamp<uint64_t>(std::min(memory_bytes() / 4, useful) >> 20, 128, 16384);
+}
+
+// Looking ahead in the log for pages to read costs the one process that replays; it pays where they come from a disk. What was just
+// copied is in memory, where there is room for it. PostgreSQL has the setting from version 15 on.
+std::string_view no_looking_ahead(const std::string& version, uint64_t database_bytes) {
+  bool in_memory = database_bytes < memory_bytes() / 2;
+  return in_memory && std::atoi(version.c_str()) >= 15 ? "recovery_prefetch = 'off'\n" : "";
 }
 
 std::string tail_of(const std::string& path, size_t bytes) {
@@ -100,10 +110,12 @@ class Run : public std::enable_shared_from_this<Run> {
   Task<Result<>> replay(ReplayServer& server);
   Task<Result<bool>> end_of_log(ReplayServer& server, ReplayLook seen, bool patient);
   Task<Result<>> check(ReplayServer& server);
+  Task<Result<>> count_collateral();
   Task<Result<>> promote(ReplayServer& server);
   void tell(RestoreStage stage, uint64_t done, uint64_t total, std::string note, bool now = false);
   uint64_t timeline_at(Lsn at) const;
   Error not_reached(const ReplayLook& seen) const;
+  Error with_full_disk_named(Error error) const;
   Error ended_by_itself(const ReplayServer& server) const;
   LogPlace log_place() const { return {tools_ + "/pg_waldump", folder_.log_folder(), request_.run_as}; }
 
@@ -216,8 +228,9 @@ Task<Result<>> Run::copy(bool take_up) {
   auto done = co_await std::move(copying);
   copied_ = true;
   out_.copy_seconds = to_seconds(boot_now() - stage_begun_);
-  if (!done) co_return std::unexpected(std::move(done).error().with(fmt::format("copy set {}", choice_.set.label)));
-  co_return Result<>{};
+  if (done) co_return Result<>{};
+  Error error = with_full_disk_named(std::move(done).error());
+  co_return std::unexpected(std::move(error).with(fmt::format("copy set {}", choice_.set.label)));
 }
 
 // Settings, histories and log in place of what the source had: from here on it is a server that talks to nobody.
@@ -243,7 +256,8 @@ Task<Result<>> Run::furnish() {
       {folder_.data() + "/postgresql.auto.conf", guard_settings()},
       {folder_.data() + "/standby.signal", ""},
       {folder_.access(), access_rules()},
-      {folder_.settings(), server_settings(folder_, target, limits, choice_.timeline, buffers, true)},
+      {folder_.settings(), server_settings(folder_, target, limits, choice_.timeline, buffers, true) +
+                               std::string(no_looking_ahead(catalogue_.version, choice_.set.bytes))},
       {folder_.settings() + ".after", server_settings(folder_, target, limits, choice_.timeline, buffers, false)}};
   // All that there are: a promoted copy then takes a number that no history in the archive has.
   for (const TimelineHistory& history : catalogue_.histories)
@@ -252,13 +266,17 @@ Task<Result<>> Run::furnish() {
   co_return feed_->data_is_there(folder_.data());
 }
 
-Error Run::ended_by_itself(const ReplayServer& server) const {
-  Error error{.kind = ErrorKind::refused, .what = "the restored server ended: " + server.last_words()};
-  // Its own log lies on the same disk, and may not have had room for that.
+// What tells of a full disk may have been written to that disk, and have had no room either.
+Error Run::with_full_disk_named(Error error) const {
   bool says_so = error.what.find("No space left on device") != std::string::npos;
   if (!says_so && is_full()) error.what = fmt::format("{} has no space left; {}", folder_.path, error.what);
   if (says_so || is_full()) error.hint = kMakeRoom;
   return error;
+}
+
+Error Run::ended_by_itself(const ReplayServer& server) const {
+  return with_full_disk_named(
+      {.kind = ErrorKind::refused, .what = "the restored server ended: " + server.last_words()});
 }
 
 Error Run::not_reached(const ReplayLook& seen) const {
@@ -367,7 +385,6 @@ Task<Result<>> Run::replay(ReplayServer& server) {
     }
     co_await sleep_for(kLook);
   }
-  feed_->stop();
   out_.replay_seconds = to_seconds(boot_now() - stage_begun_);
   co_return Result<>{};
 }
@@ -393,9 +410,13 @@ Task<Result<>> Run::check(ReplayServer& server) {
   // The record that follows may be the first of another timeline's file.
   auto finding = find_point(log_place(), seen->replayed, timeline_at(Lsn{seen->replayed.value + 1}),
                             catalogue_.segment_bytes, choice_.log.front().number, deadline_);
-  auto [synced, point] = co_await (std::move(syncing) && std::move(finding));
+  auto counting = count_collateral();
+  auto [synced, point, counted] = co_await (std::move(syncing) && std::move(finding) && std::move(counting));
   if (!synced) co_return std::unexpected(std::move(synced).error());
   if (!point) co_return std::unexpected(std::move(point).error());
+  // Data that are there are not refused for want of a number.
+  if (!counted)
+    tell(RestoreStage::checking, 0, 0, "not counted what was committed behind it: " + counted.error().text(), true);
   if (point->before) {
     out_.reached.time = point->before->time;
     out_.reached.xid = point->before->xid;
@@ -412,8 +433,24 @@ Task<Result<>> Run::check(ReplayServer& server) {
     co_return fail(ErrorKind::refused,
                    fmt::format("the restore did not reach {}: {}", in_words(request_.wish.target), verdict.wrong),
                    "the copy must not be used");
+  feed_->stop();
   out_.log_bytes = seen->replayed.value - std::min(choice_.set.start_lsn.value, seen->replayed.value);
   out_.check_seconds = to_seconds(boot_now() - stage_begun_);
+  co_return Result<>{};
+}
+
+// Only where the log that is here anyway is all there is: nobody who waits for his data waits for a number.
+Task<Result<>> Run::count_collateral() {
+  const WalSegment& last = choice_.log.back();
+  bool all_here = feed_->laid() == feed_->size() && last.timeline == timeline_at(Lsn{out_.reached.lsn.value + 1});
+  if (!all_here || out_.cut_by_gap) co_return Result<>{};
+  if (segment_of(out_.reached.lsn, catalogue_.segment_bytes) > last.number) {
+    out_.collateral_transactions = 0;
+    co_return Result<>{};
+  }
+  auto counting = count_commits(log_place(), out_.reached.lsn, segment_begin(last.number + 1, catalogue_.segment_bytes),
+                                last.timeline, deadline_);
+  CO_TRY(out_.collateral_transactions, co_await std::move(counting));
   co_return Result<>{};
 }
 
@@ -453,7 +490,7 @@ Task<Result<Restored>> Run::work() {
   feed_ = std::make_shared<LogFeed>(executor, std::move(plan));
   std::string trouble;
   Scope scope(executor, [&trouble](std::string_view, std::string_view what) { trouble = what; });
-  scope.spawn("log", feed_all(shared_from_this(), deadline_));
+  if (!request_.files_only) scope.spawn("log", feed_all(shared_from_this(), deadline_));
   if (on_progress_) scope.spawn("progress", tell_while_copying(shared_from_this()));
   // The server dies with this, unless it is let go; and it goes before the scope does.
   ReplayServer server(folder_, tools_ + "/postgres", request_.superuser);
@@ -462,6 +499,7 @@ Task<Result<Restored>> Run::work() {
     CO_TRY_VOID(co_await std::move(copying));
     auto furnishing = run.furnish();
     CO_TRY_VOID(co_await std::move(furnishing));
+    if (run.request_.files_only) co_return Result<>{};
     auto playing = run.replay(replaying);
     CO_TRY_VOID(co_await std::move(playing));
     auto checking = run.check(replaying);
@@ -478,7 +516,7 @@ Task<Result<Restored>> Run::work() {
   auto stopping = scope.stop(kFeedEnds);
   co_await std::move(stopping);
   if (!done) co_return std::unexpected(std::move(done).error());
-  CO_TRY_VOID(begin_journal(FolderState::done));
+  CO_TRY_VOID(begin_journal(request_.files_only ? FolderState::replaying : FolderState::done));
   std::error_code ignored;
   fs::remove_all(folder_.scratch(), ignored);
   server.let_go();

@@ -34,6 +34,8 @@ struct RestoreRequest {
   std::string folder;
   bool promote = false;  // else it is left paused, read-only
   bool again = false;    // gives up what an earlier restore into the folder has finished
+  bool files_only =
+      false;  // as soon as the files are whole and know nobody; the log is laid by the caller, and nothing is proved
   std::string run_as = "postgres";
   int processes = 2;  // that copy
   std::string superuser = "postgres";
@@ -69,12 +71,13 @@ struct Restored {
   std::string repository_note;  // which repository and incarnation
   uint64_t timeline = 0;        // of the history it followed; after a promotion that of its own
   bool promoted = false;
-  bool cut_by_gap = false;                          // ends at a gap that was accepted
-  uint64_t bytes = 0;                               // of the database
-  uint64_t log_bytes = 0;                           // replayed
-  size_t segments = 0;                              // fetched
-  uint64_t lost_transactions = 0;                   // commits up to the target that are not in
-  std::optional<uint64_t> collateral_transactions;  // commits behind the point that the archive has; counted when asked
+  bool cut_by_gap = false;         // ends at a gap that was accepted
+  uint64_t bytes = 0;              // of the database
+  uint64_t log_bytes = 0;          // replayed
+  size_t segments = 0;             // fetched
+  uint64_t lost_transactions = 0;  // commits up to the target that are not in
+  std::optional<uint64_t>
+      collateral_transactions;  // commits behind the point that the archive has; empty: not counted, its log was not all here
   double seconds = 0;
   double copy_seconds = 0;
   double replay_seconds = 0;
