@@ -109,7 +109,7 @@ std::string BusySource::build() {
   top = folder;
   const passwd* account = getpwnam("postgres");
   if (account == nullptr || chown(folder, account->pw_uid, account->pw_gid) != 0) return "there is no user postgres";
-  for (const char* name : {"/log", "/lock", "/spool"}) run({"/bin/mkdir", top + name});
+  for (const char* name : {"/log", "/lock", "/spool", "/side"}) run({"/bin/mkdir", top + name});
   std::string push;
   for (Stored stored : repositories_) {
     run({"/bin/mkdir", repository(stored)});
@@ -136,7 +136,9 @@ std::string BusySource::build() {
       started.exit_code != 0)
     return "pg_ctl: " + started.err + text_of(top + "/pg.log");
   if (std::string wrong = each({"stanza-create"}); !wrong.empty()) return wrong;
-  ask(top, "CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text)");
+  // What is judged lies in a tablespace of its own, beside the data folder.
+  ask(top, fmt::format("CREATE TABLESPACE side LOCATION '{}/side'", top));
+  ask(top, "CREATE TABLE ledger (id bigserial PRIMARY KEY, filler text) TABLESPACE side");
   ask(top, "CREATE TABLE noise AS SELECT g AS id, repeat(md5(g::text), 8) AS t FROM generate_series(1, 40000) g");
   std::ofstream(top + "/script") << "INSERT INTO ledger (filler) VALUES (repeat('x', 1500));\n";
   auto busy = [&](const char* seconds) {

@@ -35,7 +35,7 @@ class Source {
  public:
   std::string top, config, problem;
   Moment from{}, to{};
-  uint32_t deleted = 0, encrypted = 0, truncated = 0, dropped = 0;  // transactions
+  uint32_t deleted = 0, odd = 0, encrypted = 0, truncated = 0, dropped = 0;  // transactions
   std::string database_oid;
 
   Source() { problem = build(); }
@@ -144,6 +144,7 @@ std::string Source::build() {
   auto others = start_process(spec);
   if (!others) return others.error().text();
   deleted = transaction("DELETE FROM shop.orders WHERE id % 3 = 0");
+  odd = transaction("UPDATE shop.customers SET name = '' WHERE id = 7");
   encrypted = transaction("UPDATE shop.customers SET bio = encode(sha512(bio::bytea), 'base64')");
   truncated = transaction("TRUNCATE shop.audit");
   dropped = transaction("DROP TABLE shop.customers");
@@ -192,11 +193,11 @@ class Damaged : public testing::Test {
     EXPECT_THAT(words, HasSubstr("--to-lsn"));
     EXPECT_THAT(words, HasSubstr("--to-xid before:" + std::to_string(source().deleted)));
   }
-  static Result<CleanPointReport> hunt(const std::string& checks, BuiltIn built_in = {}) {
+  static Result<CleanPointReport> hunt(const std::string& checks, BuiltIn built_in = {}, std::string folder = {}) {
     CleanPointRequest request;
     request.restore.config = source().config;
     request.restore.stanza = "m";
-    request.restore.folder = source().top + "/copy";
+    request.restore.folder = folder.empty() ? source().top + "/copy" : folder;
     request.from = source().from;
     request.to = source().to;
     request.built_in = built_in;
@@ -246,6 +247,34 @@ TEST_F(Damaged, TheLastCleanMomentBeforeAMassDeleteTakesOneRestore) {
   EXPECT_LE(report->restores, 2u) << all(*report);
   EXPECT_EQ(report->target.xid, source().deleted);
   EXPECT_THAT(report->did, HasSubstr("deleted 2,000 rows"));
+}
+
+TEST_F(Damaged, OneRowOfATableThatHardlyAnotherTransactionTouchedIsSuspectToo) {
+  auto report = hunt("-- everybody has a name\nSELECT count(*) = 0 FROM shop.customers WHERE name = '';");
+  ASSERT_TRUE(report) << report.error().text();
+  ASSERT_TRUE(report->first_bad) << all(*report);
+  EXPECT_EQ(report->first_bad->xid, source().odd) << all(*report);
+  EXPECT_LE(report->restores, 4u) << all(*report);  // five others are more suspect
+  EXPECT_THAT(all(*report), HasSubstr("updated 1 row of app.shop.customers, as hardly another did"));
+}
+
+TEST_F(Damaged, ATransactionLikeAllOthersIsFoundToo) {
+  auto report = hunt("SELECT sum(n) < 1000 FROM shop.orders WHERE id % 3 <> 0;");
+  ASSERT_TRUE(report) << report.error().text();
+  ASSERT_TRUE(report->first_bad) << all(*report);
+  EXPECT_THAT(report->failed, testing::ElementsAre(HasSubstr("false")));
+  EXPECT_EQ(report->did, "") << all(*report);
+}
+
+TEST_F(Damaged, AFolderThatIsNotItsOwnIsLeftAsItIs) {
+  std::string folder = source().top + "/letters";
+  fs::create_directory(folder);
+  std::ofstream(folder + "/letter") << "dear reader";
+  auto report = hunt("SELECT true;", {}, folder);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("is not empty"));
+  EXPECT_EQ(read_file(folder + "/letter").value_or(""), "dear reader");
+  fs::remove_all(folder);
 }
 
 TEST_F(Damaged, TheFirstTransactionThatEncryptedIsFoundByTheLooksOfTheTexts) {

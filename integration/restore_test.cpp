@@ -96,6 +96,19 @@ TEST_F(Restoring, ToRandomMomentsGivesExactlyTheCommitsUpToThem) {
   }
 }
 
+TEST_F(Restoring, ATablespaceComesBackInTheFolderOfTheRestoreAndNotWhereItWas) {
+  auto restored = restore_to({});
+  ASSERT_TRUE(restored) << restored.error().text();
+  EXPECT_EQ(ids().size(), source().ledger.size());
+  size_t links = 0;
+  for (const auto& entry : fs::directory_iterator(folder + "/data/pg_tblspc")) {
+    ++links;
+    std::string place = fs::canonical(entry.path());
+    EXPECT_TRUE(place.starts_with(fs::canonical(folder).string() + "/tablespaces/")) << place;
+  }
+  EXPECT_EQ(links, 1u);
+}
+
 TEST_F(Restoring, ToATransactionStopsOnTheSideThatWasAskedFor) {
   uint64_t xid = source().ledger[source().ledger.size() / 2].xid;
   int64_t id = source().ledger[source().ledger.size() / 2].id;
@@ -104,6 +117,10 @@ TEST_F(Restoring, ToATransactionStopsOnTheSideThatWasAskedFor) {
   EXPECT_EQ(before->reached.next_xid, xid);
   EXPECT_FALSE(holds(id));
   size_t without = ids().size();
+  // Others than those of the ledger may have committed too.
+  ASSERT_TRUE(before->collateral_transactions);
+  EXPECT_GE(*before->collateral_transactions, source().ledger.size() - without);
+  EXPECT_LE(*before->collateral_transactions, source().ledger.size() - without + 20);
   clear();
   auto after = restore_to({.kind = TargetKind::xid_after, .xid = xid});
   ASSERT_TRUE(after) << after.error().text();
@@ -127,6 +144,7 @@ TEST_F(Restoring, ToTheLatestHasEveryCommitAndAPromotedCopyStaysCutOff) {
   auto restored = restore_to({}, {}, false, true);
   ASSERT_TRUE(restored) << restored.error().text();
   EXPECT_EQ(ids().size(), source().ledger.size());
+  EXPECT_EQ(restored->collateral_transactions, 0u);
   EXPECT_TRUE(restored->promoted);
   EXPECT_EQ(restored->timeline, 2u);
   std::string socket = folder + "/socket";
@@ -186,6 +204,23 @@ TEST_F(Restoring, AMissingSegmentInTheMiddleIsAGapThatIsNamedBeforeAnythingIsDon
   EXPECT_FALSE(fs::exists(folder));
   auto beyond = restore_to(moment(source().ledger[source().ledger.size() - 30].time), repository);
   EXPECT_FALSE(beyond);
+}
+
+TEST_F(Restoring, WhatOneRepositoryLacksTheSecondHas) {
+  std::string lacking = source().copy_of_repository("lacking");
+  fs::remove(source().middle_segment(lacking));
+  std::string config = source().config_for(lacking);
+  std::string text = text_of(config);
+  std::ofstream(config) << text.insert(text.find("log-level-file"), "repo2-path=" + source().repository() + "\n");
+  RestoreRequest request{.config = config, .stanza = "m", .folder = folder};
+  auto by_first = BusySource::restore(request);
+  ASSERT_FALSE(by_first);
+  EXPECT_NE(by_first.error().what.find("gap"), std::string::npos) << by_first.error().text();
+  request.repository = 2;
+  auto by_second = BusySource::restore(request);
+  ASSERT_TRUE(by_second) << by_second.error().text();
+  EXPECT_EQ(ids().size(), source().ledger.size());
+  EXPECT_NE(by_second->repository_note.find("repository 2"), std::string::npos) << by_second->repository_note;
 }
 
 TEST_F(Restoring, ATruncatedSegmentIsSaidPlainly) {

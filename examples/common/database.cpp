@@ -11,7 +11,10 @@ using namespace std::chrono_literals;
 constexpr int kMostConnections = 8;
 // A password check costs both sides some milliseconds of work; all waiting requests at once would starve the server.
 constexpr int kMostConnecting = 2;
+// Twice as long after each that took too long, up to three times: the server may only have much to do.
 constexpr auto kConnectWithin = 400ms;
+constexpr int kMostDoublings = 3;
+constexpr auto kRetry = 10ms;
 // A server that hangs or is cut off is given up after this, so that the rest of a request's time is another one's.
 constexpr auto kStatementWithin = 1000ms;
 
@@ -19,7 +22,19 @@ constexpr auto kStatementWithin = 1000ms;
 
 Database::Database(const std::string& url)
     : servers_(servers_of(url)),
-      scouts_(servers_, [this](size_t server, bool takes_writes) { heard(server, takes_writes); }) {}
+      scouts_(servers_, [this](size_t server, bool takes_writes) { heard(server, takes_writes); }) {
+  for (int opener = 0; opener < kMostConnecting; ++opener) openers_.emplace_back([this] { open_connections(); });
+}
+
+Database::~Database() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+    ++generation_;
+  }
+  changed_.notify_all();
+  for (std::thread& opener : openers_) opener.join();
+}
 
 void Database::heard(size_t server, bool takes_writes) {
   std::lock_guard lock(mutex_);
@@ -38,46 +53,65 @@ void Database::lost_writable() {
   idle_.clear();
   open_ = 0;
   connecting_ = 0;
+  failures_ = 0;
   scouts_.hurry();
+}
+
+// With the mutex held. One is there before anybody asks for it.
+bool Database::wants_connection() const {
+  bool needed = open_ == 0 || waiting_ > static_cast<int>(idle_.size()) + connecting_;
+  return writable_ && open_ < kMostConnections && needed;
+}
+
+void Database::open_connections() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return ending_ || wants_connection(); });
+    if (ending_) return;
+    size_t server = *writable_;
+    uint64_t generation = generation_;
+    auto patience = kConnectWithin * (1 << std::min(failures_, kMostDoublings));
+    ++open_;
+    ++connecting_;
+    lock.unlock();
+    auto is_wanted = [this, generation] {
+      std::lock_guard look(mutex_);
+      return generation == generation_;
+    };
+    Connection connection = connect(servers_[server], Clock::now() + patience, is_wanted);
+    lock.lock();
+    if (generation != generation_) continue;
+    --connecting_;
+    if (connection) {
+      failures_ = 0;
+      idle_.push_back(std::move(connection));
+      changed_.notify_all();
+      continue;
+    }
+    --open_;
+    ++failures_;
+    scouts_.hurry();
+    changed_.wait_for(lock, kRetry, [this] { return ending_; });
+  }
 }
 
 std::optional<Database::Lease> Database::take(Until until) {
   std::unique_lock lock(mutex_);
-  while (Clock::now() < until) {
-    if (writable_ && !idle_.empty()) {
-      Lease lease{std::move(idle_.back()), generation_};
-      idle_.pop_back();
-      return lease;
-    }
-    if (!writable_ || open_ >= kMostConnections || connecting_ >= kMostConnecting) {
-      changed_.wait_until(lock, until);
-      continue;
-    }
-    size_t server = *writable_;
-    uint64_t generation = generation_;
-    ++open_;
-    ++connecting_;
-    lock.unlock();
-    Connection connection = connect(servers_[server], std::min(until, Clock::now() + kConnectWithin));
-    lock.lock();
-    if (generation == generation_) --connecting_;
-    if (connection && generation == generation_) {
-      changed_.notify_one();
-      return Lease{std::move(connection), generation};
-    }
-    if (generation != generation_) continue;
-    --open_;
-    scouts_.hurry();
-    changed_.wait_until(lock, std::min(until, Clock::now() + 10ms));
-  }
-  return std::nullopt;
+  ++waiting_;
+  if (wants_connection()) changed_.notify_all();
+  bool there = changed_.wait_until(lock, until, [this] { return writable_ && !idle_.empty(); });
+  --waiting_;
+  if (!there) return std::nullopt;
+  Lease lease{std::move(idle_.back()), generation_};
+  idle_.pop_back();
+  return lease;
 }
 
 void Database::give_back(Lease lease) {
   std::lock_guard lock(mutex_);
   if (lease.generation != generation_) return;
   idle_.push_back(std::move(lease.connection));
-  changed_.notify_one();
+  changed_.notify_all();
 }
 
 void Database::drop(Lease lease, bool server_is_lost) {
@@ -89,7 +123,7 @@ void Database::drop(Lease lease, bool server_is_lost) {
   } else {
     scouts_.hurry();
   }
-  changed_.notify_one();
+  changed_.notify_all();
 }
 
 std::optional<Rows> Database::query(const std::string& sql, const std::vector<std::string>& params,

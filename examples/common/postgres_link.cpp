@@ -9,9 +9,21 @@
 namespace example {
 namespace {
 
+using namespace std::chrono_literals;
+
+// Between two questions whether a connection is still wanted.
+constexpr auto kSlice = 20ms;
+
 bool wait_for(PGconn* connection, short what, Until until) {
   pollfd watched{PQsocket(connection), what, 0};
   return poll(&watched, 1, left_ms(until)) > 0;
+}
+
+bool wait_while(const std::function<bool()>& is_wanted, PGconn* connection, short what, Until until) {
+  while (is_wanted() && Clock::now() < until) {
+    if (wait_for(connection, what, std::min<Until>(until, Clock::now() + kSlice))) return true;
+  }
+  return false;
 }
 
 std::vector<std::string> split(const std::string& list) {
@@ -99,7 +111,7 @@ Connection begin_connection(const Server& server) {
   return Connection(PQconnectStartParams(names.data(), values.data(), 0));
 }
 
-Connection connect(const Server& server, Until until) {
+Connection connect(const Server& server, Until until, const std::function<bool()>& is_wanted) {
   Connection connection = begin_connection(server);
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (connection && PQstatus(connection.get()) != CONNECTION_BAD && next != PGRES_POLLING_FAILED) {
@@ -109,7 +121,8 @@ Connection connect(const Server& server, Until until) {
       PQsetnonblocking(connection.get(), 1);
       return connection;
     }
-    if (!wait_for(connection.get(), next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until)) return nullptr;
+    short what = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!wait_while(is_wanted, connection.get(), what, until)) return nullptr;
     next = PQconnectPoll(connection.get());
   }
   return nullptr;

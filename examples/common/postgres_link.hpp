@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +31,8 @@ std::vector<Server> servers_of(const std::string& url);
 
 // Begins a connection; the caller drives it by PQconnectPoll.
 Connection begin_connection(const Server& server);
-// Nothing when no connection came about in time, or the server is a standby.
-Connection connect(const Server& server, Until until);
+// Nothing when no connection came about in time, or the server is a standby. Given up soon when it is not wanted any more.
+Connection connect(const Server& server, Until until, const std::function<bool()>& is_wanted);
 
 struct Rows {
   std::vector<std::vector<std::string>> rows;

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -14,8 +15,14 @@ using namespace std::chrono_literals;
 
 constexpr auto kConnectWithin = 300ms;
 constexpr auto kAnswerWithin = 800ms;
+// After each failure in a row both are doubled, up to three times: a server that cannot keep up is not helped by asking it more often.
 constexpr auto kRetry = 40ms;
+constexpr int kMostDoublings = 3;
+// Each try costs a server a process, also one that it refuses: not before this many times what the last one took.
+constexpr int kRetryPause = 10;
+// While it is not known who takes writes; not before ten times what the last answer took.
 constexpr auto kFast = 10ms;
+constexpr int kFastPause = 10;
 constexpr auto kCalm = 500ms;
 
 }  // namespace
@@ -51,8 +58,7 @@ void Scouts::run() {
       begin_what_is_due(index, now);
       Scout& scout = scouts_[index];
       bool waits = scout.state == State::connecting || scout.state == State::asking;
-      next = std::min(next, !waits ? scout.not_before
-                                   : scout.since + (scout.state == State::asking ? kAnswerWithin : kConnectWithin));
+      next = std::min(next, waits ? scout.since + patience_with(scout) : scout.not_before);
       bool writes = scout.state == State::connecting && scout.next == PGRES_POLLING_WRITING;
       int socket = scout.connection ? PQsocket(scout.connection.get()) : -1;
       watched.push_back({socket, static_cast<short>(writes ? POLLOUT : POLLIN), 0});
@@ -71,11 +77,14 @@ void Scouts::run() {
   }
 }
 
+std::chrono::milliseconds Scouts::patience_with(const Scout& scout) {
+  return scout.state == State::asking ? kAnswerWithin : kConnectWithin * (1 << scout.failures);
+}
+
 void Scouts::begin_what_is_due(size_t index, Until now) {
   Scout& scout = scouts_[index];
-  bool late = (scout.state == State::connecting && now - scout.since > kConnectWithin) ||
-              (scout.state == State::asking && now - scout.since > kAnswerWithin);
-  if (late) lose(index);
+  bool waits = scout.state == State::connecting || scout.state == State::asking;
+  if (waits && now - scout.since > patience_with(scout)) lose(index);
   if (now < scout.not_before) return;
   if (scout.state == State::away) {
     scout.connection = begin_connection(servers_[index]);
@@ -120,18 +129,26 @@ void Scouts::understand(size_t index) {
     PQclear(result);
   }
   if (!answered) return lose(index);
+  scout.failures = 0;
   scout.state = State::resting;
   bool counts = standby || scout.since.time_since_epoch().count() >= doubted_at_;
   if (!standby && counts) fast_ = false;
-  scout.not_before = Clock::now() + (fast_ ? kFast : kCalm);
+  Until now = Clock::now();
+  auto soon = std::clamp<Clock::duration>((now - scout.since) * kFastPause, kFast, kCalm);
+  scout.not_before = now + (fast_ ? soon : Clock::duration(kCalm));
   if (counts) tell_(index, !standby);
 }
 
 void Scouts::lose(size_t index) {
   Scout& scout = scouts_[index];
+  Until now = Clock::now();
+  bool never_came = scout.state == State::connecting;
   scout.connection.reset();
   scout.state = State::away;
-  scout.not_before = Clock::now() + kRetry;
+  Clock::duration pause = kRetry * (1 << scout.failures);
+  if (never_came) pause = std::max(pause, std::min<Clock::duration>((now - scout.since) * kRetryPause, kCalm));
+  scout.not_before = now + pause;
+  scout.failures = std::min(scout.failures + 1, kMostDoublings);
   tell_(index, false);
 }
 

@@ -32,6 +32,7 @@ class Scouts {
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     Until since{};       // of the connecting or the question
     Until not_before{};  // of the next one
+    int failures = 0;    // in a row
   };
 
   const std::vector<Server>& servers_;
@@ -43,6 +44,7 @@ class Scouts {
   int wake_ = -1;
   std::thread thread_;
 
+  static std::chrono::milliseconds patience_with(const Scout& scout);
   void run();
   void begin_what_is_due(size_t index, Until now);
   void hear(size_t index);

@@ -77,6 +77,8 @@ void print_restored(const RestoreOptions& options, const Restored& done) {
   fmt::print("\n");
   if (at.next_time)
     fmt::print("  left out  from transaction {} of {} on\n", at.next_xid, moment_in_words(*at.next_time));
+  if (done.collateral_transactions)
+    fmt::print("  behind it {} transactions that were committed later\n", *done.collateral_transactions);
   if (done.cut_by_gap) fmt::print("  NOT ALL   the log has a gap or damage behind this point, which was accepted\n");
   if (done.lost_transactions > 0)
     fmt::print("  NOT IN    {} transactions with a commit time up to the target stand behind it in the log\n",

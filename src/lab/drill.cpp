@@ -228,6 +228,7 @@ class DrillRun {
     TRY(std::string what, target());
     TRY(Json done, ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", options_.fault}, {"target", what}}));
     trace_.fault_ns = int_or(done, "at_ns");
+    trace_.in_force_ns = int_or(done, "in_force_ns");
     trace_.target = text_or(done, "target");
     trace_.detail = member(done, "detail");
     say(fmt::format("{} {}", options_.fault, trace_.target));

@@ -95,8 +95,9 @@ Decided decided_in(const JsonArray& events, MonoTime fault, std::string_view run
 JsonObject spread_of(const std::vector<Json>& reports) {
   JsonObject out{{"repeat", reports.size()}};
   if (reports.empty()) return out;
-  for (std::string_view key : {"scenario", "fault", "target", "profile", "milestones", "rta_s", "rpa", "writers",
-                               "last_acknowledged_s", "double_acknowledged_s", "objectives", "failback"}) {
+  for (std::string_view key :
+       {"scenario", "fault", "target", "profile", "milestones", "rta_s", "rpa", "writers", "fault_took_s",
+        "last_acknowledged_s", "double_acknowledged_s", "objectives", "failback"}) {
     std::vector<const Json*> values;
     for (const Json& report : reports) values.push_back(&member(report, key));
     out[key] = spread_of_values(values);

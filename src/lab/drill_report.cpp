@@ -53,6 +53,7 @@ struct InDoubt {
 struct Looked {
   std::vector<std::string> missing;
   int64_t unknown = 0;  // no clear answer: neither there nor not there
+  std::string why_unknown;
   InDoubt in_doubt;
 };
 
@@ -75,16 +76,24 @@ JsonObject look_for_all(const VerifyOptions& wanted, const Direct& direct, std::
   auto verified = verify_writes(wanted);
   if (!verified) return {{"error", verified.error().text()}};
   JsonArray missing(verified->missing.begin(), verified->missing.end());
+  size_t unknown = verified->unknown.size();
+  std::string why_unknown;
   for (const auto& [service, acks_of] : direct.acks) {
     auto rows = missing_rows(wanted, service, acks_of);
-    if (!rows) return {{"error", rows.error().text()}};
-    for (const std::string& key : *rows) missing.emplace_back(key);
+    if (rows) {
+      for (const std::string& key : *rows) missing.emplace_back(key);
+      continue;
+    }
+    // A database that nobody answers for is what the report is about; it is no reason to have none.
+    why_unknown = rows.error().text();
+    for (const auto& [name, acks] : acks_of) unknown += acks.size();
   }
   VerifyOptions open = wanted;
   open.keys = std::move(doubtful);
   auto looked = verify_writes(open);
   if (!looked) return {{"error", looked.error().text()}};
-  return {{"unknown", verified->unknown.size()},
+  return {{"unknown", unknown},
+          {"why_unknown", why_unknown},
           {"missing", std::move(missing)},
           {"in_doubt", open.keys.size()},
           {"in_doubt_there", open.keys.size() - looked->missing.size() - looked->unknown.size()}};
@@ -118,6 +127,7 @@ Result<Looked> missing_writes(const DrillOptions& options, const std::vector<mea
   if (std::string problem = text_or(*answer, "error"); !problem.empty())
     return fail(ErrorKind::unknown_outcome, problem);
   Looked looked{.unknown = int_or(*answer, "unknown"),
+                .why_unknown = text_or(*answer, "why_unknown"),
                 .in_doubt = {int_or(*answer, "in_doubt"), int_or(*answer, "in_doubt_there")}};
   for (const Json& key : member(*answer, "missing").as_array()) looked.missing.emplace_back(key.as_string());
   return looked;
@@ -159,6 +169,7 @@ struct Figures {
   measure::Loss failback_loss;
   UsersView users;  // from the fault until it was healed
   InDoubt in_doubt;
+  int64_t unknown = 0;  // acknowledged writes of which nobody could say whether they are there
 };
 
 // Of the databases, the one that was without an acknowledged write for longest.
@@ -378,6 +389,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
                         {"reprotected", or_null(after(moment(trace.reprotected_ns), fault))}};
   JsonObject rpa{{"acknowledged", figures.loss.acknowledged + figures.failback_loss.acknowledged},
                  {"lost", figures.loss.lost},
+                 {"unknown", figures.unknown},
                  {"given_back", given_back},
                  {"in_doubt", JsonObject{{"writes", figures.in_doubt.writes}, {"there", figures.in_doubt.there}}},
                  {"oldest_lost_age_s", in_seconds(figures.loss.oldest_age.value_or(Duration{0}))}};
@@ -398,6 +410,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"rta_s", slowest(figures).recovered ? Json(in_seconds(slowest(figures).rta)) : Json(nullptr)},
       {"rpa", std::move(rpa)},
       {"writers", std::move(writers)},
+      {"fault_took_s", in_seconds(to_duration(moment(trace.in_force_ns) - fault))},
       {"last_acknowledged_s", or_null(after(figures.acknowledged_until, fault))},
       {"double_acknowledged_s", in_seconds(figures.double_acknowledged)},
       {"objectives", std::move(objectives)},
@@ -494,7 +507,9 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
   TRY(Looked looked, missing_writes(options, users, direct, folder, number));
   Figures figures = compute(trace, users, direct, looked.missing);
   figures.in_doubt = looked.in_doubt;
+  figures.unknown = looked.unknown;
   Verdict verdict = judge(options, trace, figures);
+  verdict.met = verdict.met && looked.unknown == 0;
   TRY(int64_t back, given_back(orphans_in(trace), figures, link));
   DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met, back),
                        .passed = verdict.passed,
@@ -503,6 +518,7 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
     outcome.passed = false;
     if (!outcome.note.empty()) outcome.note += "; ";
     outcome.note += fmt::format("of {} acknowledged writes nobody could say whether they are there", looked.unknown);
+    if (!looked.why_unknown.empty()) outcome.note += ": " + looked.why_unknown;
   }
   if (options.report.empty()) return outcome;
   TRY_VOID(write_file(options.report, to_pretty_text(outcome.report) + "\n", 0644));

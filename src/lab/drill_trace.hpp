@@ -34,6 +34,7 @@ struct DrillTrace {
   std::string profile;
   int64_t calm_since_ns = 0;  // witnesses at work
   int64_t fault_ns = 0;
+  int64_t in_force_ns = 0;  // a cut is some commands of the firewall; all of them were done
   int64_t run_ended_ns = 0;
   int64_t healed_ns = 0;
   int64_t control_asked_ns = 0;  // when all controllers that the fault had ended were started again

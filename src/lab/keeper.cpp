@@ -157,7 +157,11 @@ class Keeper {
     }
     if (what == "fault") {
       TRY(FaultDone done, inject(world_, text_or(request, "fault"), text_or(request, "target")));
-      return Json(JsonObject{{"ok", true}, {"at_ns", done.at_ns}, {"target", done.target}, {"detail", done.detail}});
+      return Json(JsonObject{{"ok", true},
+                             {"at_ns", done.at_ns},
+                             {"in_force_ns", boot_ns()},
+                             {"target", done.target},
+                             {"detail", done.detail}});
     }
     if (what == "heal") {
       TRY(int count, heal(world_, text_or(request, "fault"), text_or(request, "target")));

@@ -17,14 +17,12 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "core/base/process_end.hpp"
+#include "io/priority.hpp"
+
 namespace lifeboat::lab {
 
 namespace {
-
-std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
-  return fmt::format("exit code {}", WEXITSTATUS(status));
-}
 
 // The first process of a host: starts programs, reaps all, and says what ended.
 class FirstProcess {
@@ -88,6 +86,7 @@ class FirstProcess {
       _exit(127);
     };
     setsid();
+    if (bool_or(order, "first")) start_first();
     if (mode_ == Mode::loopback) prctl(PR_SET_PDEATHSIG, SIGKILL);
     std::string log = text_or(order, "log"), folder = text_or(order, "folder");
     int in = open("/dev/null", O_RDONLY);
@@ -232,6 +231,7 @@ Result<void> Machine::start(const Daemon& daemon) {
   JsonArray argv;
   for (const std::string& word : daemon.argv) argv.emplace_back(word);
   order["argv"] = std::move(argv);
+  order["first"] = daemon.first;
   JsonObject environment;
   for (const auto& [key, value] : daemon.environment) environment[key] = value;
   order["environment"] = std::move(environment);

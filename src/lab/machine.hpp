@@ -23,6 +23,7 @@ struct Daemon {
   std::string log;                      // output and errors are appended
   std::string ready_at;                 // address:port that accepts connections when it is up; empty: not waited for
   bool kept = false;                    // started anew when it ends, as a service manager would
+  bool first = false;                   // goes before others on a busy processor
 };
 
 enum class DaemonState { idle, running, exited };

@@ -205,14 +205,15 @@ class Builder {
     for (const auto& [region, voter] : plan_.controllers->voters) {
       TRY(std::string folder, folder_for(voter.host.text, "etcd"));
       std::string clients = url(voter, voter.port), peers = url(voter, voter.peer_port);
-      // Leases hang on it, as on agents and controllers.
-      std::vector<std::string> argv{"nice", "-n", "-10", etcd, "--name", region, "--data-dir", folder + "/data"};
+      std::vector<std::string> argv{etcd, "--name", region, "--data-dir", folder + "/data"};
       argv.insert(argv.end(), {"--listen-client-urls", clients, "--advertise-client-urls", clients});
       argv.insert(argv.end(), {"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers});
       argv.insert(argv.end(), {"--initial-cluster", cluster});
       argv.insert(argv.end(), {"--heartbeat-interval", "50", "--election-timeout", "500", "--pre-vote"});
       argv.insert(argv.end(), {"--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"});
       run(voter.host.text, "etcd", std::move(argv), folder, fmt::format("{}:{}", address(voter.host), voter.port));
+      // Leases hang on it, as on agents and controllers.
+      out_.back().daemon.first = true;
     }
     return {};
   }
