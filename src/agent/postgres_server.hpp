@@ -69,7 +69,7 @@ class PostgresServer {
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
 
   // Does while users are served what a stop would do while they are not: flushes what is dirty, and fills the segment of the log that
-  // the stop would fill with zeroes. Changes nothing that anybody could see.
+  // the stop would fill with zeroes. Changes nothing that anybody could see, and does nothing on a full disk.
   Task<Result<>> ready_to_stop(Deadline deadline);
   // The timeline that begins is numbered `timeline` or higher.
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);

@@ -26,10 +26,13 @@ constexpr std::string_view kWhere =
 }  // namespace
 
 Task<Result<>> PostgresServer::ready_to_stop(Deadline deadline) {
+  // Where the disk is full there is nothing to spare users, whose writes fail, and a checkpoint may end the server: it
+  // panics where pg_logical/replorigin_checkpoint cannot be written (CheckPointReplicationOrigin).
+  if (is_full()) co_return Result<>{};
   auto flushing = checkpoint(deadline);
   CO_TRY_VOID(co_await std::move(flushing));
-  // One that does not archive leaves its segment as it is. Where the disk is full nothing is written that need not be.
-  if (!config_.archive.stanza.empty() && !is_full()) {
+  // One that does not archive leaves its segment as it is.
+  if (!config_.archive.stanza.empty()) {
     auto filling = fill_segment(deadline);
     CO_TRY_VOID(co_await std::move(filling));
   }

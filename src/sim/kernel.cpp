@@ -6,6 +6,12 @@
 
 namespace lifeboat::sim {
 
+namespace {
+
+constexpr size_t kBelow = 4;
+
+}  // namespace
+
 ProcessId Kernel::add_process(std::string name) {
   processes_.emplace_back(std::move(name));
   return static_cast<ProcessId>(processes_.size() - 1);
@@ -55,16 +61,35 @@ void Kernel::release(uint32_t slot) {
 }
 
 void Kernel::push(Event event) {
+  size_t at = heap_.size();
   heap_.push_back(event);
-  std::push_heap(heap_.begin(), heap_.end());
+  while (at > 0 && event.before(heap_[(at - 1) / kBelow])) {
+    heap_[at] = heap_[(at - 1) / kBelow];
+    at = (at - 1) / kBelow;
+  }
+  heap_[at] = event;
+}
+
+void Kernel::pop() {
+  Event last = heap_.back();
+  heap_.pop_back();
+  if (heap_.empty()) return;
+  size_t at = 0;
+  for (size_t first = 1; first < heap_.size(); first = at * kBelow + 1) {
+    size_t end = std::min(first + kBelow, heap_.size()), next = first;
+    for (size_t each = first + 1; each < end; ++each) next = heap_[each].before(heap_[next]) ? each : next;
+    if (!heap_[next].before(last)) break;
+    heap_[at] = heap_[next];
+    at = next;
+  }
+  heap_[at] = last;
 }
 
 void Kernel::run(Nanos end) {
   while (!heap_.empty() && !stopped_) {
     Event event = heap_.front();
     if (event.when > end) break;
-    std::pop_heap(heap_.begin(), heap_.end());
-    heap_.pop_back();
+    pop();
     Slot& slot = slots_[event.slot];
     if (slot.generation != event.generation) continue;
     const Process& process = processes_[slot.process];

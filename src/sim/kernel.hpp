@@ -100,7 +100,10 @@ class Kernel {
     uint64_t order;
     uint32_t slot;
     uint32_t generation;
-    bool operator<(const Event& other) const { return when != other.when ? when > other.when : order > other.order; }
+    // Without a branch: which of two comes first is nothing that a processor could guess.
+    bool before(const Event& other) const {
+      return (when < other.when) | ((when == other.when) & (order < other.order));
+    }
   };
 
   bool tells_;
@@ -112,10 +115,11 @@ class Kernel {
   std::vector<Process> processes_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  std::vector<Event> heap_;
+  std::vector<Event> heap_;  // the next one first; four below each
   std::vector<std::string> story_;
 
   void push(Event event);
+  void pop();
   void release(uint32_t slot);
 };
 

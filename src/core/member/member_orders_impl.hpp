@@ -408,8 +408,8 @@ auto MemberLogic<Rim>::start_and_stream(const wire::Follow& order, Duration pati
 }
 
 // A server that is told on its upstream's older timeline that there is no more connects again and again, and looks for moments
-// as if it received something, or all the time. It has arrived when it has come to the upstream's timeline; one that stays connected and
-// gets on has much to fetch before that.
+// as if it received something, or all the time; so does one that is on a timeline of its own. It has arrived when it is on the
+// upstream's timeline; one that stays connected and gets on has much to fetch before that.
 template <class Rim>
 auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patience, Deadline most) -> Task<Result<>> {
   const wire::Peer peer = *server_.config().members.find(order.upstream);
@@ -423,7 +423,9 @@ auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patien
     auto looking = server_.look(after(member_times::kLookWithin));
     auto seen = co_await std::move(looking);
     bool connected = seen && seen->streaming && seen->upstream_host == peer.address && seen->upstream_port == peer.port;
-    bool arrived = connected && (seen->timeline >= order.timeline || LIFEBOAT_BUG("parted-standby-is-attached"));
+    // One beyond the upstream's timeline has parted from it, unless that has been promoted since: then it gets on.
+    bool arrived = connected && (order.timeline == 0 || seen->timeline == order.timeline ||
+                                 LIFEBOAT_BUG("parted-standby-is-attached"));
     // While it replays what it has it cannot receive; the patience is for what comes after. It may also lack what it needs to
     // answer at all.
     bool starting = !seen && !member_times::is_silence(seen.error()) && !passed(started_by);
@@ -439,7 +441,7 @@ auto MemberLogic<Rim>::wait_streaming(const wire::Follow& order, Duration patien
       co_return Result<>{};
     }
     last = !seen ? seen.error().what
-           : seen->timeline < order.timeline
+           : seen->timeline != order.timeline
                ? fmt::format("on timeline {} nothing more comes, and it does not get to {}", seen->timeline,
                              order.timeline)
                : "it is up but receives nothing";

@@ -291,6 +291,30 @@ TEST(Ownership, AReprotectionWaitsForAnAgentThatIsJustDialling) {
   EXPECT_FALSE(world.find<FinishTransfer>()->error);
 }
 
+// Its upstream turns it away again and again, and for moments it looks as if it received something.
+TEST(Ownership, AStandbyOnATimelineOfItsOwnIsNotAttachedAndIsAskedAgain) {
+  World world;
+  world.settle();
+  ASSERT_TRUE(is_attached(world.state, *world.state.find("east-2")));
+  for (uint64_t parted : {uint64_t{3}, uint64_t{0}}) {
+    MemberReport report = world.state.find("east-2")->report;
+    report.timeline = parted;
+    world.feed(Reported{world.now.time_since_epoch().count(), report});
+    EXPECT_FALSE(is_attached(world.state, *world.state.find("east-2"))) << parted;
+  }
+  world.last.clear();
+  for (int round = 0; round < 200 && world.find<SendFollow>() == nullptr; ++round) {
+    for (const char* member : {"east-1", "east-2", "west-1"}) {
+      world.feed(Reported{world.now.time_since_epoch().count(), world.state.find(member)->report});
+    }
+    world.feed(RenewAsked{"east-1", 1});
+    world.pass(100);
+  }
+  const auto* asked = world.find<SendFollow>();
+  ASSERT_NE(asked, nullptr);
+  EXPECT_EQ(asked->order.member, "east-2");
+}
+
 TEST(Ownership, AMemberThatWasAwayDuringTheReprotectionIsReprotectedWhenItComes) {
   World world = after_the_loss_of_a_region();
   keep_leading(world, "west-1", 20'000);

@@ -80,7 +80,7 @@ bool is_attached(const State& state, const Member& member) {
   const Member* holder = state.find(state.holder);
   return member.connected && member.report.state == ServerState::standby && member.report.streaming &&
          member.report.upstream == state.holder && holder != nullptr &&
-         (member.report.timeline >= holder->report.timeline || LIFEBOAT_BUG("parted-standby-is-attached"));
+         (member.report.timeline == holder->report.timeline || LIFEBOAT_BUG("parted-standby-is-attached"));
 }
 
 void remember_position(State& state, const MemberReport& report, MonoTime now) {
