@@ -111,6 +111,7 @@ class MemberLogic {
   std::optional<ServerLook> seen_;
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
+  std::string current_with_;            // that upstream
   Pulse pulse_;
   bool looking_ = false;
   MonoTime look_due_{};
@@ -144,6 +145,8 @@ class MemberLogic {
   Task<> sleep_for(Duration span) { return rim_.sleep_until(now() + span); }
 
   Result<> remember(uint64_t leads);
+  void note_current(MonoTime when);
+  std::string seen_upstream() const;  // the member that the server was last seen to receive from; empty: none
   void log(const std::string& text) const;
   Result<> start_server(MonoTime fence);
   void server_ended(ServerEnd how, int wait_status);

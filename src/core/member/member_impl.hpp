@@ -171,6 +171,7 @@ Result<> MemberLogic<Rim>::start_server(MonoTime fence) {
   seen_.reset();
   at_rest_.reset();
   current_at_ = {};
+  current_with_.clear();
   pulse_ = Pulse(now());
   hung_ = false;
   parked_ = false;
@@ -418,9 +419,25 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   seen_ = std::move(*seen);
   bool caught_up = put_back_ && !upstream_.empty() && seen_->in_recovery && seen_->streaming && seen_->current_ms >= 0;
   if (caught_up && doing_.empty()) no_longer_put_back(0);
-  if (seen_->in_recovery && seen_->current_ms >= 0)
-    current_at_ = std::max(current_at_, begun - Duration{seen_->current_ms});
+  if (seen_->in_recovery && seen_->current_ms >= 0) note_current(begun - Duration{seen_->current_ms});
   if (news) hooks_.changed();
+}
+
+// How much it lacks of one primary says nothing of another, nor of a standby that it was left to stream from.
+template <class Rim>
+void MemberLogic<Rim>::note_current(MonoTime when) {
+  std::string upstream = seen_upstream();
+  if (upstream.empty()) return;
+  bool another = std::exchange(current_with_, upstream) != upstream;
+  current_at_ = another ? when : std::max(current_at_, when);
+}
+
+template <class Rim>
+std::string MemberLogic<Rim>::seen_upstream() const {
+  for (const auto& [name, peer] : server_.config().members) {
+    if (peer.address == seen_->upstream_host && peer.port == seen_->upstream_port) return name;
+  }
+  return {};
 }
 
 template <class Rim>
@@ -452,12 +469,13 @@ MemberReport MemberLogic<Rim>::report() const {
     out.disk_full = seen_->disk_full;
     out.standbys = seen_->standbys;
     out.handicaps = seen_->handicaps;
-    for (const auto& [name, peer] : server_.config().members) {
-      if (peer.address == seen_->upstream_host && peer.port == seen_->upstream_port) out.upstream = name;
-    }
+    out.upstream = seen_upstream();
   }
   if (out.upstream.empty() && role_ == Role::standby) out.upstream = upstream_;
-  if (current_at_ != MonoTime{}) out.current_ms = to_duration(now() - current_at_).count();
+  if (current_at_ != MonoTime{}) {
+    out.current_ms = to_duration(now() - current_at_).count();
+    out.current_with = current_with_;
+  }
   if (parked_) {
     out.state = ServerState::parked;
   } else if (hides_state_) {

@@ -22,6 +22,13 @@ uint64_t lost_bytes(const State& state, const MemberReport& member) {
   return last.written > member.written ? last.written.value - member.written.value : 1;
 }
 
+// When it last had all that the primary had, as it saw that itself. What it saw of another member says nothing of this primary.
+std::optional<Duration> age_of_current(const State& state, const MemberReport& member) {
+  bool of_holder = member.current_with.empty() || member.current_with == state.holder;
+  if (member.current_ms < 0 || !of_holder) return std::nullopt;
+  return Duration{member.current_ms};
+}
+
 // How much earlier than its last sign of life the primary had passed this position.
 std::optional<Duration> age_of_heard(const State& state, const Member& candidate, MonoTime now) {
   const MemberReport& member = candidate.report;
@@ -34,8 +41,9 @@ std::optional<Duration> age_of_heard(const State& state, const Member& candidate
   }
   if (!state.positions.empty() && !is_ahead(state.positions.back(), member)) return Duration{0};
   // A controller that has not seen the primary there goes by what the candidate itself saw of it.
-  if (member.current_ms < 0) return LIFEBOAT_BUG("unknown-loss-is-none") ? std::optional(Duration{0}) : std::nullopt;
-  return Duration{member.current_ms} + to_duration(now - candidate.last_report);
+  auto current = age_of_current(state, member);
+  if (!current) return LIFEBOAT_BUG("unknown-loss-is-none") ? std::optional(Duration{0}) : std::nullopt;
+  return *current + to_duration(now - candidate.last_report);
 }
 
 // The primary went on unheard by the candidate's promise: how much of that time the candidate was not current, beyond the lease by
@@ -45,8 +53,9 @@ std::optional<Duration> age_of_unheard(const State& state, const Member& candida
   if (member.promise_over_ms < 0 || state.positions.empty()) return Duration{0};
   MonoTime promise_over = candidate.last_report - Duration{member.promise_over_ms};
   if (promise_over <= state.positions.back().at + state.config.lease) return Duration{0};
-  if (member.current_ms < 0) return std::nullopt;
-  return std::max(Duration{member.current_ms - member.promise_over_ms} - state.config.lease, Duration{0});
+  auto current = age_of_current(state, member);
+  if (!current) return std::nullopt;
+  return std::max(*current - Duration{member.promise_over_ms} - state.config.lease, Duration{0});
 }
 
 std::optional<Duration> age_of_loss(const State& state, const Member& candidate, MonoTime now) {

@@ -441,7 +441,7 @@ TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
 TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   Config config = three_members(AutomaticFailover::any);
   config.loss_without_approval = Duration{5'000};
-  auto promote_west = [&](int64_t current_ms) {
+  auto promote_west = [&](int64_t current_ms, std::string with = "east-1") {
     World world(config, 1, "east-1");
     world.feed(AgentConnected{"east-1"});
     world.report("east-1", ServerState::primary, 1000, 1);
@@ -454,6 +454,7 @@ TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
     report.timeline = report.floor = 1;
     report.written = Lsn{2000};
     report.current_ms = current_ms;
+    report.current_with = std::move(with);
     report.promise_over_ms = 1'000;
     report.heard = world.state.mark;
     world.feed(Reported{world.now.time_since_epoch().count(), report});
@@ -461,6 +462,8 @@ TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   };
   EXPECT_TRUE(promote_west(2'000)) << "it had everything until the end";
   EXPECT_FALSE(promote_west(50'000)) << "it lacks what was written in about 47 s";
+  EXPECT_FALSE(promote_west(2'000, "east-2")) << "what it had of another says nothing of what it lacks of this one";
+  EXPECT_TRUE(promote_west(2'000, "")) << "an older agent does not say of whom";
 }
 
 TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {

@@ -66,6 +66,7 @@ struct MemberReport {
   bool replay_paused = false;
   int64_t lag_ms = -1;           // standby: age of what it has not replayed; -1 unknown
   int64_t current_ms = -1;       // standby: how long ago it last had all that its upstream had; -1 unknown
+  std::string current_with;      // that upstream; empty: an older agent does not say
   bool busy = false;             // carries out an order
   bool disk_full = false;        // no room is left for its server's files
   int64_t promised_ms = 0;       // for how long it has promised a primary not to take over
@@ -81,8 +82,9 @@ struct MemberReport {
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
-                       streaming, upstream, replay_paused, lag_ms, current_ms, busy, disk_full, promised_ms,
-                       promise_over_ms, primary_data, sync, heard, mark, restored, put_back, standbys, handicaps))
+                       streaming, upstream, replay_paused, lag_ms, current_ms, current_with, busy, disk_full,
+                       promised_ms, promise_over_ms, primary_data, sync, heard, mark, restored, put_back, standbys,
+                       handicaps))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -99,6 +101,7 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"replay_paused", Need::optional, "whether replay is paused"},
                                   {"lag_ms", Need::optional, "age of what is not replayed"},
                                   {"current_ms", Need::optional, "how long ago it last had all its upstream had"},
+                                  {"current_with", Need::optional, "which upstream that was"},
                                   {"busy", Need::optional, "whether it carries out an order"},
                                   {"disk_full", Need::optional, "no room is left for its server's files"},
                                   {"promised_ms", Need::optional, "how long it has promised not to take over"},
