@@ -310,7 +310,9 @@ void World::transfer_ended(const ownership::FinishTransfer& finished, const owne
   if (asked.kind == ownership::TransferKind::reprotect) return reprotected(finished.result, primary);
   if (asked.kind == ownership::TransferKind::restore && primary == member_index(asked.to))
     return put_back(asked, asked_at);
-  if (asked.kind != ownership::TransferKind::switchover || primary < 0) return;
+  // What one that has just thawed gave up when it began to take writes is looked at only after its guard has had the first word.
+  bool looked_at = primary >= 0 && kernel.now() > hosts[static_cast<size_t>(primary)]->thawed;
+  if (asked.kind != ownership::TransferKind::switchover || !looked_at) return;
   for (const Write& write : writes_) {
     if ((write.gone && write.gone_at < asked_at) ||
         wal.holds(hosts[static_cast<size_t>(primary)]->disk.where, write.at))

@@ -379,7 +379,6 @@ void World::calm_down() {
     host->lie = -1;
     host->replay_paused = false;
     for (ProcessId process : {host->agent_process, host->guard_process, host->server_process}) kernel.resume(process);
-    host->thawed = std::min(host->thawed, kernel.now() + 25_ms);
     start_agent(host->index);
   }
   for (int controller = 0; controller < setup.controllers; ++controller) {
