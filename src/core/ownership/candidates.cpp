@@ -22,10 +22,11 @@ uint64_t lost_bytes(const State& state, const MemberReport& member) {
   return last.written > member.written ? last.written.value - member.written.value : 1;
 }
 
-// When it last had all that the primary had, as it saw that itself. What it saw of another member says nothing of this primary.
+// When it last had all that the primary had, as it saw that itself. What it saw of another member says nothing of this primary; but
+// while a holder has not led, nothing was written since the one before, whom all were with.
 std::optional<Duration> age_of_current(const State& state, const MemberReport& member) {
-  bool of_holder = member.current_with.empty() || member.current_with == state.holder;
-  if (member.current_ms < 0 || !of_holder) return std::nullopt;
+  bool of_primary = member.current_with.empty() || member.current_with == state.holder || !state.led;
+  if (member.current_ms < 0 || !of_primary) return std::nullopt;
   return Duration{member.current_ms};
 }
 

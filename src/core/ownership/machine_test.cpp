@@ -441,12 +441,13 @@ TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
 TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   Config config = three_members(AutomaticFailover::any);
   config.loss_without_approval = Duration{5'000};
-  auto promote_west = [&](int64_t current_ms, std::string with = "east-1") {
+  auto promote_west = [&](int64_t current_ms, std::string with = "east-1", bool led = true) {
     World world(config, 1, "east-1");
     world.feed(AgentConnected{"east-1"});
     world.report("east-1", ServerState::primary, 1000, 1);
     world.feed(AgentLost{"east-1"});
     world.pass(60'000);
+    world.state.led = led;
     world.feed(AgentConnected{"west-1"});
     MemberReport report;
     report.member = "west-1";
@@ -463,6 +464,7 @@ TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   EXPECT_TRUE(promote_west(2'000)) << "it had everything until the end";
   EXPECT_FALSE(promote_west(50'000)) << "it lacks what was written in about 47 s";
   EXPECT_FALSE(promote_west(2'000, "east-2")) << "what it had of another says nothing of what it lacks of this one";
+  EXPECT_TRUE(promote_west(2'000, "east-2", false)) << "east-1 was granted the right and wrote nothing since";
   EXPECT_TRUE(promote_west(2'000, "")) << "an older agent does not say of whom";
 }
 
