@@ -22,11 +22,13 @@ uint64_t lost_bytes(const State& state, const MemberReport& member) {
   return last.written > member.written ? last.written.value - member.written.value : 1;
 }
 
-// When it last had all that the primary had, as it saw that itself. What it saw of another member says nothing of this primary; but
-// while a holder has not led, nothing was written since the one before, whom all were with.
-std::optional<Duration> age_of_current(const State& state, const MemberReport& member) {
-  bool of_primary = member.current_with.empty() || member.current_with == state.holder || !state.led;
-  if (member.current_ms < 0 || !of_primary) return std::nullopt;
+// When it last had all that the primary had, as it saw that itself. What it saw of another member says nothing of this primary. But the
+// holder saw the one before it, and while a holder has not led, nothing was written since that one, whom all were with.
+std::optional<Duration> age_of_current(const State& state, const Member& candidate) {
+  const MemberReport& member = candidate.report;
+  bool of_holder = member.current_with.empty() || member.current_with == state.holder;
+  bool of_one_before = candidate.config.name == state.holder || !state.led;
+  if (member.current_ms < 0 || (!of_holder && !of_one_before)) return std::nullopt;
   return Duration{member.current_ms};
 }
 
@@ -42,7 +44,7 @@ std::optional<Duration> age_of_heard(const State& state, const Member& candidate
   }
   if (!state.positions.empty() && !is_ahead(state.positions.back(), member)) return Duration{0};
   // A controller that has not seen the primary there goes by what the candidate itself saw of it.
-  auto current = age_of_current(state, member);
+  auto current = age_of_current(state, candidate);
   if (!current) return LIFEBOAT_BUG("unknown-loss-is-none") ? std::optional(Duration{0}) : std::nullopt;
   return *current + to_duration(now - candidate.last_report);
 }
@@ -54,7 +56,7 @@ std::optional<Duration> age_of_unheard(const State& state, const Member& candida
   if (member.promise_over_ms < 0 || state.positions.empty()) return Duration{0};
   MonoTime promise_over = candidate.last_report - Duration{member.promise_over_ms};
   if (promise_over <= state.positions.back().at + state.config.lease) return Duration{0};
-  auto current = age_of_current(state, member);
+  auto current = age_of_current(state, candidate);
   if (!current) return std::nullopt;
   return std::max(*current - Duration{member.promise_over_ms} - state.config.lease, Duration{0});
 }

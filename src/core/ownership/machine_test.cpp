@@ -468,6 +468,30 @@ TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   EXPECT_TRUE(promote_west(2'000, "")) << "an older agent does not say of whom";
 }
 
+// It led for a moment, and what it says of the time before is of the primary that it followed then.
+TEST(Ownership, AHolderThatLedIsPromotedAgainByAControllerThatNeverSawIt) {
+  Config config = three_members(AutomaticFailover::none);
+  config.loss_without_approval = Duration{5'000};
+  World world(config, 2, "west-1");
+  ASSERT_TRUE(world.state.led);
+  world.feed(AgentConnected{"west-1"});
+  MemberReport report;
+  report.member = "west-1";
+  report.state = ServerState::standby;
+  report.timeline = report.floor = 2;
+  report.written = Lsn{2000};
+  report.current_ms = 3'000;
+  report.current_with = "east-1";
+  report.heard = world.state.mark;
+  world.feed(Reported{world.now.time_since_epoch().count(), report});
+  world.ask(TransferKind::failover, "west");
+  world.pass(3'000);
+  report.heard = report.mark = world.state.mark;
+  world.feed(Reported{world.now.time_since_epoch().count(), report});
+  world.pass(100);
+  EXPECT_NE(world.find<MakeGrant>(), nullptr);
+}
+
 TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
   struct Node {
     bool alive = true;
