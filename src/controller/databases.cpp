@@ -91,7 +91,7 @@ Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
         term = int_or(event.body, "term");
         past.sync_sets.clear();
         std::string before = std::exchange(holder, text_or(event.body, "holder"));
-        past.led = past.led && before == holder;
+        past.led = past.led && before == holder && bool_or(event.body, "goes_on", true);
       }
       // One that was on its way while the next grant was made says nothing of that.
       bool of_now = event.kind == "granted" || (event.kind == "sync-set" && int_or(event.body, "term") == term);
@@ -229,6 +229,7 @@ Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {
                   {"holder", grant.holder},
                   {"reason", grant.reason},
                   {"automatic", grant.automatic},
+                  {"goes_on", grant.goes_on},
                   {"sync", encode(grant.sync)},
                   {"boot_ns", boot_now().time_since_epoch().count()}}};
   auto granting = store_.grant_above(service, grant.expected_term, grant.floor, grant.holder, std::move(event));

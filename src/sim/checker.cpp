@@ -216,6 +216,13 @@ void World::writable_began(Host& host, bool promoted) {
       return violated("S24", fmt::format("m{} takes writes under term {} and promised the primary of term {} not to",
                                          host.index, host.term, term));
   }
+  // Numbers of timelines tell which history is the later one only as long as nobody goes on with one that was left.
+  uint32_t timeline = wal.timeline(host.disk.where);
+  if (last_led_ >= 0 && last_led_ != host.index && timeline <= last_led_on_)
+    return violated("S11", fmt::format("m{} takes writes on timeline {}, and m{} has led on {} since", host.index,
+                                       timeline, last_led_, last_led_on_));
+  last_led_ = host.index;
+  last_led_on_ = timeline;
   newest_written_ = host.term;
   may_replace_[static_cast<size_t>(host.index)] = false;
   check_what_is_lost(host);

@@ -301,7 +301,7 @@ Task<> Controller::make_grant(MakeGrant grant) {
   auto writing = write_to_store(lead, [&](bool late) {
     if (store.now.term != grant.expected_term && !late) return false;
     store.now.term = term;
-    store.now.led = store.now.led && store.now.holder == grant.holder;
+    store.now.led = store.now.led && grant.goes_on;
     store.now.restored = false;
     store.now.holder = grant.holder;
     store.now.sync = grant.sync;

@@ -181,6 +181,8 @@ class World {
   std::map<uint64_t, Nanos> lease_end_;                // the same, without promises
   std::map<uint64_t, std::map<int, Nanos>> promises_;  // by term and member: until when
   std::map<uint64_t, int> led_by_;
+  int last_led_ = -1;  // whoever took writes last, and on which timeline
+  uint32_t last_led_on_ = 0;
   uint64_t newest_written_ = 0;  // highest term anybody took writes under
   std::vector<bool> may_replace_;
   std::vector<int> dies_at_effect_;

@@ -82,6 +82,8 @@ struct MakeGrant {  // make the next term durable, then come back with GrantMade
   uint64_t floor = 0;         // the term is above this one too
   bool automatic = false;     // nobody asked for it: counted, also by the controllers that come after
   std::vector<SyncSet> sync;  // durable with it
+  bool goes_on =
+      false;  // it led under the term before, and nobody can have since: kept for the controllers that come after
 };
 struct RecordSync {  // make these durable, if the term is still this one, then come back with SyncRecorded
   uint64_t expected_term = 0;

@@ -134,12 +134,9 @@ class Turn {
   void take(const GrantMade& input) {
     assert(input.term > state_.term && "terms only grow");
     state_.grant_in_flight = false;
-    // Its own history goes on only if it led under the last grant: before that, another one may have written.
-    bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
     // What was asked for while another grant was in flight has yet to begin.
     bool by_transfer = granting_now();
-    bool puts_back = by_transfer && restoring() && !state_.transfer->undone;
-    bool goes_on = state_.holder == input.holder && led && !last_writer_is_unknown(state_) && !puts_back;
+    bool goes_on = goes_on_when_granted(input.holder);
     state_.led = goes_on;
     uint64_t before = std::exchange(state_.term, input.term);
     state_.holder = input.holder;
@@ -277,6 +274,13 @@ class Turn {
     return granting || (LIFEBOAT_BUG("takes-another-grant-for-its-own") && state_.transfer);
   }
 
+  // Its own history goes on only if it led under the last grant: before that, another one may have written.
+  bool goes_on_when_granted(const std::string& member) const {
+    bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
+    bool puts_back = granting_now() && restoring() && !state_.transfer->undone;
+    return state_.holder == member && led && !last_writer_is_unknown(state_) && !puts_back;
+  }
+
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
 
   void holder_writes() {
@@ -314,8 +318,8 @@ class Turn {
     state_.grant_in_flight = true;
     if (LIFEBOAT_BUG("automatic-not-recorded")) automatic = false;
     state_.sync_granting = sync_sets_of_grant(state_, member, loss_is_accepted);
-    commands.push_back(
-        MakeGrant{state_.term, member, std::move(reason), terms_above(), automatic, state_.sync_granting});
+    commands.push_back(MakeGrant{state_.term, member, std::move(reason), terms_above(), automatic, state_.sync_granting,
+                                 goes_on_when_granted(member)});
   }
 
   // ---- a store that was restored from an older copy
