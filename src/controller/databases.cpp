@@ -6,7 +6,6 @@
 #include "controller/configure.hpp"
 #include "core/data/encode.hpp"
 #include "core/ownership/put_back.hpp"
-#include "core/ownership/sync_sets.hpp"
 
 namespace lifeboat {
 
@@ -25,6 +24,14 @@ constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kAdoptPatience{600'000};
 // A fresh copy of a large database takes hours.
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
+
+// Whom commits waited for, as an event says; none when it says nothing.
+Result<std::vector<SyncSet>> sets_in(const Json& body) {
+  if (!member(body, "sync").is_array()) return std::vector<SyncSet>();
+  auto sets = decode<std::vector<SyncSet>>(member(body, "sync"));
+  if (!sets) return std::unexpected(to_error(sets.error(), "whom commits waited for cannot be read"));
+  return std::move(*sets);
+}
 
 }  // namespace
 
@@ -74,41 +81,29 @@ Task<Result<>> DatabaseKeeper::start() {
   co_return Result<>{};
 }
 
-// What was before this controller. The journal has wall time; what follows from it are spans of hours.
+// The journal has wall time; what follows from it are spans of hours.
 Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
   EventFilter filter{.stream = "database/" + service};
-  Past past;
-  past.ever_written = past.led = false;
+  Past past = no_past();
   std::string holder;
   int64_t term = 0;
   while (true) {
     CO_TRY(std::vector<StoredEvent> events, co_await store_.read(filter));
     for (const StoredEvent& event : events) {
-      if (event.kind == "granted" && bool_or(event.body, "automatic"))
-        past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
-      if (event.kind == "automatic-acknowledged") past.automatic_failovers.clear();
       if (event.kind == "granted") {
         term = int_or(event.body, "term");
-        past.sync_sets.clear();
         std::string before = std::exchange(holder, text_or(event.body, "holder"));
-        past.led = past.led && before == holder && bool_or(event.body, "goes_on", true);
+        CO_TRY(auto sets, sets_in(event.body));
+        was_granted(past, bool_or(event.body, "goes_on", before == holder), std::move(sets));
+        if (bool_or(event.body, "automatic")) past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
       }
       // One that was on its way while the next grant was made says nothing of that.
-      bool of_now = event.kind == "granted" || (event.kind == "sync-set" && int_or(event.body, "term") == term);
-      if (of_now && member(event.body, "sync").is_array()) {
-        auto sets = decode<std::vector<SyncSet>>(member(event.body, "sync"));
-        if (!sets) co_return std::unexpected(to_error(sets.error(), "whom commits waited for cannot be read"));
-        past.sync_sets = std::move(*sets);
+      if (event.kind == "sync-set" && int_or(event.body, "term") == term) {
+        CO_TRY(past.sync_sets, sets_in(event.body));
       }
-      bool took_writes = event.kind == "promoted" || event.kind == "holder-writable";
-      if (event.kind == "terms-left-out") {
-        past.above = static_cast<uint64_t>(int_or(event.body, "above"));
-        past.sync_sets = unknown_sets("");
-      }
-      // Until somebody was heard to take writes, or was granted the right, it is not known who wrote last.
-      past.restored = event.kind == "terms-left-out" || (past.restored && !took_writes && event.kind != "granted");
-      past.ever_written = past.ever_written || took_writes;
-      past.led = past.led || took_writes;
+      if (event.kind == "automatic-acknowledged") past.automatic_failovers.clear();
+      if (event.kind == "terms-left-out") left_terms_out(past, static_cast<uint64_t>(int_or(event.body, "above")));
+      if (tells_of_writes(event.kind)) took_writes(past);
     }
     if (events.size() < filter.limit) co_return past;
     filter.after = events.back().seq;

@@ -104,12 +104,7 @@ Task<> Controller::keep_leading(uint64_t number) {
 
 void Controller::begin_to_lead() {
   if (world_.kernel.tells() && !alone()) world_.tell(fmt::format("c{} leads", index_));
-  Past past;
-  past.ever_written = world_.store.now.ever_written;
-  past.led = world_.store.now.led;
-  past.sync_sets = world_.store.now.sync;
-  past.above = world_.store.now.above;
-  past.restored = world_.store.now.restored;
+  Past past = world_.store.now.past;
   for (Nanos at : world_.store.now.automatic) past.automatic_failovers.push_back(clock().read(at));
   state_ = initial_state(world_.ownership_config(), world_.store.now.term, world_.store.now.holder, local(),
                          std::move(past));
@@ -260,13 +255,9 @@ void Controller::carry_out(const Command& command) {
     world_.transfer_ended(*finish, ended.wanted, ended.when);
     if (ended.told) ended.told(*finish);
   } else if (const auto* note = std::get_if<Note>(&command)) {
-    bool took_writes = note->kind == "promoted" || note->kind == "holder-writable";
-    world_.store.now.ever_written = world_.store.now.ever_written || took_writes;
     // The store takes nothing from one that was deposed.
-    if (took_writes && (alone() || world_.store.lead.number == lead_number_)) {
-      world_.store.now.led = true;
-      world_.store.now.restored = false;
-    }
+    bool is_recorded = alone() || world_.store.lead.number == lead_number_;
+    if (tells_of_writes(note->kind) && is_recorded) took_writes(world_.store.now.past);
     world_.note(*note);
   }
 }
@@ -301,10 +292,8 @@ Task<> Controller::make_grant(MakeGrant grant) {
   auto writing = write_to_store(lead, [&](bool late) {
     if (store.now.term != grant.expected_term && !late) return false;
     store.now.term = term;
-    store.now.led = store.now.led && grant.goes_on;
-    store.now.restored = false;
     store.now.holder = grant.holder;
-    store.now.sync = grant.sync;
+    was_granted(store.now.past, grant.goes_on, grant.sync);
     if (grant.automatic) {
       store.now.automatic.push_back(kernel.now());
       world_.made_by_itself();
@@ -326,7 +315,7 @@ Task<> Controller::record_sync(RecordSync record) {
   uint64_t lead = lead_number_;
   auto writing = write_to_store(lead, [&](bool) {
     if (store.now.term != record.expected_term) return false;
-    store.now.sync = record.sets;
+    store.now.past.sync_sets = record.sets;
     return true;
   });
   Written written = co_await std::move(writing);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/ownership/sync_sets.hpp"
 #include "sim/agent.hpp"
 #include "sim/controller.hpp"
 #include "sim/world.hpp"
@@ -49,9 +48,7 @@ void World::restore_store(StoreModel::Contents copy) {
   for (int controller = 0; controller < setup.controllers; ++controller) kill_controller(controller);
   if (kernel.tells()) tell(fmt::format("the store is put back to term {} of {}", copy.term, copy.holder));
   moved_unasked_ -= static_cast<int>(store.now.automatic.size() - copy.automatic.size());
-  copy.above = copy.term + 100;
-  copy.restored = true;
-  copy.sync = ownership::unknown_sets("");
+  ownership::left_terms_out(copy.past, copy.term + 100);
   // What each run that has not ended is told.
   if (!copy.journal.empty() && !std::holds_alternative<run::RunFinished>(copy.journal.back().body)) {
     const run::Event& last = copy.journal.back();

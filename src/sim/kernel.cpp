@@ -6,12 +6,6 @@
 
 namespace lifeboat::sim {
 
-namespace {
-
-constexpr size_t kBelow = 4;
-
-}  // namespace
-
 ProcessId Kernel::add_process(std::string name) {
   processes_.emplace_back(std::move(name));
   return static_cast<ProcessId>(processes_.size() - 1);
@@ -43,7 +37,7 @@ Kernel::Timer Kernel::at(ProcessId process, Nanos when, Action action) {
   it.action = std::move(action);
   it.process = process;
   it.life = processes_[process].life;
-  push({std::max(when, now_), next_order_++, slot, it.generation});
+  heap_.push({std::max(when, now_), next_order_++, slot, it.generation});
   return {slot, it.generation};
 }
 
@@ -60,36 +54,11 @@ void Kernel::release(uint32_t slot) {
   free_.push_back(slot);
 }
 
-void Kernel::push(Event event) {
-  size_t at = heap_.size();
-  heap_.push_back(event);
-  while (at > 0 && event.before(heap_[(at - 1) / kBelow])) {
-    heap_[at] = heap_[(at - 1) / kBelow];
-    at = (at - 1) / kBelow;
-  }
-  heap_[at] = event;
-}
-
-void Kernel::pop() {
-  Event last = heap_.back();
-  heap_.pop_back();
-  if (heap_.empty()) return;
-  size_t at = 0;
-  for (size_t first = 1; first < heap_.size(); first = at * kBelow + 1) {
-    size_t end = std::min(first + kBelow, heap_.size()), next = first;
-    for (size_t each = first + 1; each < end; ++each) next = heap_[each].before(heap_[next]) ? each : next;
-    if (!heap_[next].before(last)) break;
-    heap_[at] = heap_[next];
-    at = next;
-  }
-  heap_[at] = last;
-}
-
 void Kernel::run(Nanos end) {
   while (!heap_.empty() && !stopped_) {
-    Event event = heap_.front();
+    Event event = heap_.top();
     if (event.when > end) break;
-    pop();
+    heap_.pop();
     Slot& slot = slots_[event.slot];
     if (slot.generation != event.generation) continue;
     const Process& process = processes_[slot.process];
@@ -100,7 +69,7 @@ void Kernel::run(Nanos end) {
     now_ = event.when;
     if (process.paused_until > now_) {
       event.when = process.paused_until;
-      push(event);
+      heap_.push(event);
       continue;
     }
     ++events_;

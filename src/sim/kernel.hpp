@@ -2,6 +2,8 @@
 // what a process sees of it is the business of its clock.
 #pragma once
 
+#include <boost/heap/d_ary_heap.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -101,8 +103,8 @@ class Kernel {
     uint32_t slot;
     uint32_t generation;
     // Without a branch: which of two comes first is nothing that a processor could guess.
-    bool before(const Event& other) const {
-      return (when < other.when) | ((when == other.when) & (order < other.order));
+    bool operator>(const Event& other) const {
+      return (when > other.when) | ((when == other.when) & (order > other.order));
     }
   };
 
@@ -115,11 +117,10 @@ class Kernel {
   std::vector<Process> processes_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  std::vector<Event> heap_;  // the next one first; four below each
+  boost::heap::d_ary_heap<Event, boost::heap::arity<4>, boost::heap::compare<std::greater<>>>
+      heap_;  // the next one first
   std::vector<std::string> story_;
 
-  void push(Event event);
-  void pop();
   void release(uint32_t slot);
 };
 

@@ -56,7 +56,7 @@ Outcome World::run() {
   if (!setup.fresh) {
     store.now.term = 1;
     store.now.holder = member_name(0);
-    store.now.ever_written = store.now.led = true;
+    ownership::took_writes(store.now.past);
     store.granted[1] = store.now.holder;
     led_by_[1] = 0;
     for (auto& host : hosts) {

@@ -65,12 +65,8 @@ class StoreModel {
   struct Contents {
     uint64_t term = 0;
     std::string holder;
-    bool ever_written = false;
-    std::vector<SyncSet> sync;
-    bool led = false;                 // the holder took writes since another one had the right
+    ownership::Past past = ownership::no_past();
     std::vector<Nanos> automatic;     // grants that nobody asked for
-    uint64_t above = 0;               // terms that were left out when it was restored
-    bool restored = false;            // and nobody was known to take writes since
     std::vector<run::Event> journal;  // of the run of a plan
   } now;
   bool away = false;

@@ -437,6 +437,17 @@ TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
   EXPECT_TRUE(world.find<SendLead>()->goes_on);
 }
 
+MemberReport west_that_was_current(uint64_t timeline, int64_t current_ms, std::string with) {
+  MemberReport report;
+  report.member = "west-1";
+  report.state = ServerState::standby;
+  report.timeline = report.floor = timeline;
+  report.written = Lsn{2000};
+  report.current_ms = current_ms;
+  report.current_with = std::move(with);
+  return report;
+}
+
 // east-1 was heard at 1,000, then went on for long by the promises of the others, of whom west-1 soon received nothing more.
 TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   Config config = three_members(AutomaticFailover::any);
@@ -449,13 +460,7 @@ TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
     world.pass(60'000);
     world.state.led = led;
     world.feed(AgentConnected{"west-1"});
-    MemberReport report;
-    report.member = "west-1";
-    report.state = ServerState::standby;
-    report.timeline = report.floor = 1;
-    report.written = Lsn{2000};
-    report.current_ms = current_ms;
-    report.current_with = std::move(with);
+    MemberReport report = west_that_was_current(1, current_ms, std::move(with));
     report.promise_over_ms = 1'000;
     report.heard = world.state.mark;
     world.feed(Reported{world.now.time_since_epoch().count(), report});
@@ -475,13 +480,7 @@ TEST(Ownership, AHolderThatLedIsPromotedAgainByAControllerThatNeverSawIt) {
   World world(config, 2, "west-1");
   ASSERT_TRUE(world.state.led);
   world.feed(AgentConnected{"west-1"});
-  MemberReport report;
-  report.member = "west-1";
-  report.state = ServerState::standby;
-  report.timeline = report.floor = 2;
-  report.written = Lsn{2000};
-  report.current_ms = 3'000;
-  report.current_with = "east-1";
+  MemberReport report = west_that_was_current(2, 3'000, "east-1");
   report.heard = world.state.mark;
   world.feed(Reported{world.now.time_since_epoch().count(), report});
   world.ask(TransferKind::failover, "west");

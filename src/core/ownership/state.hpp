@@ -17,6 +17,7 @@
 #include "core/base/time.hpp"
 #include "core/data/json.hpp"
 #include "core/model/services.hpp"
+#include "core/ownership/past.hpp"
 #include "core/ownership/report.hpp"
 
 namespace lifeboat::ownership {
@@ -170,16 +171,6 @@ struct State {
 
   Member* find(std::string_view name);
   const Member* find(std::string_view name) const;
-};
-
-// What the journal has of the time before this controller.
-struct Past {
-  std::deque<MonoTime> automatic_failovers;  // when they were made, oldest first
-  bool ever_written = true;                  // somebody took writes once
-  std::vector<SyncSet> sync_sets;            // the last that were recorded
-  bool led = true;                           // the holder did, and nobody else was granted anything since
-  uint64_t above = 0;                        // terms that a restored store leaves out; 0: it was not restored
-  bool restored = false;                     // and nobody was known to take writes since
 };
 
 // The state of a controller that has just started: what is durable, and the caution that the holder may have renewed
