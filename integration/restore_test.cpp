@@ -183,6 +183,8 @@ TEST_F(Restoring, AFlippedByteInTheMiddleOfTheLogIsLoudAndCanBeAccepted) {
   }
   auto refused = restore_to({}, repository);
   ASSERT_FALSE(refused) << "a damaged segment was passed over";
+  EXPECT_FALSE(fs::exists(folder + "/data/postmaster.pid"))
+      << "its server was killed and left its shared memory to the host";
   EXPECT_EQ(refused.error().kind, ErrorKind::refused);
   EXPECT_NE(refused.error().what.find(fs::path(file).filename().string().substr(0, 24)), std::string::npos)
       << refused.error().text();

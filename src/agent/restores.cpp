@@ -17,6 +17,7 @@
 #include "io/file.hpp"
 #include "io/process.hpp"
 #include "recovery/clean_point.hpp"
+#include "recovery/end_server.hpp"
 #include "recovery/forensics.hpp"
 #include "recovery/replay_server.hpp"
 #include "recovery/settings.hpp"
@@ -30,7 +31,7 @@ constexpr Duration kLookEvery{1'000};
 constexpr Duration kTellEvery{200};
 constexpr Duration kRestoreWithin{std::chrono::hours(24)};
 constexpr Duration kStartsWithin{60'000};
-constexpr Duration kSweep{5'000};
+constexpr Duration kCancelledWithin{5'000};
 constexpr int64_t kRowsMost = 100'000;
 
 bool is_name(const std::string& text) {
@@ -355,12 +356,12 @@ Task<Result<Json>> Restores::stop(wire::RestoreStop order) {
   recovery::RestoreFolder folder = folder_of(place, order.name);
   if (copy->state == "running") {
     scope_.cancel("restore " + order.name);
-    for (Deadline end = Deadline::after(kSweep); copy->state == "running" && !end.passed();)
+    for (Deadline end = Deadline::after(kCancelledWithin); copy->state == "running" && !end.passed();)
       co_await sleep_for(Duration{20});
     if (copy->state == "running") co_return fail(ErrorKind::timed_out, "the restore does not end");
   }
   std::string postgres = postgres_program("postgres");
-  if (!postgres.empty() && !end_processes_at(folder.data(), postgres, kSweep))
+  if (!postgres.empty() && !recovery::end_server_at(folder.data(), postgres))
     co_return fail(ErrorKind::refused, "its server cannot be ended", "look at its processes");
   if (!order.remove) co_return Json(JsonObject{{"name", order.name}, {"removed", false}});
   std::error_code problem;

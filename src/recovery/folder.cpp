@@ -15,13 +15,12 @@
 #include "core/data/encode.hpp"
 #include "io/file.hpp"
 #include "io/process.hpp"
+#include "recovery/end_server.hpp"
 
 namespace lifeboat::recovery {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr Duration kSweep{3'000};
 
 std::optional<FileOwner> owner_of(const RestoreFolder& folder) {
   const passwd* account = geteuid() == 0 && !folder.user.empty() ? getpwnam(folder.user.c_str()) : nullptr;
@@ -91,7 +90,7 @@ Result<Claim> claim_folder(const RestoreFolder& folder, const std::string& postg
                   "name another folder, or give that one up with --again");
     }
     // What a try that was cut off, or one that is given up, left running.
-    if (runs && !end_processes_at(folder.data(), postgres, kSweep))
+    if (runs && !end_server_at(folder.data(), postgres))
       return fail(ErrorKind::conflict, "the server of an earlier restore cannot be ended", "look at its processes");
     bool delta =
         fs::exists(folder.data() + "/PG_VERSION", problem) || fs::exists(folder.data() + "/backup.manifest", problem);

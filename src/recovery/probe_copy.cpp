@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "io/file.hpp"
-#include "io/process.hpp"
+#include "recovery/end_server.hpp"
 #include "recovery/segment_proof.hpp"
 #include "recovery/settings.hpp"
 
@@ -22,7 +22,6 @@ namespace fs = std::filesystem;
 constexpr Duration kLook{5};
 constexpr Duration kAnswer{10'000};
 constexpr Duration kStuck{5'000};  // waits for log that is there: damaged
-constexpr Duration kSweep{5'000};
 // Between the end of a record and the begin of the next there may be the header of a page.
 constexpr uint64_t kLargestHeader = 48;
 
@@ -50,7 +49,7 @@ ProbeCopy::~ProbeCopy() {
 void ProbeCopy::end_server() {
   sessions_.clear();
   server_.reset();
-  end_processes_at(folder().data(), plan_.tools + "/postgres", kSweep);
+  end_server_at(folder().data(), plan_.tools + "/postgres");
 }
 
 // What was refused to it is not its own.

@@ -12,12 +12,12 @@
 
 #include "io/file.hpp"
 #include "io/process.hpp"
+#include "recovery/end_server.hpp"
 #include "recovery/settings.hpp"
 
 namespace lifeboat::recovery {
 namespace {
 
-constexpr Duration kSweep{5'000};
 // How long the request to promote is on its way, and when one who sleeps is woken again.
 constexpr Duration kRequestArrives{10};
 constexpr Duration kWakeAgain{100};
@@ -181,10 +181,12 @@ void ReplayServer::let_go() {
 void ReplayServer::kill_now() {
   if (process_ < 0) return;
   connection_.reset();
-  // Its helpers notice its end by themselves; none of them may go on into what the next try copies.
+  // Until the server itself runs, its process is that of the programs that cut it off. None of its helpers may go on into what the next
+  // try copies.
+  kill(process_, SIGQUIT);
+  end_server_at(folder_.data(), postgres_);
   kill(process_, SIGKILL);
   waitpid(process_, nullptr, 0);
-  end_processes_at(folder_.data(), postgres_, kSweep);
   process_ = -1;
 }
 

@@ -351,8 +351,6 @@ TEST(Ownership, ARestartedControllerGivesTheHolderTimeToComeBack) {
   EXPECT_EQ(world.state.term, 6u);
 }
 
-// Ring 2 in small: members that follow orders late or never, renewals that get lost, agents that come and go. Each member
-// counts its own lease from when it sent the renewal; no two may believe at once that they may write.
 // The store was restored from a copy of term 3, while west-1 took over under term 9 since.
 World restored_store(AutomaticFailover automatic) {
   World world(three_members(automatic), 3, "east-1");
@@ -420,6 +418,24 @@ TEST(Ownership, AskedByNobodyGrantsNothingWhileWhoWroteLastIsUnknown) {
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->term, 104u) << "terms granted since the copy are not used again";
   EXPECT_FALSE(world.find<SendLead>()->goes_on) << "another one may have written since, and its history parted there";
+}
+
+TEST(Ownership, TheStopOfTheHolderARestoredStoreKnowsSaysNothingOfOnesItForgot) {
+  World world = store_with_terms_left_out();
+  world.feed(Released{"east-1", 3, "its lease ended"});
+  Transfer wanted{.id = 1, .kind = TransferKind::failover, .to = "east-1", .accept_loss = true};
+  world.feed(TransferAsked{wanted});
+  for (int tenth = 0; tenth < 19; ++tenth) {
+    world.report("east-1", ServerState::stopped, 500, 0, {}, 3);
+    world.report("east-2", ServerState::standby, 500, 0, "east-1", 3);
+    world.pass(100);
+  }
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr) << "west-1, which is away, may hold a lease since before the restore";
+  world.report("east-1", ServerState::stopped, 500, 0, {}, 3);
+  world.report("east-2", ServerState::standby, 500, 0, "east-1", 3);
+  world.pass(200);
+  ASSERT_NE(world.find<MakeGrant>(), nullptr);
+  EXPECT_EQ(world.find<MakeGrant>()->holder, "east-1");
 }
 
 TEST(Ownership, WhoStillWritesGoesOnAfterTheStoreWasRestored) {
@@ -491,6 +507,8 @@ TEST(Ownership, AHolderThatLedIsPromotedAgainByAControllerThatNeverSawIt) {
   EXPECT_NE(world.find<MakeGrant>(), nullptr);
 }
 
+// Ring 2 in small: members that follow orders late or never, renewals that get lost, agents that come and go. Each member
+// counts its own lease from when it sent the renewal; no two may believe at once that they may write.
 TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {
   struct Node {
     bool alive = true;

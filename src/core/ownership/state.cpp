@@ -70,7 +70,18 @@ bool news_are_wanted(const State& state) {
   return state.vacancy == Vacancy::lease_ended || (holder != nullptr && may_be_old_news(state, *holder));
 }
 
+namespace {
+
+// Whoever was granted the right since the copy that the store was restored from was made renewed it with another controller, before
+// this one began to watch. That the recorded holder has stopped says nothing of that one.
+bool a_left_out_holder_may_write(const State& state, MonoTime now) {
+  return last_writer_is_unknown(state) && now < state.started + state.config.lease;
+}
+
+}  // namespace
+
 bool is_vacant(const State& state, MonoTime now) {
+  if (a_left_out_holder_may_write(state, now)) return false;
   Duration early = LIFEBOAT_BUG("lease-ends-early-here") ? state.config.lease / 2 : Duration{0};
   bool ended = state.vacancy != Vacancy::none || now >= state.lease_until - early;
   return ended && !state.grant_in_flight;

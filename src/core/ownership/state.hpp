@@ -196,7 +196,8 @@ bool may_be_old_news(const State& state, const Member& member);
 bool is_fresh(const Member& member, MonoTime now);
 // Whether members are to be asked how they are now.
 bool news_are_wanted(const State& state);
-// True when nobody has the right to write any more and it may be granted.
+// True when nobody has the right to write any more and it may be granted; in a store that was restored from an older copy not before
+// a lease has passed, whatever the recorded holder says.
 bool is_vacant(const State& state, MonoTime now);
 // True for a standby that receives from the holder on the holder's timeline. One whose history has parted is connected for
 // moments too, and never comes to that timeline.
