@@ -46,6 +46,10 @@ constexpr std::string_view kLook =
     "= "
     "'startup' AND x.wait_event IN ('RecoveryRetrieveRetryInterval', 'RecoveryWalStream')) AS replaying,"
     " CASE WHEN r.rec THEN pg_get_wal_replay_pause_state() <> 'not paused' ELSE false END AS paused,"
+    " r.rec AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM "
+    "pg_stat_activity x WHERE x.backend_type = 'startup' AND x.wait_event IN ('RecoveryRetrieveRetryInterval', "
+    "'RecoveryWalStream')) AS waits_for_log,"
+    " CASE WHEN r.rec THEN nullif(current_setting('recovery_min_apply_delay'), '0') END AS delay,"
     " CASE WHEN r.rec AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()"
     "      THEN (extract(epoch FROM now() - pg_last_xact_replay_timestamp()) * 1000)::bigint ELSE 0 END AS lag_ms"
     " FROM (SELECT pg_is_in_recovery() AS rec) r CROSS JOIN pg_control_system() s CROSS JOIN pg_control_checkpoint() c"
@@ -252,6 +256,7 @@ Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
   program.directory = paths_.data;
   program.fence = fence;
   kept_.clear();
+  slot_trouble_.clear();
   TRY(guard_, Guard::start(executor_, program, std::move(on_end)));
   return {};
 }
@@ -356,6 +361,8 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
   seen.upstream_host = rows.text(0, "sender_host");
   seen.upstream_port = static_cast<int>(number(rows.text(0, "sender_port")));
   seen.replay_paused = rows.text(0, "paused") == "t";
+  seen.waits_for_log = rows.text(0, "waits_for_log") == "t";
+  if (!rows.is_null(0, "delay")) seen.replay_delay = rows.text(0, "delay");
   seen.current_ms = std::atoll(rows.text(0, "current_ms").c_str());
   seen.lag_ms = rows.is_null(0, "lag_ms") ? -1 : static_cast<int64_t>(number(rows.text(0, "lag_ms")));
   if (!seen.in_recovery) {
@@ -381,7 +388,9 @@ Task<> PostgresServer::look_for_handicaps(Deadline deadline) {
   looked_for_handicaps_ = boot_now();
   auto asking = ask(handicaps_sql(config_.replication_user), deadline);
   auto rows = co_await std::move(asking);
-  if (rows) handicaps_ = handicaps_in(*rows);
+  if (!rows) co_return;
+  handicaps_ = handicaps_in(*rows);
+  if (!slot_trouble_.empty()) handicaps_.push_back(slot_trouble_);
 }
 
 Task<Result<>> PostgresServer::wait_until_answers(Deadline deadline) {
@@ -474,44 +483,6 @@ Task<Result<>> PostgresServer::promote(uint64_t timeline, Deadline deadline) {
       co_return fail(ErrorKind::unknown_outcome, "the promotion was asked for and did not end in time");
     co_await sleep_for(Duration{3});
   }
-}
-
-Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
-  auto listing =
-      ask("SELECT slot_name, coalesce(wal_status = 'lost', false) AS lost FROM pg_replication_slots WHERE slot_type = "
-          "'physical' AND NOT active",
-          deadline);
-  CO_TRY(PgRows idle, co_await std::move(listing));
-  auto naming = ask("SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical' AND active", deadline);
-  CO_TRY(PgRows active, co_await std::move(naming));
-  std::vector<std::string> there, statements;
-  for (size_t row = 0; row < active.rows.size(); ++row) there.push_back(active.text(row, "slot_name"));
-  for (size_t row = 0; row < idle.rows.size(); ++row) {
-    std::string slot = idle.text(row, "slot_name");
-    bool ours = slot == config_.archive.slot ||
-                std::ranges::any_of(config_.members, [&](const auto& entry) { return slot_name(entry.first) == slot; });
-    bool useless = !primary || slot == slot_name(config_.member) || idle.text(row, "lost") == "t";
-    if (ours && useless) {
-      statements.push_back("SELECT pg_drop_replication_slot(" + sql_literal(slot) + ")");
-    } else {
-      there.push_back(slot);
-    }
-  }
-  for (const auto& [member, peer] : config_.members) {
-    bool wanted = primary && member != config_.member && std::ranges::find(there, slot_name(member)) == there.end();
-    // Reserved at once, so that WAL a member has not received yet is kept from now on.
-    if (wanted)
-      statements.push_back("SELECT pg_create_physical_replication_slot(" + sql_literal(slot_name(member)) + ", true)");
-  }
-  const std::string& stream = config_.archive.slot;
-  if (primary && !stream.empty() && std::ranges::find(there, stream) == there.end())
-    statements.push_back("SELECT pg_create_physical_replication_slot(" + sql_literal(stream) + ", true)");
-  for (const std::string& sql : statements) {
-    auto changing = ask(sql, deadline);
-    auto changed = co_await std::move(changing);
-    if (!changed) co_return std::unexpected(std::move(changed).error());
-  }
-  co_return Result<>{};
 }
 
 Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {

@@ -73,7 +73,8 @@ class PostgresServer {
   Task<Result<>> ready_to_stop(Deadline deadline);
   // The timeline that begins is numbered `timeline` or higher.
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);
-  // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody.
+  // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody. What can be done is
+  // done also when something cannot; a slot that is missing then is told with the handicaps until it is made.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
   // Asks a server that takes writes to stop at once without losing anything ("fast"), and returns when nothing can be written any
   // more: its sessions are gone, and its control file says that the log has ended. What serves standbys the end of the log may still
@@ -139,6 +140,7 @@ class PostgresServer {
   std::vector<std::unique_ptr<PgConnection>> kept_;  // idle ones
   std::vector<std::string> handicaps_;
   MonoTime looked_for_handicaps_{};
+  std::string slot_trouble_;  // which slots are missing and why; empty: none
   BeforeGivingUp before_giving_up_;
   SourceHistory source_history_;  // of the source that was prepared last
   std::string damage_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/ownership/reflex.hpp"
 #include "sim/controller.hpp"
 #include "sim/world.hpp"
 
@@ -27,7 +28,7 @@ void World::granted(uint64_t term, const std::string& holder) {
   kernel.mix(term);
   kernel.mix(holder);
   if (setup.profile == Profile::noise && kernel.now() > kNoiseBegins)
-    violated("S16", fmt::format("term {} is granted to {}, and nothing but noise was there", term, holder));
+    violated("N1", fmt::format("term {} is granted to {}, and nothing but noise was there", term, holder));
   auto [entry, fresh] = store.granted.emplace(term, holder);
   // Terms may have been left out.
   auto before = entry == store.granted.begin() ? store.granted.end() : std::prev(entry);
@@ -45,6 +46,12 @@ void World::granted(uint64_t term, const std::string& holder) {
                                old->index, before->first));
   if (!fresh) violated("T1", fmt::format("term {} was granted to {} and again to {}", term, entry->second, holder));
 }
+
+namespace {
+bool replay_goes_on(const MemberReport& report) {
+  return report.replay_still_ms < 5'000 && report.replay_delay.empty();
+}
+}  // namespace
 
 // S6 and S7: what is promoted unasked is what the plan lets be, is there, and has the most of what is known. Judged by what
 // the controller has heard, and by rules of its own.
@@ -85,10 +92,16 @@ void World::chosen(const ownership::MakeGrant& grant, const ownership::State& st
   if (report.state != ServerState::standby && !rests)
     return violated("S7", fmt::format("{} is chosen while it is {}", grant.holder, enum_name(report.state)));
   if (report.replay_paused) return violated("S7", fmt::format("{} is chosen with its replay paused", grant.holder));
+  if (!replay_goes_on(report)) return violated("S7", fmt::format("{} is chosen with its replay held up", grant.holder));
+  // What was sent to it last may have come since it reported: it leads with all that the old primary ended with, or not at all.
+  bool hands_over = state.transfer && state.transfer->kind == ownership::TransferKind::switchover &&
+                    state.transfer->at_least.value != 0;
+  if (hands_over) return;
   for (const ownership::Member& other : state.members) {
     const MemberReport& its = other.report;
     bool eligible = other.config.name != state.holder && heard_of(other) && its.state == ServerState::standby &&
-                    !its.replay_paused && !its.disk_full && member_index(other.config.name) != setup.excluded &&
+                    !ownership::could_not_lately(other, state.last_input) && !its.replay_paused &&
+                    replay_goes_on(its) && !its.disk_full && member_index(other.config.name) != setup.excluded &&
                     (!near_only || region(other.config.name) == region(state.holder));
     bool later = its.timeline > report.timeline;
     bool more = later || (its.timeline == report.timeline && its.written > report.written && !rests);
@@ -126,7 +139,7 @@ void World::started(const Host& host) {
 void World::fenced(const Host& host) {
   int64_t now = host.clock.read(kernel.now()).time_since_epoch().count();
   if (now < host.guard.renewed_to)
-    violated("S16", fmt::format("m{} is fenced {:.3f} s before the end of a right that was renewed", host.index,
+    violated("N1", fmt::format("m{} is fenced {:.3f} s before the end of a right that was renewed", host.index,
                                 static_cast<double>(host.guard.renewed_to - now) / 1e9));
 }
 
@@ -173,7 +186,7 @@ void World::writable_ended(const Host& host) {
   last_writable_ = now;
   last_writer_ = host.index;
   if (setup.profile == Profile::noise && now > kNoiseBegins)
-    violated("S16", fmt::format("m{} stopped taking writes, and nothing but noise was there", host.index));
+    violated("N1", fmt::format("m{} stopped taking writes, and nothing but noise was there", host.index));
   if (!in_time && !thawing)
     violated("S3",
              fmt::format("m{} took writes under term {} until {:.3f} s after its right ended", host.index, host.term,

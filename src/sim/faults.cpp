@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "sim/agent.hpp"
 #include "sim/controller.hpp"
@@ -145,9 +146,11 @@ void World::inject(const Fault& fault) {
       host.disk.full = true;
       kernel.after(0, fault.length, [&host] { host.disk.full = false; });
       return;
-    case FaultKind::pause_replay:
-      host.replay_paused = true;
-      kernel.after(0, fault.length, [&host] { host.replay_paused = false; });
+    case FaultKind::hold_up_replay:
+      host.replay = std::array{Replay::paused, Replay::stands_still, Replay::delayed}[static_cast<size_t>(fault.n % 3)];
+      host.replay_stands_at = host.disk.where.lsn;
+      kernel.after(0, fault.length + (host.replay == Replay::stands_still ? 9_s : 0),
+                   [&host] { host.replay = Replay::goes_on; });
       return;
     case FaultKind::deaf_standby:
       host.deaf = true;

@@ -400,6 +400,7 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   seen.system_id = kSystem;
   seen.timeline = world_.wal.timeline(host_.disk.where);
   seen.written = seen.replayed = Lsn{host_.disk.where.lsn};
+  if (seen.in_recovery && host_.replay == Replay::stands_still) seen.replayed = Lsn{host_.replayed()};
   seen.streaming = host_.connected && seen.in_recovery && world_.kernel.now() - host_.last_message < kReceiverTimeout;
   Nanos looks_for = host_.asks_in_a_loop ? kTurnedAwayInALoopLooks : kTurnedAwayLooks;
   bool is_turned_away = seen.in_recovery && world_.kernel.now() - host_.turned_away < looks_for;
@@ -410,7 +411,8 @@ Task<Result<ServerLook>> Server::look(Deadline deadline) {
   }
   // As long as messages come, they say how far the other side is.
   if (seen.streaming && !is_turned_away) seen.current_ms = (world_.kernel.now() - host_.last_message) / 1_ms;
-  seen.replay_paused = host_.replay_paused;
+  seen.replay_paused = host_.replay == Replay::paused;
+  if (seen.in_recovery && host_.replay == Replay::delayed) seen.replay_delay = "1h";
   seen.sync = sync_setting(host_.disk.sync);
   seen.disk_full = host_.disk.full;
   seen.lag_ms = 0;
@@ -426,9 +428,10 @@ Task<Result<>> Server::promote(uint64_t timeline, Deadline deadline) {
   world_.agent_effect(host_.index, "promotes");
   auto asking = answer_or_silence(deadline);
   CO_TRY_VOID(co_await std::move(asking));
-  // Nothing ends recovery while its replay is paused.
-  if (host_.phase == Phase::recovery && !host_.replay_paused) host_.promote_now(timeline);
   while (true) {
+    // Nothing ends recovery while its replay is held up.
+    bool held_up = host_.replay == Replay::paused || host_.replayed() < host_.disk.where.lsn;
+    if (host_.phase == Phase::recovery && !held_up) host_.promote_now(timeline);
     auto looking = answer_or_silence(deadline);
     auto there = co_await std::move(looking);
     if (there && host_.phase == Phase::primary) co_return Result<>{};
@@ -570,7 +573,6 @@ Task<Result<>> Server::rewind(const std::string& source, Deadline) {
   bool same_history = wal.holds(from.disk.where, host_.disk.where);
   // pg_rewind goes by the numbers and does nothing; the agent takes that for a no.
   if (same_number && host_.disk.where.branch != from.disk.where.branch) {
-    if (LIFEBOAT_BUG("same-number-same-history")) world_.histories_mixed(host_, from, "is rewound to");
     host_.disk.spoiled = false;
     co_return fail(ErrorKind::refused, "both are on a timeline of the same number");
   }

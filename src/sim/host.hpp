@@ -2,6 +2,7 @@
 // positions, streaming, commits that wait for a standby, slow starts and stops. It is not told what is safe.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -37,6 +38,9 @@ struct Disk {
 
 enum class Phase { down, starting, recovery, primary, stopping };
 
+// A paused one and one that stands still never end recovery; a delayed one does when it is told to.
+enum class Replay { goes_on, paused, stands_still, delayed };
+
 class Host {
  public:
   Host(World& world, int index);
@@ -50,8 +54,9 @@ class Host {
   Phase phase = Phase::down;
   int upstream = -1;  // in force
   SyncSet sync;       // by which waiting commits are let go on
-  bool replay_paused = false;
-  int lie = -1;  // what its agent says that is not so; -1: nothing
+  Replay replay = Replay::goes_on;
+  uint64_t replay_stands_at = 0;  // while it stands still
+  int lie = -1;                   // what its agent says that is not so; -1: nothing
   bool deaf = false;
   bool connected = false;                  // its receiver
   Nanos turned_away = -1'000'000'000'000;  // when it last looked as if it streamed, and did not
@@ -65,6 +70,9 @@ class Host {
   bool up() const { return phase != Phase::down; }
   bool stuck() const;
   bool takes_writes() const { return phase == Phase::primary; }
+  uint64_t replayed() const {
+    return replay == Replay::stands_still ? std::min(disk.where.lsn, replay_stands_at) : disk.where.lsn;
+  }
   bool can_acknowledge() const { return takes_writes() && !stuck(); }
   bool answers() const;
 

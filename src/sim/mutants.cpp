@@ -35,6 +35,8 @@ constexpr Mutant kMutants[] = {
     {"stale-report-believed", "a candidate is judged by a report that is older than a second"},
     {"any-state-is-chosen", "a server is promoted whatever its state, also in the middle of a copy"},
     {"paused-replay-is-chosen", "a standby with paused replay is promoted"},
+    {"stuck-replay-is-chosen", "a standby whose replay stands still is promoted"},
+    {"delayed-replay-is-chosen", "a standby whose replay is held back on purpose is promoted"},
     {"timeline-not-compared", "candidates are compared by position alone, whatever their timelines"},
     {"least-advanced-is-chosen", "the candidate that has least is promoted"},
     {"first-is-chosen", "the first candidate of the plan is promoted, however far it lags"},

@@ -25,7 +25,7 @@ constexpr Weighed kSafetyFaults[] = {
     {FaultKind::swizzle, 4},          {FaultKind::slow_network, 5},
     {FaultKind::crash_controller, 8}, {FaultKind::pause_controller, 6},
     {FaultKind::slow_disk, 4},        {FaultKind::full_disk, 3},
-    {FaultKind::pause_replay, 3},     {FaultKind::deaf_standby, 5},
+    {FaultKind::hold_up_replay, 6},   {FaultKind::deaf_standby, 5},
     {FaultKind::crash_at, 10},        {FaultKind::crash_controller_at, 6},
     {FaultKind::ask_switchover, 8},   {FaultKind::ask_failover, 3},
     {FaultKind::ask_reprotect, 6},    {FaultKind::isolate_controller, 6},
@@ -67,7 +67,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::pause_controller: return "pause controller";
     case FaultKind::slow_disk: return "slow disk";
     case FaultKind::full_disk: return "full disk";
-    case FaultKind::pause_replay: return "pause replay";
+    case FaultKind::hold_up_replay: return "hold up replay";
     case FaultKind::deaf_standby: return "deaf standby";
     case FaultKind::crash_at: return "agent dies at an effect";
     case FaultKind::crash_controller_at: return "controller dies at an effect";
@@ -138,6 +138,8 @@ void brew_storm(Setup& setup, Random& random) {
     bool between_places = fault.kind == FaultKind::cut_both || fault.kind == FaultKind::cut_one_way ||
                           fault.kind == FaultKind::slow_network;
     if (between_places) fault.a = static_cast<int>(random.below(places));
+    // Something has to happen to the primary after that.
+    if (fault.kind == FaultKind::hold_up_replay) fault.at /= 2;
     setup.faults.push_back(fault);
   }
 }
@@ -283,7 +285,7 @@ void make_noise(Setup& setup, Random& random) {
     Fault fault;
     fault.kind = random.one_of({FaultKind::freeze_node, FaultKind::stop_agent, FaultKind::stop_guard,
                                 FaultKind::hang_server, FaultKind::pause_controller, FaultKind::slow_disk,
-                                FaultKind::slow_network, FaultKind::pause_replay, FaultKind::deaf_standby});
+                                FaultKind::slow_network, FaultKind::hold_up_replay, FaultKind::deaf_standby});
     fault.at = at;
     // The lease that hangs on it: the database's, or the controllers' own of two seconds.
     bool controllers = fault.kind == FaultKind::pause_controller;

@@ -38,7 +38,7 @@ enum class FaultKind {
   pause_controller,
   slow_disk,
   full_disk,
-  pause_replay,
+  hold_up_replay,
   deaf_standby,  // connected, and receives nothing
   crash_at,      // a's agent dies at its n-th effect from now on
   crash_controller_at,

@@ -377,7 +377,7 @@ void World::calm_down() {
     host->disk.slow = 0;
     host->deaf = false;
     host->lie = -1;
-    host->replay_paused = false;
+    host->replay = Replay::goes_on;
     for (ProcessId process : {host->agent_process, host->guard_process, host->server_process}) kernel.resume(process);
     start_agent(host->index);
   }

@@ -31,6 +31,7 @@
 #include "core/data/json.hpp"
 #include "core/lease/lease.hpp"
 #include "core/member/pulse.hpp"
+#include "core/member/replay_watch.hpp"
 #include "core/member/server.hpp"
 #include "core/ownership/messages.hpp"
 
@@ -107,8 +108,10 @@ class MemberLogic {
   bool ended_ = false;           // this member is shut down
   bool newer_waits_ = false;     // a newer order came while a standby waits for its upstream
   uint64_t following_term_ = 0;  // of the order to follow that is under way
+  uint64_t furnishing_ = 0;      // how often a primary was furnished; only the last of them goes on
   uint64_t refused_term_ = 0;    // the newest that was answered with a definite no since this agent began
   std::optional<ServerLook> seen_;
+  ReplayWatch replay_;
   std::optional<ControlData> at_rest_;  // what is known of a stopped primary's position; it may have a little more
   MonoTime current_at_{};               // when it last had all that its upstream had; zero: not known
   std::string current_with_;            // that upstream

@@ -32,6 +32,7 @@ inline constexpr Duration kStartsWithin{30'000};
 inline constexpr Duration kSteady{500};
 inline constexpr Duration kRestartPause{500};
 inline constexpr Duration kRestartPauseMost{10'000};
+inline constexpr Duration kSlotsAgain{2'000};
 inline constexpr Duration kGiveWay{600};
 // From the end of its log to the end of the last process; those are killed then.
 inline constexpr Duration kLeavesWithin{10'000};
@@ -417,6 +418,7 @@ auto MemberLogic<Rim>::look_once() -> Task<> {
   if (mark < mark_seen_) co_return;
   mark_seen_ = mark;
   seen_ = std::move(*seen);
+  replay_.saw(*seen_, now());
   bool caught_up = put_back_ && !upstream_.empty() && seen_->in_recovery && seen_->streaming && seen_->current_ms >= 0;
   if (caught_up && doing_.empty()) no_longer_put_back(0);
   if (seen_->in_recovery && seen_->current_ms >= 0) note_current(begun - Duration{seen_->current_ms});
@@ -464,6 +466,8 @@ MemberReport MemberLogic<Rim>::report() const {
     out.replayed = seen_->replayed;
     out.streaming = seen_->streaming;
     out.replay_paused = seen_->replay_paused;
+    out.replay_still_ms = replay_.still().count();
+    out.replay_delay = seen_->replay_delay;
     out.lag_ms = seen_->lag_ms;
     out.sync = seen_->sync;
     out.disk_full = seen_->disk_full;

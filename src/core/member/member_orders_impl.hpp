@@ -192,12 +192,27 @@ template <class Rim>
 auto MemberLogic<Rim>::furnish_primary() -> Task<> {
   // Promotion removes standby.signal by itself; the settings of a standby are taken out so that none is left for later.
   if (auto written = server_.write_settings({}, false); !written) log(written.error().text());
-  auto keeping = server_.keep_slots(true, after(Duration{10'000}));
-  auto kept = co_await std::move(keeping);
-  if (!kept) log("the slots of the other members could not be made: " + kept.error().text());
-  auto furnishing = server_.furnish(after(Duration{30'000}));
-  auto furnished = co_await std::move(furnishing);
-  if (!furnished) log(furnished.error().text());
+  uint64_t mine = ++furnishing_, term = lease_.term;
+  auto goes_on = [&] { return mine == furnishing_ && lease_.term == term && role_ == Role::primary && !ended_; };
+  std::string trouble;
+  for (bool first = true;; first = false) {
+    auto keeping = server_.keep_slots(true, after(Duration{10'000}));
+    auto kept = co_await std::move(keeping);
+    std::string now_said = kept ? std::string() : kept.error().text();
+    if (!kept && trouble != now_said)
+      log("the slots of the other members could not all be made, which is tried again: " + now_said);
+    if (kept && !trouble.empty()) log("the slots of the other members are made");
+    trouble = std::move(now_said);
+    if (first) {
+      auto furnishing = server_.furnish(after(Duration{30'000}));
+      auto furnished = co_await std::move(furnishing);
+      if (!furnished) log(furnished.error().text());
+    }
+    if (kept) co_return;
+    // Without its slot no standby can follow, and each of them would be copied anew in vain.
+    co_await sleep_for(member_times::kSlotsAgain);
+    if (!goes_on() || !server_.running()) co_return;
+  }
 }
 
 // ---- follow

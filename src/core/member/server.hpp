@@ -24,6 +24,8 @@ struct ServerLook {
   std::string upstream_host;
   int upstream_port = 0;
   bool replay_paused = false;
+  bool waits_for_log = false;  // replay has nothing to go on with, also when a record is here in part
+  std::string replay_delay;    // by how much replay is held back on purpose, as the setting says; empty: not at all
   int64_t lag_ms = -1;
   int64_t current_ms = -1;  // since its upstream last said how far it is, when all of that is here; -1: it is not
   bool replaying = false;   // a standby that has more on its disk than `written` says

@@ -10,6 +10,9 @@
 namespace lifeboat::ownership {
 namespace {
 
+// Replay that stands still for so long is not waited for. A promotion would be: the server becomes writable when it has replayed all.
+constexpr Duration kStandsStill{5'000};
+
 // Whether the primary, when it was seen there, had written something that a member which stands there lacks. A position on
 // an older timeline is an older history: that its number is larger does not mean that it has more.
 bool is_ahead(const PositionAt& primary, const MemberReport& member) {
@@ -101,6 +104,11 @@ std::string why_not_candidate(const State& state, const Member& member, MonoTime
     return fmt::format("its server is {}{}", enum_name(report.state),
                        report.reason.empty() ? "" : ": " + report.reason);
   if (report.replay_paused && !LIFEBOAT_BUG("paused-replay-is-chosen")) return "its replay is paused";
+  if (!report.replay_delay.empty() && !LIFEBOAT_BUG("delayed-replay-is-chosen"))
+    return fmt::format("its replay is held back by {} (recovery_min_apply_delay)", report.replay_delay);
+  if (Duration{report.replay_still_ms} >= kStandsStill && !LIFEBOAT_BUG("stuck-replay-is-chosen"))
+    return fmt::format("its replay has stood still for {}: a query or a lock there may hold it up",
+                       format_span(Duration{report.replay_still_ms}));
   if (report.disk_full && !LIFEBOAT_BUG("full-disk-is-chosen")) return "its disk is full";
   if (report.written.value == 0) return "it has received nothing yet";
   if (report.floor > std::max(state.term, state.floor))

@@ -373,6 +373,17 @@ TEST(Ownership, LetsTheHolderOfATermTheStoreForgotGoOnUnderANewerOne) {
   EXPECT_FALSE(store_is_behind(world.state));
 }
 
+TEST(Ownership, WhoWasOnlyToldToTakeOverIsNotTakenForTheOneThatHasEverything) {
+  World world = restored_store(AutomaticFailover::none);
+  world.report("west-1", ServerState::standby, 900, 9, {}, 9);
+  world.report("east-2", ServerState::standby, 1000, 0, "west-1", 9);
+  world.feed(RenewAsked{"west-1", 9, 0});
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr) << "it waits for what the old primary ended with, and may never get it";
+  world.report("west-1", ServerState::primary, 1000, 9, {}, 9);
+  world.feed(RenewAsked{"west-1", 9, 0});
+  EXPECT_NE(world.find<MakeGrant>(), nullptr);
+}
+
 TEST(Ownership, NeverReusesATermAndNeverTrustsTheHolderOfARestoredStore) {
   World world = restored_store(AutomaticFailover::same_region);
   world.report("east-1", ServerState::stopped, 500, 0, {}, 4);

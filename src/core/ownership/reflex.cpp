@@ -7,7 +7,7 @@
 namespace lifeboat::ownership {
 namespace {
 
-// Moving away from a full disk may fail; then it is left alone for a while.
+// Moving away from a full disk may fail, and so may taking over; then it is left alone for a while.
 constexpr Duration kTriesAgain{30'000};
 
 bool limit_is_reached(State& state, MonoTime now) {
@@ -17,6 +17,10 @@ bool limit_is_reached(State& state, MonoTime now) {
 }
 
 }  // namespace
+
+bool could_not_lately(const Member& member, MonoTime now) {
+  return member.could_not != MonoTime{} && now < member.could_not + kTriesAgain;
+}
 
 Reflex judge_reflex(State& state, MonoTime now) {
   if (state.config.automatic == AutomaticFailover::none && !LIFEBOAT_BUG("automatic-though-none")) return {};
@@ -32,7 +36,14 @@ Reflex judge_reflex(State& state, MonoTime now) {
   // The holder's own server has just failed; one that was never promoted is a candidate like the others.
   std::vector<std::string> except;
   if (holder == nullptr || holder->report.state != ServerState::standby) except.push_back(state.holder);
-  Choice choice = choose(state, anywhere ? std::string() : holder->config.region, except, now);
+  const std::string region = anywhere ? std::string() : holder->config.region;
+  // Whoever said no a moment ago comes after all others.
+  std::vector<std::string> except_failed = except;
+  for (const Member& member : state.members) {
+    if (could_not_lately(member, now)) except_failed.push_back(member.config.name);
+  }
+  Choice choice = choose(state, region, except_failed, now);
+  if (choice.member.empty()) choice = choose(state, region, except, now);
   if (choice.member.empty()) return {{}, choice.reason};
   if (!choice.may_lose.empty())
     return {{}, fmt::format("{} may lack what was acknowledged: {}", choice.member, choice.may_lose)};

@@ -9,6 +9,9 @@ struct Reflex {
   Choice choice;        // nobody: nothing is promoted by itself, at least not yet
   std::string refused;  // why not, when that is worth saying
 };
+// Whether it said a moment ago that it cannot take over: everybody else who may is tried before it is again.
+bool could_not_lately(const Member& member, MonoTime now);
+
 // Who takes a right that has ended. The caller has seen that it is vacant.
 Reflex judge_reflex(State& state, MonoTime now);
 

@@ -64,6 +64,8 @@ struct MemberReport {
   bool streaming = false;  // standby: receiver connected and heard from within 5 s
   std::string upstream;    // standby: member it follows
   bool replay_paused = false;
+  int64_t replay_still_ms = 0;   // standby: for how long replay has stood still with log to go on with
+  std::string replay_delay;      // standby: recovery_min_apply_delay; empty: none
   int64_t lag_ms = -1;           // standby: age of what it has not replayed; -1 unknown
   int64_t current_ms = -1;       // standby: how long ago it last had all that its upstream had; -1 unknown
   std::string current_with;      // that upstream; empty: an older agent does not say
@@ -82,9 +84,9 @@ struct MemberReport {
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
-                       streaming, upstream, replay_paused, lag_ms, current_ms, current_with, busy, disk_full,
-                       promised_ms, promise_over_ms, primary_data, sync, heard, mark, restored, put_back, standbys,
-                       handicaps))
+                       streaming, upstream, replay_paused, replay_still_ms, replay_delay, lag_ms, current_ms,
+                       current_with, busy, disk_full, promised_ms, promise_over_ms, primary_data, sync, heard, mark,
+                       restored, put_back, standbys, handicaps))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -99,6 +101,8 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"streaming", Need::optional, "whether it receives from its upstream"},
                                   {"upstream", Need::optional, "member it follows"},
                                   {"replay_paused", Need::optional, "whether replay is paused"},
+                                  {"replay_still_ms", Need::optional, "how long replay has stood still"},
+                                  {"replay_delay", Need::optional, "by how much replay is held back on purpose"},
                                   {"lag_ms", Need::optional, "age of what is not replayed"},
                                   {"current_ms", Need::optional, "how long ago it last had all its upstream had"},
                                   {"current_with", Need::optional, "which upstream that was"},

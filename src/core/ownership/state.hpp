@@ -61,6 +61,7 @@ struct Member {
   MemberReport report;
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
   int64_t command_clock_ns = 0;  // of the agent's newest report when that was sent
+  MonoTime could_not{};          // when it last said that it cannot take over
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
@@ -183,7 +184,8 @@ bool store_is_behind(const State& state);
 // who still takes writes goes on by itself.
 bool last_writer_is_unknown(const State& state);
 // Whether this member, asking to renew this term, goes on under a newer one: it holds the newest term that anybody has seen, and
-// its right needs nobody else's end. A majority has been heard, so that a newer term would be known.
+// its right needs nobody else's end. A majority has been heard, so that a newer term would be known. It takes writes: one that was
+// only told to may lack what it was to have before it did, and who told it is forgotten.
 bool may_be_adopted(const State& state, const std::string& name, uint64_t term);
 // True while the holder said that it takes writes and its right has not ended.
 bool is_writable(const State& state, MonoTime now);

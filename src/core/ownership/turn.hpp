@@ -399,8 +399,10 @@ class Turn {
     }
     // A definite no: by contract the agent holds no term any more. An unknown one: the lease has to run out.
     bool no = !input.unknown || LIFEBOAT_BUG("no-answer-is-a-no");
-    if (no)
+    if (no) {
+      member.could_not = now_;
       become_vacant(Vacancy::server_died, fmt::format("{} could not take over: {}", member.config.name, input.error));
+    }
     if (leading_now() && no) {
       state_.transfer->failed.push_back(member.config.name);
       retry_elsewhere(fmt::format("{} could not take over: {}", member.config.name, input.error));
