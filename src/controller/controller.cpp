@@ -43,6 +43,15 @@ constexpr std::string_view kByItself = "decision matrix";
 
 // How long a controller waits at its start for each one that the plan names before it.
 constexpr Duration kGiveWay{1'500};
+// How long one that gave up the lead leaves it to others.
+constexpr Duration kBeginsAgain{3'000};
+
+// Whether what kept it from its work may pass: the store did not answer; or a newer controller wrote what this one does not
+// understand, between its look and its election. Begun anew it looks again, and then stands aside.
+bool may_start_later(ErrorKind kind) {
+  return kind == ErrorKind::unsupported || kind == ErrorKind::unreachable || kind == ErrorKind::timed_out ||
+         kind == ErrorKind::unknown_outcome;
+}
 
 // Everything a controller is made of, in the order in which it is made; taken apart the other way round.
 class Controller {
@@ -115,6 +124,7 @@ class Controller {
   int exit_code_ = 0;
   bool ends_ = false;
   bool anew_ = false;
+  bool gives_up_ = false;  // it gave the lead back because it could not begin its work
 
   void end() {
     ends_ = true;
@@ -142,6 +152,13 @@ class Controller {
     auto started = co_await std::move(begun);
     if (!started && store_->leads()) {
       say("cannot start: " + started.error().text());
+      if (may_start_later(started.error().kind)) {
+        gives_up_ = true;
+        auto resigning = store_->resign();
+        co_await std::move(resigning);
+      }
+      // A store of one process is led for ever.
+      if (!store_->leads()) co_return;
       exit_code_ = 2;
       co_return end();
     }
@@ -153,6 +170,8 @@ class Controller {
     auto leading = store_->keep_leading();
     Error why = co_await std::move(leading);
     say(why.text() + "; everything it did is stopped");
+    // Another one is elected meanwhile, if there is one.
+    if (gives_up_) co_await sleep_for(kBeginsAgain);
     anew_ = true;
     end();
   }

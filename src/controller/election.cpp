@@ -13,13 +13,6 @@ constexpr Duration kOnward{35'000};
 constexpr Duration kTurnAway{3'000};
 constexpr std::string_view kForwarded = "x-lifeboat-forwarded";
 
-HttpReply nobody_leads() {
-  JsonObject body{{"error", "no controller leads at the moment"},
-                  {"kind", to_string(ErrorKind::refused)},
-                  {"hint", "one is elected within seconds if etcd has a majority; `lifeboat store status` tells"}};
-  return json_reply(503, to_text(body));
-}
-
 }  // namespace
 
 Result<std::pair<std::string, int>> split_listen(const std::string& listen) {
@@ -43,7 +36,7 @@ Task<Result<void>> Election::win() {
     auto trying = look_and_try();
     if (co_await std::move(trying)) break;
     // What is seen meanwhile only ends the wait.
-    Duration wait = leader_ ? kLook : kAfterProblem;
+    Duration wait = leader_ || !stands_aside_.empty() ? kLook : kAfterProblem;
     if (leader_) {
       auto changing = store_.leader_may_change(Deadline::after(wait));
       co_await std::move(changing);
@@ -89,10 +82,24 @@ Task<bool> Election::look_and_try() {
     tell(fmt::format("{} at {} leads", leader_->name, leader_->address));
     co_return false;
   }
-  auto trying = store_.campaign(candidacy_.me);
+  if (!stands_aside_.empty()) {
+    tell("nobody leads, and " + stands_aside_);
+    co_return false;
+  }
+  auto trying = try_to_lead();
   auto elected = co_await std::move(trying);
-  if (!elected) tell(elected.error().text());
+  if (!elected && elected.error().kind == ErrorKind::unsupported)
+    stands_aside_ = "this controller stands aside: " + elected.error().text();
+  if (!elected) tell(stands_aside_.empty() ? elected.error().text() : "nobody leads, and " + stands_aside_);
   co_return elected && *elected;
+}
+
+// Whoever could not read what is there would lead for a moment, end, and be elected again.
+Task<Result<bool>> Election::try_to_lead() {
+  auto reading = store_.understands();
+  CO_TRY_VOID(co_await std::move(reading));
+  auto trying = store_.campaign(candidacy_.me);
+  co_return co_await std::move(trying);
 }
 
 // Once, not with every try.
@@ -101,9 +108,21 @@ void Election::tell(const std::string& line) {
   said_ = line;
 }
 
+HttpReply Election::nobody_leads() const {
+  std::string why = "no controller leads at the moment";
+  if (!stands_aside_.empty()) why += ", and " + stands_aside_;
+  JsonObject body{{"error", why},
+                  {"kind", to_string(ErrorKind::refused)},
+                  {"hint", stands_aside_.empty()
+                               ? "one is elected within seconds if etcd has a majority; `lifeboat store status` tells"
+                               : "start a controller of the newer version"}};
+  return json_reply(503, to_text(body));
+}
+
 Task<HttpReply> Election::answer(HttpIncoming request) {
   if (request.path == "/health") {
     JsonObject body{{"ok", true}, {"leads", false}, {"leader", leader_ ? leader_->name : ""}};
+    if (!stands_aside_.empty()) body["stands_aside"] = stands_aside_;
     co_return json_reply(200, to_text(body));
   }
   bool forwarded = !request.header(kForwarded).empty();

@@ -1,5 +1,7 @@
 // A controller until it leads: asks to be elected, says to agents who leads, and hands requests of people on to the one that
-// does. A controller that does not lead reads nothing into its memory and changes nothing.
+// does. A controller that does not lead changes nothing, and what it read of the store it holds for a guess.
+//
+// One that meets what a newer Lifeboat wrote stands aside from then on: it is not elected any more, says why, and hands requests on.
 #pragma once
 
 #include <functional>
@@ -35,11 +37,14 @@ class Election {
   Candidacy candidacy_;
   std::optional<Leader> leader_;
   std::string said_;
+  std::string stands_aside_;  // why; empty: it does not
   std::unique_ptr<HttpServer> server_;
 
   Result<void> serve();
   Task<> wait_for_turn();
   Task<bool> look_and_try();
+  Task<Result<bool>> try_to_lead();
+  HttpReply nobody_leads() const;
   void tell(const std::string& line);
   Task<HttpReply> answer(HttpIncoming request);
   Task<> turn_away(WebSocket socket);

@@ -19,8 +19,10 @@ class PolledStore : public Store {
  public:
   Result<std::optional<Leader>> present;
   bool electable = false;
+  Result<void> understood;
   int campaigns = 0;
 
+  Task<Result<void>> understands() override { co_return understood; }
   Task<Result<bool>> campaign(Leader) override {
     ++campaigns;
     co_return electable;
@@ -174,6 +176,51 @@ TEST_F(ElectionTest, WaitsForAStoreThatCannotBeReachedAndSaysSoOnce) {
   store_.present = std::optional<Leader>{};
   store_.electable = true;
   pass(Duration{500});
+  EXPECT_TRUE(won_);
+}
+
+// It would lead for a moment, end, and be elected again.
+TEST_F(ElectionTest, StandsAsideFromWhatANewerVersionWroteAndSaysWhyOnce) {
+  store_.electable = true;
+  store_.understood = fail(ErrorKind::unsupported, "a value is of version 2", "use the newer Lifeboat");
+  stand();
+  pass(Duration{1'500});
+  EXPECT_FALSE(won_);
+  EXPECT_EQ(store_.campaigns, 0);
+  EXPECT_THAT(said_, HasSubstr("stands aside: a value is of version 2"));
+  EXPECT_EQ(std::ranges::count(said_, '\n'), 1) << said_;
+  auto answer = ask("GET", "/api/status");
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_THAT(answer->body, HasSubstr("stands aside: a value is of version 2"));
+  EXPECT_THAT(ask("GET", "/health")->body, HasSubstr("stands_aside"));
+  // For good, whatever is read later: somebody may have written on by what this one did not understand.
+  store_.understood = {};
+  pass(Duration{1'500});
+  EXPECT_FALSE(won_);
+}
+
+TEST_F(ElectionTest, HandsRequestsOnThoughItStandsAside) {
+  HttpServer leading(
+      context_.get_executor(),
+      [](HttpIncoming) -> Task<HttpReply> { co_return HttpReply{200, "by the newer one", "text/plain", {}}; },
+      [](std::string_view what) { ADD_FAILURE() << what; });
+  ASSERT_TRUE(leading.listen("127.0.0.1", 0));
+  store_.understood = fail(ErrorKind::unsupported, "a value is of version 2");
+  stand();
+  store_.present = Leader{"control-east", fmt::format("127.0.0.1:{}", leading.port())};
+  pass(Duration{1'500});
+  EXPECT_EQ(ask("GET", "/api/status")->body, "by the newer one");
+  run_in_test(context_, stopped(leading));
+}
+
+// What passes by itself is no reason to stand aside.
+TEST_F(ElectionTest, IsNotElectedBeforeItHasReadWhatIsThere) {
+  store_.electable = true;
+  store_.understood = fail(ErrorKind::unknown_outcome, "etcd said nothing");
+  stand();
+  EXPECT_EQ(store_.campaigns, 0);
+  store_.understood = {};
+  pass(Duration{1'000});
   EXPECT_TRUE(won_);
 }
 

@@ -6,6 +6,8 @@ namespace {
 constexpr Duration kLong{std::chrono::hours(1)};
 }  // namespace
 
+Task<Result<void>> Store::understands() { co_return Result<void>{}; }
+
 Task<Result<bool>> Store::campaign(Leader) { co_return true; }
 
 Task<Error> Store::keep_leading() {

@@ -75,6 +75,8 @@ class Store {
 
   // A store of one process is led by it from the start and for ever: that is what these do unless overridden.
 
+  // Whether this program can read all that is there. `unsupported`: a newer one wrote some of it, so this one must not lead.
+  virtual Task<Result<void>> understands();
   // Becomes the leader, if nobody is; false: somebody is.
   virtual Task<Result<bool>> campaign(Leader me);
   // Goes on being the leader. Ends, with the reason, when it no longer is one; what it began must stop at once.

@@ -2,49 +2,47 @@
 #include <fmt/format.h>
 
 #include "store/etcd/etcd_store.hpp"
+#include "store/etcd/pages.hpp"
 
 namespace lifeboat::etcd {
 namespace {
 
-constexpr Duration kCopy{600'000};
-constexpr int64_t kPage = 64;
+constexpr Duration kAsk{10'000};
+constexpr Duration kFill{600'000};
 constexpr size_t kEventsInOne = 100;
 constexpr size_t kBytesInOne = 512 * 1024;
 
 }  // namespace
 
-Task<Result<std::vector<KeyValue>>> EtcdStore::all_below(std::string prefix, int64_t revision, Deadline deadline) {
+Task<Result<std::vector<KeyValue>>> EtcdStore::all_below(std::string prefix, int64_t revision) {
   std::vector<KeyValue> out;
-  std::string end = end_of_prefix(prefix);
-  for (bool more = true; more;) {
-    std::string from = out.empty() ? prefix : out.back().key + '\0';
-    auto asking = client_.range(from, end, kPage, revision, deadline);
-    CO_TRY(Found found, co_await std::move(asking));
-    more = found.more && !found.values.empty();
-    std::ranges::move(found.values, std::back_inserter(out));
+  Pages pages(client_, prefix, end_of_prefix(prefix), revision);
+  while (pages.more()) {
+    auto asking = pages.next();
+    CO_TRY(std::vector<KeyValue> page, co_await std::move(asking));
+    std::ranges::move(page, std::back_inserter(out));
   }
   co_return out;
 }
 
 Task<Result<StoreContents>> EtcdStore::copy() {
-  Deadline deadline = Deadline::after(kCopy);
-  auto asking = client_.range(keys_.head(), {}, 0, 0, deadline);
+  auto asking = client_.range(keys_.head(), {}, 0, 0, Deadline::after(kAsk));
   // All as it was at the revision of this answer.
   CO_TRY(Found head, co_await std::move(asking));
   StoreContents out;
-  auto reading_events = all_below(keys_.prefix + "journal/", head.revision, deadline);
+  auto reading_events = all_below(keys_.prefix + "journal/", head.revision);
   CO_TRY(std::vector<KeyValue> journal, co_await std::move(reading_events));
   for (const KeyValue& each : journal) {
     CO_TRY(std::vector<StoredEvent> events, events_of(each.key, each.value));
     std::ranges::move(events, std::back_inserter(out.events));
   }
   std::string counter_prefix = keys_.counter(""), owner_prefix = keys_.owner("");
-  auto reading_counters = all_below(counter_prefix, head.revision, deadline);
+  auto reading_counters = all_below(counter_prefix, head.revision);
   CO_TRY(std::vector<KeyValue> counters, co_await std::move(reading_counters));
   for (const KeyValue& each : counters) {
     CO_TRY(out.counters[each.key.substr(counter_prefix.size())], counter_of(each.key, each.value));
   }
-  auto reading_owners = all_below(owner_prefix, head.revision, deadline);
+  auto reading_owners = all_below(owner_prefix, head.revision);
   CO_TRY(std::vector<KeyValue> owners, co_await std::move(reading_owners));
   for (const KeyValue& each : owners) {
     CO_TRY(out.owners[each.key.substr(owner_prefix.size())], owner_of(each.key, each.value));
@@ -87,7 +85,7 @@ Task<Result<void>> EtcdStore::clear_leftovers(Deadline deadline) {
 }
 
 Task<Result<void>> EtcdStore::restore(StoreContents contents) {
-  Deadline deadline = Deadline::after(kCopy);
+  Deadline deadline = Deadline::after(kFill);
   auto clearing = clear_leftovers(deadline);
   CO_TRY_VOID(co_await std::move(clearing));
   Head head = *head_of(keys_.head(), {});

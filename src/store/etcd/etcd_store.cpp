@@ -5,13 +5,16 @@
 #include "io/crypto.hpp"
 #include "store/chain.hpp"
 #include "store/etcd/client.hpp"
+#include "store/etcd/pages.hpp"
 
 namespace lifeboat::etcd {
 namespace {
 
 constexpr Duration kRead{10'000};
-constexpr Duration kVerify{120'000};
-constexpr int64_t kPage = 64;
+// No event is of it: what is read for it is only looked at.
+constexpr std::string_view kNoStream = "\n";
+// Some ten thousands of events. Older ones are few, so what is kept is most of what there ever is.
+constexpr size_t kMostKept = 32u << 20;
 // etcd's own bound for a request is 1.5 MiB.
 constexpr size_t kLargestWrite = 1024 * 1024;
 // Operations of a transaction: etcd takes 128. Each call writes at most one key besides the events and the head.
@@ -35,6 +38,7 @@ EtcdStore::EtcdStore(asio::any_io_executor executor, EtcdOptions options)
       keys_{options.prefix},
       client_(std::move(options)),
       instance_(random_hex(16)),
+      kept_(kMostKept),
       scope_(executor, [this](std::string_view, std::string_view what) { lose(std::string(what)); }) {}
 
 EtcdStore::~EtcdStore() = default;
@@ -49,16 +53,16 @@ void EtcdStore::lose(const std::string& why) {
 
 bool EtcdStore::leads() const { return lost_.empty() && boot_now() < lead_until_; }
 
-Task<Result<void>> EtcdStore::check_format(const KeyValue& format) {
-  if (format.mod_revision == 0) co_return Result<void>{};
-  CO_TRY(Json data, unpack(keys_.format(), format.value));
+Result<void> EtcdStore::check_format(const KeyValue& format) const {
+  if (format.mod_revision == 0) return {};
+  TRY(Json data, unpack(keys_.format(), format.value));
   if (int_or(data, "format") > kFormat) {
-    co_return fail(
+    return fail(
         ErrorKind::unsupported,
         fmt::format("the store in etcd is of format {}, this program knows up to {}", int_or(data, "format"), kFormat),
         "use the newer Lifeboat that made it; this one changes nothing");
   }
-  co_return Result<void>{};
+  return {};
 }
 
 Task<Result<KeyValue>> EtcdStore::get(std::string key, Deadline deadline) {
@@ -72,8 +76,7 @@ Task<Result<bool>> EtcdStore::campaign(Leader me) {
   Deadline deadline = Deadline::after(kRead);
   auto asking_format = get(keys_.format(), deadline);
   CO_TRY(KeyValue format, co_await std::move(asking_format));
-  auto checking = check_format(format);
-  CO_TRY_VOID(co_await std::move(checking));
+  CO_TRY_VOID(check_format(format));
   auto asking_leader = get(keys_.leader(), deadline);
   CO_TRY(KeyValue present, co_await std::move(asking_leader));
   if (present.mod_revision != 0) co_return false;
@@ -201,30 +204,68 @@ Task<> EtcdStore::leader_may_change(Deadline deadline) {
 // ---- reading
 
 Task<Result<std::vector<StoredEvent>>> EtcdStore::read(EventFilter filter) {
-  Deadline deadline = Deadline::after(kRead);
   std::vector<StoredEvent> out;
-  uint64_t next = filter.after + 1;
-  for (bool more = true; more && out.size() < filter.limit;) {
-    auto asking = client_.range(keys_.journal(next), keys_.journal_end(), kPage, 0, deadline);
-    CO_TRY(Found found, co_await std::move(asking));
-    more = found.more;
-    for (const KeyValue& each : found.values) {
+  uint64_t kept = filter.after < kept_.end() ? kept_.end() : 0;
+  // The end of what is kept is asked for too: it says whether that is this journal's beginning.
+  Pages pages(client_, keys_.journal(kept != 0 ? kept : filter.after + 1), keys_.journal_end());
+  for (bool first = true; pages.more() && out.size() < filter.limit; first = false) {
+    auto asking = pages.next();
+    CO_TRY(std::vector<KeyValue> page, co_await std::move(asking));
+    if (first && kept != 0) {
+      auto last = page.empty() ? Result<std::vector<StoredEvent>>() : events_of(page.front().key, page.front().value);
+      CO_TRY_VOID(last);
+      if (last->empty() || last->back().seq != kept || !kept_.has(last->back())) {
+        // Another journal, restored from a copy perhaps. Nothing is believed of the old one.
+        kept_.clear();
+        auto reading_anew = read(std::move(filter));
+        co_return co_await std::move(reading_anew);
+      }
+      CO_TRY_VOID(kept_.give(filter, kept, out));
+      page.erase(page.begin());
+    }
+    for (const KeyValue& each : page) {
       CO_TRY(std::vector<StoredEvent> events, events_of(each.key, each.value));
+      kept_.add(events);
       for (StoredEvent& event : events) {
-        next = std::max(next, event.seq + 1);
-        bool wanted = event.seq > filter.after && (filter.stream.empty() || event.stream == filter.stream) &&
-                      event.stream.starts_with(filter.stream_prefix) && out.size() < filter.limit;
-        if (wanted) out.push_back(std::move(event));
+        if (is_wanted(filter, event) && out.size() < filter.limit) out.push_back(std::move(event));
       }
     }
-    if (found.values.empty()) break;
   }
   co_return out;
 }
 
+// The journal is read from where that was done last, and what is kept of it need not be read again by whoever is elected then.
+// A number or an owner that is damaged hinders only what needs it.
+Task<Result<void>> EtcdStore::understands() {
+  std::string counters = keys_.counter(""), owners = keys_.owner("");
+  auto range = [](Json request) { return JsonObject{{"request_range", std::move(request)}}; };
+  Json txn = JsonObject{{"success", JsonArray{range(range_request(keys_.format())), range(range_request(keys_.head())),
+                                              range(range_request(counters, end_of_prefix(counters))),
+                                              range(range_request(owners, end_of_prefix(owners)))}}};
+  auto asking = client_.call("/v3/kv/txn", std::move(txn), Deadline::after(kRead));
+  CO_TRY(Json answer, co_await std::move(asking));
+  const Json& responses = member(answer, "responses");
+  if (!responses.is_array() || responses.get_array().size() != 4)
+    co_return fail(ErrorKind::internal, "etcd answered a transaction without its parts");
+  Head head;
+  for (const Json& part : responses.get_array()) {
+    for (const KeyValue& each : found_in(member(part, "response_range")).values) {
+      auto data = unpack(each.key, each.value);
+      if (!data && data.error().kind == ErrorKind::unsupported) co_return std::unexpected(std::move(data).error());
+      if (each.key == keys_.format()) CO_TRY_VOID(check_format(each));
+      if (each.key == keys_.head()) {
+        CO_TRY(head, head_of(each.key, each.value));
+      }
+    }
+  }
+  auto reading = read({.stream = std::string(kNoStream), .after = understood_});
+  CO_TRY_VOID(co_await std::move(reading));
+  understood_ = head.seq;
+  co_return Result<void>{};
+}
+
 Task<Result<ChainReport>> EtcdStore::verify() {
-  Deadline deadline = Deadline::after(kVerify);
-  auto asking_head = client_.range(keys_.head(), {}, 0, 0, deadline);
+  auto asking_head = client_.range(keys_.head(), {}, 0, 0, Deadline::after(kRead));
   CO_TRY(Found head_found, co_await std::move(asking_head));
   ChainReport report;
   std::string previous = chain_root();
@@ -233,14 +274,12 @@ Task<Result<ChainReport>> EtcdStore::verify() {
     report.reason = std::move(reason);
     return report;
   };
-  std::string from = keys_.journal(0);
-  for (bool more = true; more;) {
-    // All as it was at one moment.
-    auto asking = client_.range(from, keys_.journal_end(), kPage, head_found.revision, deadline);
-    CO_TRY(Found found, co_await std::move(asking));
-    more = found.more && !found.values.empty();
-    for (const KeyValue& each : found.values) {
-      from = each.key + '\0';
+  // All as it was at one moment.
+  Pages pages(client_, keys_.journal(0), keys_.journal_end(), head_found.revision);
+  while (pages.more()) {
+    auto asking = pages.next();
+    CO_TRY(std::vector<KeyValue> page, co_await std::move(asking));
+    for (const KeyValue& each : page) {
       uint64_t expected = report.events + 1;
       auto events = events_of(each.key, each.value);
       if (!events && events.error().kind == ErrorKind::unsupported)

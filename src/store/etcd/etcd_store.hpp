@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/etcd/client.hpp"
+#include "store/etcd/kept_journal.hpp"
 #include "store/etcd/keys.hpp"
 #include "store/store.hpp"
 
@@ -20,6 +21,7 @@ class EtcdStore : public Store {
   EtcdStore(asio::any_io_executor executor, EtcdOptions options);
   ~EtcdStore() override;
 
+  Task<Result<void>> understands() override;
   Task<Result<bool>> campaign(Leader me) override;
   Task<Error> keep_leading() override;
   bool leads() const override;
@@ -69,6 +71,8 @@ class EtcdStore : public Store {
   Keys keys_;
   Client client_;
   std::string instance_;
+  KeptJournal kept_;
+  uint64_t understood_ = 0;  // the event up to which everything was found to be readable
 
   // Of the lead, while it lasts.
   std::string leader_text_;
@@ -93,13 +97,13 @@ class EtcdStore : public Store {
 
   void lose(const std::string& why);
   Duration margin() const;
-  Task<Result<void>> check_format(const KeyValue& format);
+  Result<void> check_format(const KeyValue& format) const;
   Task<Result<KeyValue>> get(std::string key, Deadline deadline);
   Task<> give_back(int64_t lease);
   Task<Result<void>> carry_out(std::shared_ptr<Call> call);
   Task<> write_all();
   Task<Result<void>> write_together(std::vector<std::shared_ptr<Call>> together);
-  Task<Result<std::vector<KeyValue>>> all_below(std::string prefix, int64_t revision, Deadline deadline);
+  Task<Result<std::vector<KeyValue>>> all_below(std::string prefix, int64_t revision);
   Task<Result<void>> write_parts(std::vector<std::pair<std::string, std::string>> parts, Deadline deadline);
   Task<Result<void>> clear_leftovers(Deadline deadline);
   Task<Result<void>> learn(const Call& call);

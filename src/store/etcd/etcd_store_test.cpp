@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "io/http_client.hpp"
+#include "io/http_server.hpp"
+#include "store/chain.hpp"
 #include "store/etcd/test_etcd.hpp"
 
 namespace lifeboat::etcd {
@@ -59,12 +62,76 @@ class EtcdStoreTest : public ::testing::Test {
     auto found = wait(client.range(key, {}, 0, 0, Deadline::after(Duration{5'000})));
     return found && !found->values.empty() ? found->values.front().value : std::string();
   }
+  void remove_all() {
+    Client client(TestEtcd::shared().options(prefix_));
+    Json body = range_request(prefix_, end_of_prefix(prefix_));
+    ASSERT_TRUE(wait(client.call("/v3/kv/deleterange", std::move(body), Deadline::after(Duration{5'000}))));
+  }
+  // As if `count` writes of one event each had been made, whose bodies have about `bytes`; their numbers go on after `events_`.
+  void fill(size_t count, size_t bytes) {
+    Client client(TestEtcd::shared().options(prefix_));
+    Keys keys{prefix_};
+    JsonArray puts;
+    size_t together = std::clamp<size_t>((512u << 10) / bytes, 1, 100);
+    for (size_t number = 0; number < count; ++number) {
+      std::string stream = number % 10 == 0 ? "signals" : "run/R-1", text(bytes, 'x');
+      NewEvent event{stream, "x", JsonObject{{"text", text}}};
+      events_.push_back({events_.size() + 1, WallTime{}, event.stream, event.kind, event.body, {}});
+      StoredEvent& last = events_.back();
+      std::string previous = last.seq == 1 ? chain_root() : events_[last.seq - 2].hash;
+      last.hash = chain_hash(previous, last.seq, last.at, last.stream, last.kind, to_canonical_text(last.body));
+      puts.push_back(put_request(keys.journal(last.seq), events_text(keys.journal(last.seq), {last})));
+      if (puts.size() < together && number + 1 < count) continue;
+      Json txn = JsonObject{{"success", std::exchange(puts, {})}};
+      ASSERT_TRUE(wait(client.call("/v3/kv/txn", std::move(txn), Deadline::after(Duration{5'000}))));
+    }
+  }
   static std::string base64(const std::string& text) {
     return std::string(range_request(text).as_object().at("key").as_string());
   }
 
   asio::io_context context_;
   std::string prefix_;
+  std::vector<StoredEvent> events_;
+};
+
+// An etcd that is far away: each answer takes its time, and one that is too large for the line never comes.
+class FarEtcd {
+ public:
+  FarEtcd(asio::io_context& context, Duration away, size_t largest)
+      : away_(away),
+        largest_(largest),
+        server_(
+            context.get_executor(), [this](HttpIncoming request) { return pass_on(std::move(request)); },
+            [](std::string_view what) { ADD_FAILURE() << what; }) {
+    EXPECT_TRUE(server_.listen("127.0.0.1", 0));
+  }
+  EtcdOptions options(const std::string& prefix) const {
+    EtcdOptions out = TestEtcd::shared().options(prefix);
+    out.endpoints = {fmt::format("http://127.0.0.1:{}", server_.port())};
+    return out;
+  }
+  int asked = 0;
+
+ private:
+  Duration away_;
+  size_t largest_;
+  HttpClient http_;
+  HttpServer server_;
+
+  Task<HttpReply> pass_on(HttpIncoming incoming) {
+    ++asked;
+    co_await sleep_for(away_);
+    HttpRequest onward;
+    onward.method = incoming.method;
+    onward.url = TestEtcd::shared().endpoint() + incoming.target;
+    onward.body = std::move(incoming.body);
+    onward.largest_body = 64u << 20;
+    auto sending = http_.send(std::move(onward), Deadline::after(Duration{5'000}));
+    auto answered = co_await std::move(sending);
+    if (!answered || answered->body.size() > largest_) co_return HttpReply{504, "{}", "application/json", {}};
+    co_return HttpReply{answered->status, std::move(answered->body), "application/json", {}};
+  }
 };
 
 TEST_F(EtcdStoreTest, TakesNothingFromWhomNobodyElected) {
@@ -282,6 +349,114 @@ TEST_F(EtcdStoreTest, AsksTheNextEndpointWhenOneDoesNotAnswer) {
   auto nobody = wait(lost.ownership("database"));
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().kind, ErrorKind::unreachable);
+}
+
+// A quarter of a second each way: read by pages of 64 it took a dozen seconds, once for each who folded the journal.
+TEST_F(EtcdStoreTest, ReadsALongJournalThatIsFarAwayInAFewRequestsAndOnce) {
+  fill(3'000, 150);
+  FarEtcd far(context_, Duration{250}, 16u << 20);
+  EtcdStore store(context_.get_executor(), far.options(prefix_));
+  auto all = wait(store.read({}));
+  ASSERT_TRUE(all) << all.error().text();
+  ASSERT_EQ(all->size(), 3'000u);
+  EXPECT_EQ(all->back().hash, events_.back().hash);
+  EXPECT_LE(far.asked, 8);
+  far.asked = 0;
+  auto signals = wait(store.read({.stream = "signals"}));
+  ASSERT_TRUE(signals) << signals.error().text();
+  EXPECT_EQ(signals->size(), 300u);
+  EXPECT_EQ(to_canonical_text(signals->front().body), to_canonical_text(events_.front().body));
+  EXPECT_EQ(far.asked, 1);
+}
+
+TEST_F(EtcdStoreTest, SeesWhatOthersWroteSinceItReadTheJournal) {
+  auto store = open(), other = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  ASSERT_TRUE(append(*store, "one"));
+  EXPECT_EQ(wait(other->read({}))->size(), 1u);
+  ASSERT_TRUE(append(*store, "two"));
+  ASSERT_TRUE(append(*store, "three"));
+  std::string kinds;
+  for (const StoredEvent& event : *wait(other->read({}))) kinds += event.kind + " ";
+  EXPECT_EQ(kinds, "one two three ");
+  EXPECT_EQ(wait(other->read({.after = 1, .limit = 1}))->front().kind, "two");
+}
+
+// Also one that has an event of the same number.
+TEST_F(EtcdStoreTest, BelievesNothingOfAJournalThatAnotherTookThePlaceOf) {
+  auto store = open();
+  fill(5, 10);
+  ASSERT_EQ(wait(store->read({}))->size(), 5u);
+  remove_all();
+  events_.clear();
+  fill(7, 20);
+  auto read = wait(store->read({}));
+  ASSERT_TRUE(read) << read.error().text();
+  ASSERT_EQ(read->size(), 7u);
+  EXPECT_EQ(read->front().hash, events_.front().hash);
+  remove_all();
+  EXPECT_TRUE(wait(store->read({}))->empty());
+}
+
+// So many of the small ones fit into an answer that as many large ones do not.
+TEST_F(EtcdStoreTest, ReadsOnByOneWhereAnswersAreTooLargeToCome) {
+  fill(600, 50);
+  fill(20, 300'000);
+  FarEtcd far(context_, Duration{0}, 3u << 20);
+  EtcdStore store(context_.get_executor(), far.options(prefix_));
+  auto all = wait(store.read({}));
+  ASSERT_TRUE(all) << all.error().text();
+  ASSERT_EQ(all->size(), 620u);
+  EXPECT_EQ(all->back().hash, events_.back().hash);
+  EXPECT_TRUE(wait(store.read({.stream = "signals"})));
+}
+
+TEST_F(EtcdStoreTest, SaysWhereverANewerVersionWroteThatItDoesNotUnderstand) {
+  auto store = open();
+  fill(3, 10);
+  Keys keys{prefix_};
+  put(keys.head(), head_text(keys.head(), {3, events_.back().hash, 3}, "i"));
+  put(keys.owner("database"), owner_text(keys.owner("database"), {3, "east-1"}));
+  put(keys.counter("run"), counter_text(keys.counter("run"), 4));
+  put(keys.format(), pack(keys.format(), JsonObject{{"format", kFormat}}));
+  EXPECT_TRUE(wait(store->understands()));
+  // What it understood once it does not read again, so it looks at each anew.
+  for (const std::string& key :
+       {keys.journal(2), keys.head(), keys.owner("database"), keys.counter("run"), keys.format()}) {
+    std::string was = value_of(key), newer = was;
+    newer.replace(newer.rfind("\"version\":1"), 11, "\"version\":2");
+    put(key, newer);
+    auto fresh = open();
+    auto understood = wait(fresh->understands());
+    ASSERT_FALSE(understood) << key;
+    EXPECT_EQ(understood.error().kind, ErrorKind::unsupported) << key;
+    put(key, was);
+  }
+  EXPECT_TRUE(wait(store->understands()));
+  events_.resize(3);
+  fill(1, 10);
+  std::string newer = value_of(keys.journal(4));
+  newer.replace(newer.rfind("\"version\":1"), 11, "\"version\":2");
+  put(keys.journal(4), newer);
+  EXPECT_EQ(wait(store->understands()).error().kind, ErrorKind::unsupported);
+}
+
+TEST(KeptJournal, KeepsWhatComesNextAndNoMoreThanThereIsRoomFor) {
+  auto write = [](uint64_t seq) {
+    return std::vector<StoredEvent>{{seq, {}, "run/R-1", "x", JsonObject{{"n", seq}}, fmt::format("hash {}", seq)}};
+  };
+  KeptJournal kept(1'000);
+  kept.add(write(2));
+  EXPECT_EQ(kept.end(), 0u) << "the first is missing";
+  for (uint64_t seq = 1; seq <= 100; ++seq) kept.add(write(seq));
+  EXPECT_GT(kept.end(), 2u);
+  EXPECT_LT(kept.end(), 10u);
+  EXPECT_TRUE(kept.has(write(2).front()));
+  EXPECT_FALSE(kept.has(write(50).front()));
+  std::vector<StoredEvent> out;
+  ASSERT_TRUE(kept.give({.after = 1}, 3, out));
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(int_or(out.back().body, "n"), 3);
 }
 
 }  // namespace
