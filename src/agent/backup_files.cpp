@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace lifeboat {
 namespace {
 
@@ -74,10 +76,16 @@ std::string backup_global(const BackupPaths& paths, const BackupServer& server) 
 
 std::string member_section(const BackupPaths& paths, const wire::Archive& archive, const std::string& data,
                            const std::string& socket, int64_t port) {
-  return fmt::format("[{}]\n", archive.stanza) + line("pg1-path", data) + line("pg1-socket-path", socket) +
-         line("pg1-port", std::to_string(port)) + line("repo1-host", archive.repository) +
-         line("repo1-host-type", "tls") + line("repo1-host-port", std::to_string(archive.port)) +
-         tls_lines(paths, "repo1-host") + line("archive-async", "y") +
+  std::string out = fmt::format("[{}]\n", archive.stanza) + line("pg1-path", data) + line("pg1-socket-path", socket) +
+                    line("pg1-port", std::to_string(port));
+  // Log goes to the repositories that stand here and to no other; where each of them is, their host knows.
+  for (int number = 1; number <= (archive.second ? 2 : 1); ++number) {
+    std::string host = fmt::format("repo{}-host", number);
+    out += line(host, archive.repository) + line(host + "-type", "tls") +
+           line(host + "-port", std::to_string(archive.port)) + tls_lines(paths, host);
+  }
+  // Asynchronously also for the sake of the second repository: while one of them takes nothing, the other gets all there is.
+  return out + line("archive-async", "y") +
          // How long a server that is asked to stop may have to wait for an answer that does not come.
          line("archive-timeout", "10");
 }
@@ -102,6 +110,18 @@ std::string sources_lines(const BackupPaths& paths, int64_t port, const std::vec
            line(pg + "-host-port", std::to_string(port)) + tls_lines(paths, pg + "-host") +
            line(pg + "-path", source.data) + line(pg + "-socket-path", source.socket) +
            line(pg + "-port", std::to_string(source.port));
+  }
+  return out;
+}
+
+std::string with_repository_only(int number, const std::string& text) {
+  std::string out, wanted = fmt::format("repo{}-", number);
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    std::string_view one = std::string_view(text).substr(at, end - at);
+    at = end;
+    bool of_a_repository = one.starts_with("repo1-") || one.starts_with("repo2-");
+    if (!of_a_repository || one.starts_with(wanted)) out += one;
   }
   return out;
 }

@@ -22,7 +22,7 @@ inline constexpr std::string_view kStreamName = "lifeboat_repository";
 struct BackupPaths {
   std::string folder;  // mode 0700, the servers' user owns it
   std::string config() const { return folder + "/pgbackrest.conf"; }
-  std::string order_config() const { return folder + "/order.conf"; }
+  std::string order_config(const std::string& service) const { return folder + "/order-" + service + ".conf"; }
   std::string ca() const { return folder + "/ca.crt"; }
   std::string certificate() const { return folder + "/host.crt"; }
   std::string key() const { return folder + "/host.key"; }
@@ -48,6 +48,8 @@ std::string repository_section(const wire::RepositoryConfig& config, const backu
                                const SecretTexts& secrets);
 // What is added to that for an order that reaches members.
 std::string sources_lines(const BackupPaths& paths, int64_t port, const std::vector<wire::BackupSource>& sources);
+// The same configuration with one of its repositories: what concerns one of them does not wait for the other or fail with it.
+std::string with_repository_only(int number, const std::string& text);
 // Secrets that must be known on the repository's host.
 std::vector<std::string> secrets_of(const Backups& backups);
 

@@ -57,6 +57,28 @@ TEST(BackupFiles, ASecondRepositoryAndObjectStoresAreConfigured) {
   EXPECT_THAT(repository_section(config, {}, {{"id", "acc"}}), HasSubstr("repo2-azure-account=acc\n"));
 }
 
+TEST(BackupFiles, MembersSendTheirLogToBothRepositoriesAndKnowNeitherOfThem) {
+  wire::Archive archive{"database", "10.0.0.9", "backup-eu", 8432, "s"};
+  EXPECT_THAT(member_section(kPaths, archive, "/data", "/socket", 5432), Not(HasSubstr("repo2-")));
+  archive.second = true;
+  std::string member = member_section(kPaths, archive, "/data", "/socket", 5432);
+  for (const char* wanted : {"repo1-host=10.0.0.9\n", "repo2-host=10.0.0.9\n", "repo2-host-type=tls\n",
+                             "repo2-host-port=8432\n", "repo2-host-cert-file=/agent/pgbackrest.d/host.crt\n"})
+    EXPECT_THAT(member, HasSubstr(wanted));
+  EXPECT_THAT(member, Not(testing::AnyOf(HasSubstr("-path=/more"), HasSubstr("cipher"), HasSubstr("s3"))));
+}
+
+TEST(BackupFiles, WhatConcernsOneRepositoryNamesTheOtherNowhere) {
+  wire::RepositoryConfig config = repository();
+  config.backups.second = SecondRepository{.path = "/more"};
+  std::string both = repository_section(config, {}, {{"backup-pass", "very secret"}}) + "pg1-host=a\nlast=1";
+  std::string first = with_repository_only(1, both), second = with_repository_only(2, both);
+  EXPECT_THAT(first, testing::AllOf(HasSubstr("repo1-path=/backups\n"), Not(HasSubstr("repo2-"))));
+  EXPECT_THAT(second, testing::AllOf(HasSubstr("repo2-path=/more\n"), Not(HasSubstr("repo1-"))));
+  for (const std::string& one : {first, second})
+    EXPECT_THAT(one, testing::AllOf(HasSubstr("expire-auto=n\n"), testing::EndsWith("pg1-host=a\nlast=1")));
+}
+
 TEST(BackupFiles, AServerThatStopsArchivesNothingMore) {
   wire::Archive archive{"database", "10.0.0.9", "backup-eu", 8432, ""};
   EXPECT_THAT(archive_settings(archive, "/usr/bin/pgbackrest", kPaths, true),

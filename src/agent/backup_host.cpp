@@ -267,7 +267,10 @@ Task<Result<Json>> BackupHost::carry_out(std::string method, Json params, Deadli
   }
   if (method == wire::BackupInfo::kMethod) co_return co_await repository.info(deadline);
   if (method == wire::BackupVerify::kMethod) co_return co_await repository.verify(deadline, std::move(progress));
-  if (method == wire::BackupExpire::kMethod) co_return co_await repository.expire(deadline);
+  if (method == wire::BackupExpire::kMethod) {
+    CO_TRY(wire::BackupExpire order, params_of<wire::BackupExpire>(params));
+    co_return co_await repository.expire(std::move(order), deadline);
+  }
   if (method == wire::BackupCloseLog::kMethod) co_return co_await repository.close_log(deadline);
   co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", method),
                  "it may be older than the controller");

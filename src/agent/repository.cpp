@@ -28,6 +28,13 @@ constexpr Duration kReadWithin{60'000};
 constexpr Duration kPrimaryHas{10'000};
 constexpr Duration kPushWithin{30'000};
 constexpr Duration kProgressEvery{2'000};
+// The first checkpoint after a promotion is spread over most of checkpoint_timeout, which is five minutes unless somebody set it.
+constexpr Duration kCheckpointWithin{6 * 60'000};
+constexpr Duration kCheckpointAgain{2'000};
+constexpr size_t kToldMost = 3;
+constexpr size_t kOwedMost = 64;
+// Somebody waits for the end of the log, and the second repository is not what it is read from.
+constexpr Duration kSecondWithin{5'000};
 
 std::string time_text(const std::optional<Moment>& at) { return at ? ScalarText<Moment>::format(*at) : std::string(); }
 
@@ -35,6 +42,35 @@ std::vector<std::string> labels_of(const std::optional<recovery::Catalogue>& cat
   std::vector<std::string> out;
   if (catalogue) {
     for (const recovery::BackupSet& set : catalogue->sets) out.push_back(set.label);
+  }
+  return out;
+}
+
+JsonObject archive_in_json(const recovery::Catalogue& catalogue) {
+  JsonObject archive{{"oldest", ""}, {"newest", ""}, {"timeline", 0}};
+  JsonArray gaps;
+  if (auto window = recovery::window_of(catalogue)) {
+    archive = {{"oldest", time_text(window->oldest)},
+               {"newest", time_text(window->newest)},
+               {"oldest_lsn", ScalarText<Lsn>::format(window->oldest_lsn)},
+               {"newest_lsn", ScalarText<Lsn>::format(window->newest_lsn)},
+               {"timeline", window->timeline}};
+    for (const recovery::Gap& gap : window->gaps) {
+      gaps.push_back({{"timeline", gap.timeline},
+                      {"first", recovery::segment_name(gap.timeline, gap.first, catalogue.segment_bytes)},
+                      {"last", recovery::segment_name(gap.timeline, gap.last, catalogue.segment_bytes)},
+                      {"after", time_text(gap.after)},
+                      {"before", time_text(gap.before)}});
+    }
+  }
+  archive["gaps"] = std::move(gaps);
+  return archive;
+}
+
+JsonArray sets_in_json(const std::optional<recovery::Catalogue>& catalogue) {
+  JsonArray out;
+  if (catalogue) {
+    for (const recovery::BackupSet& set : catalogue->sets) out.push_back(encode(set));
   }
   return out;
 }
@@ -88,6 +124,16 @@ Result<> Repository::configure(wire::RepositoryConfig config, std::string text) 
     if (chown(scratch().c_str(), account->pw_uid, account->pw_gid) != 0)
       return fail(ErrorKind::refused, scratch() + ": cannot be given to " + run_as_);
   }
+  if (two()) {
+    make_second_folder();
+    for (int number : {1, 2}) TRY_VOID(write_config(config_of(number), with_repository_only(number, text_)));
+  }
+  if (auto said = read_file(looked_file())) {
+    auto known = parse_json(*said);
+    auto until = ScalarText<Moment>::parse(known ? text_or(*known, "until") : "");
+    if (until) looked_until_ = *until;
+    if (!until) log_(looked_file() + " cannot be read: what a person has looked at has to be looked at again");
+  }
   if (config_.slot.empty()) return {};
   return stream_.receive(config_);
 }
@@ -95,6 +141,7 @@ Result<> Repository::configure(wire::RepositoryConfig config, std::string text) 
 void Repository::begin() {
   if (std::exchange(begun_, true)) return;
   scope_.spawn("repository of " + service_, look_after());
+  scope_.spawn("second repository of " + service_, look_after_second());
 }
 
 Task<> Repository::stop(Deadline deadline) {
@@ -102,10 +149,11 @@ Task<> Repository::stop(Deadline deadline) {
   co_await std::move(stopping);
 }
 
-PgBackRest Repository::reader() const {
+PgBackRest Repository::reader(int number) const {
   PgBackRest out;
-  out.config = paths_.config();
+  out.config = config_of(number);
   out.stanza = config_.stanza;
+  out.repository = number;
   out.user = run_as_;
   out.scratch = scratch();
   return out;
@@ -142,25 +190,79 @@ Result<std::string> Repository::busy_with(const std::string& what) {
   return what;
 }
 
-// Written for each order: who leads and who follows changes.
-Task<Result<>> Repository::order_files(std::vector<wire::BackupSource> sources) {
-  std::string text = text_ + sources_lines(paths_, config_.backups.port, sources);
+std::string Repository::config_of(int number) const {
+  return two() ? fmt::format("{}/only-{}-{}.conf", paths_.folder, number, service_) : paths_.config();
+}
+
+Result<> Repository::write_config(std::string path, std::string text) const {
   const passwd* account = geteuid() == 0 ? getpwnam(run_as_.c_str()) : nullptr;
   auto owner = account == nullptr ? std::nullopt : std::optional(FileOwner{0, account->pw_gid});
-  co_return write_file_atomic(paths_.order_config(), text, account == nullptr ? 0600 : 0640, owner);
+  return write_file_atomic(path, text, account == nullptr ? 0600 : 0640, owner);
+}
+
+// Written for each order: who leads and who follows changes.
+Result<> Repository::order_files(int number, const std::vector<wire::BackupSource>& sources) const {
+  std::string text = text_ + sources_lines(paths_, config_.backups.port, sources);
+  return write_config(paths_.order_config(service_), with_repository_only(number, text));
 }
 
 Task<Result<Json>> Repository::make_stanza(wire::BackupStanza order, Deadline deadline) {
   CO_TRY(std::string doing, busy_with("prepares its stanza"));
   Busy busy(report_.busy, std::move(doing));
-  auto writing = order_files(std::move(order.sources));
-  CO_TRY_VOID(co_await std::move(writing));
+  CO_TRY_VOID(order_files(1, order.sources));
   std::vector<std::string> arguments{"stanza-create"};
-  auto making = run(std::move(arguments), paths_.order_config(), false, deadline);
+  auto making = run(std::move(arguments), paths_.order_config(service_), false, deadline);
   CO_TRY(std::string said, co_await std::move(making));
   if (guard_) CO_TRY_VOID(guard_->remember());
   report_.ready = true;
+  if (two()) {
+    // Members archive into the second as soon as it has its stanza.
+    CO_TRY_VOID(order_files(2, order.sources));
+    std::vector<std::string> again{"stanza-create"};
+    auto making_second = run(std::move(again), paths_.order_config(service_), false, deadline);
+    auto made = co_await std::move(making_second);
+    second_failed_ = made ? std::string() : made.error().text();
+    tell_second({});
+  }
   co_return Json(JsonObject{{"stanza", config_.stanza}});
+}
+
+Task<Result<>> Repository::back_up_once(int number, wire::BackupTake order, Deadline deadline, Progress progress) {
+  std::vector<std::string> arguments{"--type=" + enum_name(order.type), fmt::format("--repo={}", number)};
+  if (order.from_standby) arguments.push_back("--backup-standby");
+  arguments.push_back("backup");
+  auto tell = [](Repository* self, int of, Progress say) -> Task<Result<std::string>> {
+    for (std::string said;;) {
+      co_await sleep_for(kProgressEvery);
+      std::vector<std::string> asking{"--output=json", "--log-level-console=error", "info"};
+      auto looking = self->run(std::move(asking), self->config_of(of), false, Deadline::after(kProgressEvery));
+      auto text = co_await std::move(looking);
+      auto info = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
+      std::string share = info ? share_of(*info) : std::string();
+      if (!share.empty() && share != said) say((of == 1 ? "" : "second repository: ") + (said = share));
+    }
+  };
+  using namespace asio::experimental::awaitable_operators;
+  auto both = end_of(run(std::move(arguments), paths_.order_config(service_), false, deadline)) ||
+              tell(this, number, std::move(progress));
+  auto outcome = co_await std::move(both);
+  if (outcome.index() != 0) co_return fail(ErrorKind::internal, "the backup's progress ended before it");
+  auto ended = std::get<0>(std::move(outcome));
+  if (ended.problem) std::rethrow_exception(ended.problem);
+  CO_TRY_VOID(*std::move(ended.value));
+  co_return Result<>{};
+}
+
+Task<Result<>> Repository::back_up(int number, wire::BackupTake order, Deadline deadline, Progress progress) {
+  CO_TRY_VOID(order_files(number, order.sources));
+  Deadline checkpoint = deadline.at_most(kCheckpointWithin);
+  while (true) {
+    auto taking = back_up_once(number, order, deadline, progress);
+    auto taken = co_await std::move(taking);
+    if (taken || !awaits_first_checkpoint(taken.error().what) || checkpoint.passed()) co_return taken;
+    progress("waits for the first checkpoint of the new primary");
+    co_await sleep_for(kCheckpointAgain);
+  }
 }
 
 Task<Result<Json>> Repository::take(wire::BackupTake order, Deadline deadline, Progress progress) {
@@ -168,33 +270,9 @@ Task<Result<Json>> Repository::take(wire::BackupTake order, Deadline deadline, P
   Busy busy(report_.busy, std::move(doing));
   MonoTime begun = boot_now();
   if (order.sources.empty()) co_return fail(ErrorKind::invalid_input, "no member is named to back up from");
-  bool two = config_.backups.second.has_value();
-  auto writing = order_files(std::move(order.sources));
-  CO_TRY_VOID(co_await std::move(writing));
   auto before = labels_of(catalogue_);
-  for (int number = 1; number <= (two ? 2 : 1); ++number) {
-    std::vector<std::string> arguments{"--type=" + enum_name(order.type), fmt::format("--repo={}", number)};
-    if (order.from_standby) arguments.push_back("--backup-standby");
-    arguments.push_back("backup");
-    auto tell = [](Repository* self, Progress say) -> Task<Result<std::string>> {
-      for (std::string said;;) {
-        co_await sleep_for(kProgressEvery);
-        std::vector<std::string> asking{"--output=json", "--log-level-console=error", "info"};
-        auto looking = self->run(std::move(asking), self->paths_.config(), false, Deadline::after(kProgressEvery));
-        auto text = co_await std::move(looking);
-        auto info = text ? parse_json(*text) : Result<Json>(fail(ErrorKind::not_found, ""));
-        std::string share = info ? share_of(*info) : std::string();
-        if (!share.empty() && share != said) say(said = share);
-      }
-    };
-    using namespace asio::experimental::awaitable_operators;
-    auto both = end_of(run(std::move(arguments), paths_.order_config(), false, deadline)) || tell(this, progress);
-    auto outcome = co_await std::move(both);
-    if (outcome.index() != 0) co_return fail(ErrorKind::internal, "the backup's progress ended before it");
-    auto ended = std::get<0>(std::move(outcome));
-    if (ended.problem) std::rethrow_exception(ended.problem);
-    CO_TRY_VOID(*std::move(ended.value));
-  }
+  auto taking = back_up(1, order, deadline, progress);
+  CO_TRY_VOID(co_await std::move(taking));
   if (guard_) {
     auto guarding = blocking([guard = guard_] { return guard->protect(); });
     CO_TRY_VOID(co_await std::move(guarding));
@@ -206,39 +284,65 @@ Task<Result<Json>> Repository::take(wire::BackupTake order, Deadline deadline, P
   for (const recovery::BackupSet& set : catalogue_->sets) {
     if (std::ranges::find(before, set.label) == before.end()) fresh.push_back(encode(set));
   }
-  JsonObject reply{{"sets", fresh}, {"seconds", to_seconds(boot_now() - begun)}};
-  auto expiring = expire_now(deadline);
+  auto expiring = expire_first(deadline);
   auto expired = co_await std::move(expiring);
-  reply["expired"] = expired ? member(*expired, "expired") : Json(JsonArray{});
-  reply["held"] = expired ? text_or(*expired, "held") : expired.error().text();
+  JsonObject reply{{"sets", fresh}, {"seconds", to_seconds(boot_now() - begun)}};
+  reply["expired"] = expired ? *expired : JsonArray{};
+  reply["held"] = expired ? report_.held : expired.error().text();
+  if (two()) {
+    auto also = take_second(std::move(order), deadline, std::move(progress));
+    auto taken = co_await std::move(also);
+    second_failed_ = taken ? std::string() : taken.error().text();
+    if (!taken) {
+      auto looking_there = look_second(deadline.at_most(kReadWithin));
+      auto looked = co_await std::move(looking_there);
+      log_(fmt::format("the second repository of {}: {}", service_, looked ? second_failed_ : looked.error().text()));
+    } else {
+      tell_second({});
+    }
+    reply["second"] = taken ? *taken : Json(JsonObject{{"problem", report_.second}});
+  }
   co_return Json(std::move(reply));
 }
 
-Task<Result<Json>> Repository::expire(Deadline deadline) {
+Task<Result<Json>> Repository::expire(wire::BackupExpire order, Deadline deadline) {
   CO_TRY(std::string doing, busy_with("expires backups"));
   Busy busy(report_.busy, std::move(doing));
   auto looking = look(deadline);
   CO_TRY_VOID(co_await std::move(looking));
-  auto expiring = expire_now(deadline);
-  co_return co_await std::move(expiring);
+  if (two()) {
+    // What it has to say about that it tells itself.
+    auto looking_there = look_second(deadline);
+    auto looked = co_await std::move(looking_there);
+    if (!looked) log_(looked.error().text());
+  }
+  if (!order.looked_at.empty()) CO_TRY_VOID(was_looked_at(order.looked_at, order.by));
+  auto expiring = expire_first(deadline);
+  CO_TRY(JsonArray expired, co_await std::move(expiring));
+  JsonObject reply{{"expired", std::move(expired)}, {"held", report_.held}};
+  if (two()) {
+    auto also = expire_second(deadline);
+    auto done = co_await std::move(also);
+    second_failed_ = done ? std::string() : done.error().text();
+    tell_second({});
+    reply["second"] = {{"expired", done ? *done : JsonArray{}}, {"problem", report_.second}};
+  }
+  co_return Json(std::move(reply));
 }
 
-Task<Result<Json>> Repository::expire_now(Deadline deadline) {
-  report_.held.clear();
-  for (const recovery::Anomaly& one : recovery::anomalies_of(catalogue_->sets))
-    report_.held += fmt::format("{}{} {}", report_.held.empty() ? "" : "; ", one.set, one.what);
-  if (!report_.noticed.empty()) report_.held += (report_.held.empty() ? "" : "; ") + report_.noticed;
-  auto before = labels_of(catalogue_);
+Task<Result<JsonArray>> Repository::expire_first(Deadline deadline) {
+  judge();
   if (!report_.held.empty()) {
     log_(fmt::format("nothing of {} is expired: {}", service_, report_.held));
-    co_return Json(JsonObject{{"expired", JsonArray{}}, {"held", report_.held}});
+    co_return JsonArray{};
   }
+  auto before = labels_of(catalogue_);
   bool as_root = guard_ && guard_->effective();
-  std::string config = paths_.config();
+  std::string config = config_of(1);
   if (as_root) {
     // Root runs by a file that only root can have written.
     config = paths_.folder + ".keep/expire.conf";
-    CO_TRY_VOID(write_file_atomic(config, text_, 0600));
+    CO_TRY_VOID(write_file_atomic(config, with_repository_only(1, text_), 0600));
   }
   std::vector<std::string> arguments{"expire"};
   auto running = run(std::move(arguments), config, as_root, deadline);
@@ -253,7 +357,49 @@ Task<Result<Json>> Repository::expire_now(Deadline deadline) {
   for (const std::string& label : before) {
     if (std::ranges::find(after, label) == after.end()) expired.push_back(Json(label));
   }
-  co_return Json(JsonObject{{"expired", expired}, {"held", ""}});
+  co_return expired;
+}
+
+// Why a backup looks wrong, and what to do when it is not.
+std::string Repository::unusual_in(const std::optional<recovery::Catalogue>& catalogue) const {
+  if (!catalogue) return {};
+  auto found = recovery::anomalies_of(catalogue->sets, looked_until_);
+  if (found.empty()) return {};
+  std::string out;
+  for (size_t index = 0; index < std::min(found.size(), kToldMost); ++index)
+    out += fmt::format("{}{} {}", out.empty() ? "" : "; ", found[index].set, found[index].what);
+  if (found.size() > kToldMost) out += fmt::format("; and {} more", found.size() - kToldMost);
+  return out + fmt::format(
+                   "; when somebody has looked and the database is as it should be: `lifeboat backups expire {} "
+                   "--looked-at {}`",
+                   service_, catalogue->sets.back().label);
+}
+
+void Repository::judge() {
+  report_.held = unusual_in(catalogue_);
+  if (!report_.noticed.empty()) report_.held += (report_.held.empty() ? "" : "; ") + report_.noticed;
+}
+
+// Kept where only root writes: whoever has the user that pgBackRest runs as could say it otherwise.
+Result<> Repository::was_looked_at(const std::string& label, const std::string& by) {
+  std::optional<Moment> until;
+  for (const auto* one : {&catalogue_, &second_}) {
+    if (!*one) continue;
+    auto found = std::ranges::find((*one)->sets, label, &recovery::BackupSet::label);
+    if (found != (*one)->sets.end()) until = found->stopped;
+  }
+  if (!until)
+    return fail(ErrorKind::not_found, fmt::format("there is no backup '{}' of {}", label, service_),
+                "`lifeboat backups list` shows them");
+  if (looked_until_) until = std::max(*until, *looked_until_);
+  std::error_code problem;
+  fs::create_directories(fs::path(looked_file()).parent_path(), problem);
+  if (problem) return fail(ErrorKind::refused, fmt::format("{}: {}", looked_file(), problem.message()));
+  JsonObject word{{"until", time_text(until)}, {"label", label}, {"by", by}};
+  TRY_VOID(write_file_atomic(looked_file(), to_text(Json(std::move(word))), 0600));
+  looked_until_ = until;
+  log_(fmt::format("{} has looked at the backups of {} up to {}", by, service_, label));
+  return {};
 }
 
 Task<Result<Json>> Repository::info(Deadline deadline) {
@@ -262,28 +408,15 @@ Task<Result<Json>> Repository::info(Deadline deadline) {
     auto looked = co_await std::move(looking);
     if (!looked && looked.error().kind != ErrorKind::not_found) co_return std::unexpected(std::move(looked).error());
   }
-  JsonArray sets, gaps;
-  JsonObject archive{{"oldest", ""}, {"newest", ""}, {"timeline", 0}};
-  if (catalogue_) {
-    for (const recovery::BackupSet& set : catalogue_->sets) sets.push_back(encode(set));
-    if (auto window = recovery::window_of(*catalogue_)) {
-      archive = {{"oldest", time_text(window->oldest)},
-                 {"newest", time_text(window->newest)},
-                 {"oldest_lsn", ScalarText<Lsn>::format(window->oldest_lsn)},
-                 {"newest_lsn", ScalarText<Lsn>::format(window->newest_lsn)},
-                 {"timeline", window->timeline}};
-      for (const recovery::Gap& gap : window->gaps) {
-        gaps.push_back({{"timeline", gap.timeline},
-                        {"first", recovery::segment_name(gap.timeline, gap.first, catalogue_->segment_bytes)},
-                        {"last", recovery::segment_name(gap.timeline, gap.last, catalogue_->segment_bytes)},
-                        {"after", time_text(gap.after)},
-                        {"before", time_text(gap.before)}});
-      }
-    }
-  }
-  archive["gaps"] = gaps;
+  JsonObject archive = archive_in_json(catalogue_.value_or(recovery::Catalogue{}));
   archive["stream"] = config_.slot.empty() ? "" : stream_.folder();
-  co_return Json(JsonObject{{"sets", sets}, {"archive", archive}, {"report", encode(report_)}});
+  Json second(nullptr);
+  if (two())
+    second = {{"sets", sets_in_json(second_)}, {"archive", archive_in_json(second_.value_or(recovery::Catalogue{}))}};
+  co_return Json(JsonObject{{"sets", sets_in_json(catalogue_)},
+                            {"archive", std::move(archive)},
+                            {"second", std::move(second)},
+                            {"report", encode(report_)}});
 }
 
 Task<Result<Json>> Repository::verify(Deadline deadline, Progress progress) {
@@ -291,27 +424,40 @@ Task<Result<Json>> Repository::verify(Deadline deadline, Progress progress) {
   Busy busy(report_.busy, std::move(doing));
   progress("reads every file");
   MonoTime begun = boot_now();
-  auto verifying = verify_repository(reader(), deadline);
+  auto verifying = verify_repository(reader(1), deadline);
   CO_TRY(VerifyReport found, co_await std::move(verifying));
   auto looking = look(deadline);
   CO_TRY_VOID(co_await std::move(looking));
   JsonArray problems;
-  for (const std::string& line : found.findings) problems.push_back(Json(line));
+  std::string which = two() ? "repository 1: " : "";
+  for (const std::string& line : found.findings) problems.push_back(Json(which + line));
   // Whoever has it verified has looked.
   if (!found.damaged) report_.noticed.clear();
+  judge();
   // A segment that is missing in the middle is nothing that pgBackRest's own check sees.
-  if (!report_.gap.empty()) problems.push_back(Json(report_.gap));
-  co_return Json(JsonObject{{"whole", !found.damaged && report_.gap.empty()},
+  if (!report_.gap.empty()) problems.push_back(Json(which + report_.gap));
+  bool whole = !found.damaged && report_.gap.empty();
+  if (two()) {
+    progress("reads every file of the second repository");
+    auto also = verify_second(deadline);
+    auto verified = co_await std::move(also);
+    if (!verified) problems.push_back(Json("repository 2: " + verified.error().text()));
+    Json lines = verified ? member(*verified, "problems") : Json(nullptr);
+    for (const Json& line : lines.is_array() ? lines.get_array() : JsonArray{}) problems.push_back(line);
+    whole = whole && problems.empty();
+    if (verified) found.text += "\n" + text_or(*verified, "text");
+  }
+  co_return Json(JsonObject{{"whole", whole},
                             {"problems", problems},
                             {"text", found.text.substr(0, 4000)},
                             {"seconds", to_seconds(boot_now() - begun)}});
 }
 
 Task<Result<>> Repository::look(Deadline deadline) {
-  auto reading = read_catalogue(reader(), deadline.at_most(kReadWithin));
+  auto reading = read_catalogue(reader(1), deadline.at_most(kReadWithin));
   auto catalogue = co_await std::move(reading);
   if (!catalogue) {
-    if (catalogue.error().kind == ErrorKind::not_found) catalogue_.reset(), report_.backups = 0;
+    if (catalogue.error().kind == ErrorKind::not_found) catalogue_.reset(), report_.backups = 0, judge();
     co_return std::unexpected(std::move(catalogue).error());
   }
   catalogue_ = std::move(*catalogue);
@@ -321,6 +467,7 @@ Task<Result<>> Repository::look(Deadline deadline) {
 }
 
 void Repository::tell() {
+  judge();
   report_.backups = static_cast<int64_t>(catalogue_->sets.size());
   report_.newest = catalogue_->sets.empty() ? "" : catalogue_->sets.back().label;
   report_.newest_at = catalogue_->sets.empty() ? "" : time_text(catalogue_->sets.back().stopped);
@@ -414,23 +561,31 @@ Task<Result<>> Repository::fill_gaps(Deadline deadline) {
 Task<Result<std::vector<std::string>>> Repository::archive_stream(Duration older_than, Deadline deadline) {
   std::vector<std::string> archived;
   for (const std::string& name : stream_.finished(older_than)) {
+    if (std::ranges::find(owed_, name) != owed_.end()) continue;
     if (!stands_in_archive(name)) {
-      auto pushing = archive_file(stream_.folder() + "/" + name, deadline);
+      auto pushing = archive_file(1, stream_.folder() + "/" + name, deadline);
       CO_TRY_VOID(co_await std::move(pushing));
       archived.push_back(name);
+      // What the primary did not put into the first it did not put into the second either.
+      if (two()) {
+        owed_.push_back(name);
+        continue;
+      }
     }
     stream_.archived(name);
   }
+  // A second repository that takes nothing does not fill this host's disk.
+  for (; owed_.size() > kOwedMost; owed_.erase(owed_.begin())) stream_.archived(owed_.front());
   co_return archived;
 }
 
-Task<Result<>> Repository::archive_file(std::string path, Deadline deadline) {
+Task<Result<>> Repository::archive_file(int number, std::string path, Deadline deadline) {
   std::string name = fs::path(path).filename().string();
   std::vector<std::string> arguments{"archive-push", std::move(path)};
-  auto pushing = run(std::move(arguments), paths_.config(), false, deadline);
+  auto pushing = run(std::move(arguments), config_of(number), false, deadline);
   auto pushed = co_await std::move(pushing);
   if (!pushed) co_return std::unexpected(std::move(pushed).error().with("archive " + name + " from the stream"));
-  log_(fmt::format("{} was archived from the stream", name));
+  log_(fmt::format("{} was archived from the stream{}", name, number == 1 ? "" : ", in the second repository too"));
   co_return Result<>{};
 }
 
@@ -448,8 +603,13 @@ Task<Result<Json>> Repository::close_log(Deadline deadline) {
     // Without it a restore stops there and asks.
     if (!end) log_(end.error().text());
     CO_TRY_VOID(write_file_atomic(unfinished_file(), to_text(end ? *end : Json(JsonObject{})), 0600));
-    auto pushing = archive_file(whole, deadline);
+    auto pushing = archive_file(1, whole, deadline);
     auto pushed = co_await std::move(pushing);
+    if (pushed && two()) {
+      auto also = archive_file(2, whole, deadline.at_most(kSecondWithin));
+      auto pushed_there = co_await std::move(also);
+      if (!pushed_there) log_(pushed_there.error().text());
+    }
     std::error_code ignored;
     fs::remove(whole, ignored);
     CO_TRY_VOID(std::move(pushed));

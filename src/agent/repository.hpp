@@ -1,5 +1,8 @@
 // A repository of backups on this host: takes, lists, verifies and expires them by pgBackRest, receives the stream of WAL, and guards
-// what is there. It decides alone what is expired: by the plan's retention, and not while the newest backups look wrong.
+// what is there. It decides alone what is expired: by the plan's retention, and not while a backup looks wrong that nobody has looked at.
+//
+// A second repository gets the same after the first (repository_second.cpp). Whatever is wrong with it is told, and neither
+// undoes nor delays what concerns the first.
 #pragma once
 
 #include <functional>
@@ -35,7 +38,7 @@ class Repository {
   Task<Result<Json>> take(wire::BackupTake order, Deadline deadline, Progress progress);
   Task<Result<Json>> info(Deadline deadline);
   Task<Result<Json>> verify(Deadline deadline, Progress progress);
-  Task<Result<Json>> expire(Deadline deadline);
+  Task<Result<Json>> expire(wire::BackupExpire order, Deadline deadline);
   Task<Result<Json>> close_log(Deadline deadline);
 
  private:
@@ -50,28 +53,54 @@ class Repository {
   WalStream stream_;
   wire::RepositoryReport report_;
   std::optional<recovery::Catalogue> catalogue_;  // as it was read last
+  std::optional<recovery::Catalogue> second_;     // the second repository's
+  std::string second_failed_;                     // what the last order could not do there
+  std::vector<std::string> owed_;       // files of the stream that the first has from here, and the second not yet
+  std::optional<Moment> looked_until_;  // a person has looked at the backups up to here
   std::string said_;
   bool begun_ = false;
 
   struct Busy;
-  PgBackRest reader() const;
+  bool two() const { return config_.backups.second.has_value(); }
+  PgBackRest reader(int number) const;
   std::string scratch() const { return paths_.folder + "/read-" + service_; }
   Task<Result<std::string>> run(std::vector<std::string> arguments, std::string config, bool as_root,
                                 Deadline deadline);
-  Task<Result<>> order_files(std::vector<wire::BackupSource> sources);
+  // Names one of the repositories only.
+  std::string config_of(int number) const;
+  Result<> write_config(std::string path, std::string text) const;
+  Result<> order_files(int number, const std::vector<wire::BackupSource>& sources) const;
+  Task<Result<>> back_up(int number, wire::BackupTake order, Deadline deadline, Progress progress);
+  Task<Result<>> back_up_once(int number, wire::BackupTake order, Deadline deadline, Progress progress);
   Task<> look_after();
   Task<Result<>> look(Deadline deadline);
   Task<Result<>> fill_gaps(Deadline deadline);
   // Finished files of the stream that the archive lacks are put there; their names.
   Task<Result<std::vector<std::string>>> archive_stream(Duration older_than, Deadline deadline);
-  Task<Result<>> archive_file(std::string path, Deadline deadline);
+  Task<Result<>> archive_file(int number, std::string path, Deadline deadline);
   // Where the log ends in an unfinished segment, kept for as long as it is the newest.
   Task<Result<Json>> end_of_unfinished(std::string path, std::string name, Deadline deadline);
   std::string unfinished_file() const { return stream_.folder() + ".unfinished.json"; }
   Task<> check_index(bool readable);
-  Task<Result<Json>> expire_now(Deadline deadline);
+  // Labels of what was expired; none while report_.held says why not.
+  Task<Result<JsonArray>> expire_first(Deadline deadline);
   bool stands_in_archive(const std::string& name) const;
   void tell();
+
+  std::string looked_file() const { return paths_.folder + ".keep/" + service_ + ".looked-at.json"; }
+  Result<> was_looked_at(const std::string& label, const std::string& by);
+  std::string unusual_in(const std::optional<recovery::Catalogue>& catalogue) const;
+  void judge();
+
+  // Of the second one.
+  void make_second_folder();
+  Task<> look_after_second();
+  Task<Result<>> look_second(Deadline deadline);
+  Task<Result<Json>> take_second(wire::BackupTake order, Deadline deadline, Progress progress);
+  Task<Result<JsonArray>> expire_second(Deadline deadline);
+  Task<Result<Json>> verify_second(Deadline deadline);
+  Task<> archive_owed(Deadline deadline);
+  void tell_second(const std::string& unread);
   Result<std::string> busy_with(const std::string& what);
 };
 

@@ -63,6 +63,13 @@ void print_archive(const Json& listed) {
                text_or(gap, "last"), when(text_or(gap, "after")), when(text_or(gap, "before")));
 }
 
+void print_set(const recovery::BackupSet& set) {
+  fmt::print("{:<34} {:<4}  {}  {:>8} of data  {:>8} stored{}\n", set.label, enum_name(set.type),
+             moment_in_words(set.stopped), size_in_words(static_cast<double>(set.bytes)),
+             size_in_words(static_cast<double>(set.repository_copied_bytes)),
+             set.page_errors.value_or(false) ? "  PAGES DAMAGED" : "");
+}
+
 // When a set was last restored, to prove it or in earnest, and what came of it.
 std::string proof_of(const std::string& label, const JsonArray& measured) {
   std::string out = "never restored";
@@ -92,6 +99,8 @@ void print_backup_status(const std::string& service, const Json& status) {
   fmt::print("  the loss of the primary's region would cost {} now, RPO {}\n",
              loss < 0 ? "unknown" : format_span(Duration{loss}), format_duration(Duration{int_or(status, "rpo_ms")}));
   if (!trouble.empty()) fmt::print("  TROUBLE: {}\n", trouble);
+  if (std::string second = text_or(status, "second"); !second.empty() && second != trouble)
+    fmt::print("  {}\n", second);
   if (!text_or(status, "held").empty()) fmt::print("  nothing is expired: {}\n", text_or(status, "held"));
 }
 
@@ -109,17 +118,22 @@ int list_backups(Client& client, const BackupOptions& options, const Output& out
   for (const Json& one : list_of(*listed, "sets")) {
     auto set = decode<recovery::BackupSet>(one);
     if (!set) return complain(to_error(set.error(), "the controller's answer does not fit"));
-    fmt::print("{:<34} {:<4}  {}  {:>8} of data  {:>8} stored{}{}\n", set->label, enum_name(set->type),
-               moment_in_words(set->stopped), size_in_words(static_cast<double>(set->bytes)),
-               size_in_words(static_cast<double>(set->repository_copied_bytes)),
-               set->repository > 1 ? fmt::format("  repository {}", set->repository) : "",
-               set->page_errors.value_or(false) ? "  PAGES DAMAGED" : "");
+    print_set(*set);
     std::string proof = proof_of(set->label, list_of(restored, "measured"));
     fmt::print("  {}\n", proof);
     all_sound = all_sound && !proof.starts_with("NOT");
   }
   fmt::print("A restore of {}\n", text_or(restored, "text"));
   print_archive(*listed);
+  if (const Json& second = member(*listed, "second"); second.is_object()) {
+    fmt::print("Repository 2:\n");
+    for (const Json& one : list_of(second, "sets")) {
+      auto set = decode<recovery::BackupSet>(one);
+      if (!set) return complain(to_error(set.error(), "the controller's answer does not fit"));
+      print_set(*set);
+    }
+    print_archive(second);
+  }
   const Json& status = member(*listed, "status");
   print_backup_status(*service, status);
   fmt::print("  {}\n", text_or(status, "guarded"));
@@ -130,7 +144,7 @@ int order_backups(Client& client, const std::string& verb, const BackupOptions& 
   auto service = service_of(client, options.service);
   if (!service) return complain(service.error());
   std::string at = "/api/backups/" + percent_encode(*service);
-  JsonObject body{{"by", options.by}, {"type", options.type}};
+  JsonObject body{{"by", options.by}, {"type", options.type}, {"looked_at", options.looked_at}};
   auto begun = client.post(at + "/" + verb, body);
   if (!begun) return complain(begun.error());
   int64_t number = int_or(*begun, "number");

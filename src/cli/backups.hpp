@@ -12,6 +12,7 @@ struct BackupOptions {
   std::string service;  // empty: the only one
   std::string type = "full";
   std::string by;
+  std::string looked_at;  // with expire: the newest backup that somebody has looked at
 };
 
 int list_backups(Client& client, const BackupOptions& options, const Output& output);

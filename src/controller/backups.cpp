@@ -32,12 +32,16 @@ std::string bytes_in_words(double bytes) {
 // What of an order's outcome a person reads in the journal.
 std::string in_words(const std::string& method, const Json& result) {
   std::string out;
+  const Json& second = member(result, "second");
   if (method == wire::BackupTake::kMethod) {
-    const Json& sets = member(result, "sets");
-    for (const Json& set : sets.is_array() ? sets.get_array() : JsonArray{}) {
-      out += fmt::format("{}{} backup {}: {} of data, {} stored", out.empty() ? "" : "; ", text_or(set, "type"),
-                         text_or(set, "label"), bytes_in_words(number_or(set, "bytes")),
-                         bytes_in_words(number_or(set, "repository_copied_bytes")));
+    for (const Json* from : {&result, &second}) {
+      const Json& sets = member(*from, "sets");
+      for (const Json& set : sets.is_array() ? sets.get_array() : JsonArray{}) {
+        out += fmt::format("{}{} backup {}{}: {} of data, {} stored", out.empty() ? "" : "; ", text_or(set, "type"),
+                           text_or(set, "label"), from == &second ? " in repository 2" : "",
+                           bytes_in_words(number_or(set, "bytes")),
+                           bytes_in_words(number_or(set, "repository_copied_bytes")));
+      }
     }
     out += fmt::format("{}{:.1f} s", out.empty() ? "" : ", ", number_or(result, "seconds"));
   }
@@ -47,15 +51,23 @@ std::string in_words(const std::string& method, const Json& result) {
               ? fmt::format("every file is as it was written, {:.1f} s", number_or(result, "seconds"))
               : fmt::format("DAMAGED: {} findings", problems.is_array() ? problems.get_array().size() : 0);
   }
-  const Json& expired = member(result, "expired");
-  if (expired.is_array() && !expired.get_array().empty()) {
-    out += out.empty() ? "expired" : "; expired";
-    for (const Json& label : expired.get_array()) out += label.is_string() ? " " + std::string(label.get_string()) : "";
+  std::string gone;
+  for (const Json* from : {&result, &second}) {
+    const Json& expired = member(*from, "expired");
+    for (const Json& label : expired.is_array() ? expired.get_array() : JsonArray{}) {
+      if (label.is_string())
+        gone += fmt::format(" {}{}", std::string_view(label.get_string()), from == &second ? " in repository 2" : "");
+    }
+  }
+  if (!gone.empty()) {
+    out += (out.empty() ? "expired" : "; expired") + gone;
   } else if (method == wire::BackupExpire::kMethod && text_or(result, "held").empty()) {
     out = "nothing is old enough to be expired";
   }
   if (!text_or(result, "held").empty())
     out += fmt::format("{}nothing is expired: {}", out.empty() ? "" : "; ", text_or(result, "held"));
+  if (!text_or(second, "problem").empty())
+    out += fmt::format("{}NOT AS IT SHOULD BE: {}", out.empty() ? "" : "; ", text_or(second, "problem"));
   return out;
 }
 
@@ -180,6 +192,7 @@ Json BackupKeeper::status(const std::string& service) const {
                     {"gap", report.gap},
                     {"held", report.held},
                     {"guarded", report.guarded},
+                    {"second", report.second},
                     {"noticed", report.noticed},
                     {"stream", report.streams_from},
                     {"archive_waiting", archive == nullptr ? -1 : archive->waiting},
@@ -226,6 +239,11 @@ Task<> BackupKeeper::tick() {
         kept.noticed = report.noticed;
         scope_.spawn("note", note(service, "repository-tampered", report.noticed, nullptr));
       }
+      if (report.held != kept.held) {
+        kept.held = report.held;
+        if (!report.held.empty())
+          scope_.spawn("note", note(service, "backups-held", "nothing is expired: " + report.held, nullptr));
+      }
       backup::Duty duty = backup::next_duty(kept.schedule, situation_of(service), wall_now());
       if (duty.what == backup::Duty::What::prepare) {
         kept.situation.ordered = true;
@@ -234,7 +252,7 @@ Task<> BackupKeeper::tick() {
         kept.situation.ordered = true;
         scope_.spawn("list of " + service, read_list(service));
       } else if (duty.what == backup::Duty::What::take) {
-        auto started = start_work(service, "take", duty.due.type, std::string(kSchedule));
+        auto started = start_work(service, "take", duty.due.type, std::string(kSchedule), "");
         if (!started) kept.last_order = boot_now(), ++kept.situation.failures;
       }
     }
@@ -294,15 +312,15 @@ Task<Result<Json>> BackupKeeper::list(std::string service) {
 }
 
 Result<Json> BackupKeeper::begin(const std::string& service, const std::string& what, recovery::BackupType type,
-                                 const std::string& by) {
+                                 const std::string& by, const std::string& looked_at) {
   TRY(Kept * kept, find(service));
   if (by.empty()) return fail(ErrorKind::invalid_input, "nobody is named who orders it", "--by NAME");
-  TRY_VOID(start_work(service, what, type, by));
+  TRY_VOID(start_work(service, what, type, by, looked_at));
   return Json(JsonObject{{"service", service}, {"number", kept->job.number}});
 }
 
 Result<> BackupKeeper::start_work(const std::string& service, const std::string& what, recovery::BackupType type,
-                                  const std::string& by) {
+                                  const std::string& by, const std::string& looked_at) {
   TRY(Kept * kept, find(service));
   if (kept->job.state == "running")
     return fail(ErrorKind::conflict, fmt::format("{} of {} is under way", kept->job.what, service));
@@ -317,7 +335,7 @@ Result<> BackupKeeper::start_work(const std::string& service, const std::string&
     params = encode(wire::BackupVerify{service});
   } else if (what == "expire") {
     method = wire::BackupExpire::kMethod;
-    params = encode(wire::BackupExpire{service});
+    params = encode(wire::BackupExpire{service, looked_at, by});
   } else {
     return fail(ErrorKind::not_found, fmt::format("backups cannot be told to '{}'", Decoder::printable(what)));
   }

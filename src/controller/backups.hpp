@@ -1,6 +1,6 @@
 // The backups of each service whose plan has Lifeboat keep them: knows what its repository's host says, orders what the schedule
 // asks for (core/backup decides), and answers people. A controller can order backups to be taken, read and verified. It cannot delete:
-// which ones are expired is the repository's host's own business.
+// which ones are expired is the repository's host's own business; what it hands on is that a person has looked at one that is held.
 #pragma once
 
 #include <map>
@@ -31,8 +31,9 @@ class BackupKeeper {
   // Everything that is there: {sets, archive, status}.
   Task<Result<Json>> list(std::string service);
   // Begins an order in the background and gives its number; job() tells how it goes. `what`: take, verify or expire.
+  // `looked_at`, with expire: the newest backup that a person has looked at and found right (wire::BackupExpire).
   Result<Json> begin(const std::string& service, const std::string& what, recovery::BackupType type,
-                     const std::string& by);
+                     const std::string& by, const std::string& looked_at);
   // {number, what, state: running|done|failed, progress, result, error, hint} of the last order; null: there was none.
   Json job(const std::string& service) const;
 
@@ -51,7 +52,7 @@ class BackupKeeper {
     MonoTime reported{};
     std::map<std::string, std::pair<wire::ArchiveReport, MonoTime>> archives;  // by host
     std::string listed_as;                                                     // newest backup when `taken` was read
-    std::string noticed;                                                       // as it stands in the journal
+    std::string noticed, held;                                                 // as they stand in the journal
     Job job;
   };
   Store& store_;
@@ -72,7 +73,7 @@ class BackupKeeper {
   Task<> read_list(std::string service);
   Task<> work(std::string service, std::string method, Json params);
   Result<> start_work(const std::string& service, const std::string& what, recovery::BackupType type,
-                      const std::string& by);
+                      const std::string& by, const std::string& looked_at);
   Task<> note(std::string service, std::string kind, std::string text, Json data);
 };
 

@@ -29,6 +29,10 @@ struct PgBackRest {
 // What an exit code and its message mean, as an error of the right kind with what to do next. `output` is what it wrote.
 Error pgbackrest_error(std::string_view command, int exit_code, std::string_view output);
 
+// Whether a backup failed only because its member was promoted a moment ago: the log is on the new timeline already, and
+// pg_control, which its first checkpoint writes, is not. It passes by itself.
+bool awaits_first_checkpoint(std::string_view said);
+
 // Parts of its output. Pure; errors `invalid_input` when it is not what 2.45 writes.
 // `info --output=json`: one catalogue for each incarnation of the stanza in each repository, without log.
 Result<std::vector<recovery::Catalogue>> parse_info(std::string_view json, const std::string& stanza);

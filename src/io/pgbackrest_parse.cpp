@@ -205,6 +205,21 @@ Error pgbackrest_error(std::string_view command, int exit_code, std::string_view
   return error;
 }
 
+bool awaits_first_checkpoint(std::string_view said) {
+  constexpr std::string_view kLog = "WAL timeline ", kControl = " does not match pg_control timeline ";
+  auto number_at = [&](size_t at) {
+    uint64_t value = 0;
+    std::string_view rest = said.substr(std::min(at, said.size()));
+    std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    return value;
+  };
+  size_t log = said.find(kLog), control = said.find(kControl);
+  if (log == said.npos || control == said.npos) return false;
+  uint64_t of_control = number_at(control + kControl.size());
+  // The other way round it is another fault: log of a timeline that was left.
+  return of_control > 0 && number_at(log + kLog.size()) > of_control;
+}
+
 Result<std::vector<Catalogue>> parse_info(std::string_view json, const std::string& stanza) {
   auto parsed = parse_json(json);
   // Of a file that it cannot read it prints what it found there, whatever bytes those are.

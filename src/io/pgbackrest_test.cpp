@@ -38,6 +38,19 @@ TEST(PgBackRestInfo, OtherStanzasAndNonsenseGiveNoSet) {
   EXPECT_FALSE(parse_info("stanza: m", "m"));
 }
 
+TEST(PgBackRestBackup, OfAMemberThatWasJustPromotedWaitsForItsFirstCheckpoint) {
+  Error error = pgbackrest_error(
+      "backup", 58,
+      "2026-11-29 22:45:32.577 P00  ERROR: [058]: WAL timeline 2 does not match pg_control timeline 1\n"
+      "                                    HINT: this may indicate corruption and requires investigation\n");
+  EXPECT_TRUE(awaits_first_checkpoint(error.what)) << error.what;
+  EXPECT_TRUE(awaits_first_checkpoint("WAL timeline 10 does not match pg_control timeline 9"));
+  EXPECT_FALSE(awaits_first_checkpoint("WAL timeline 1 does not match pg_control timeline 2"));
+  EXPECT_FALSE(awaits_first_checkpoint("WAL timeline 2 does not match pg_control timeline "));
+  EXPECT_FALSE(awaits_first_checkpoint("standby is on timeline 1 but expected 2"));
+  EXPECT_FALSE(awaits_first_checkpoint(""));
+}
+
 TEST(PgBackRestArchive, TellsSegmentsHistoriesAndPartialOnesApart) {
   recovery::Catalogue catalogue;
   catalogue.archive = "15-1";

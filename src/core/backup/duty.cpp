@@ -49,8 +49,9 @@ std::string trouble(const Schedule& schedule, const Situation& situation, const 
     return fmt::format("the loss of the primary's region would cost up to {} now, and the RPO is {}: {}",
                        format_span(*loss.time), format_duration(rpo), loss.reason);
   if (!report.gap.empty()) return report.gap;
-  if (!situation.listed) return {};
-  return overdue(schedule, situation.taken, now);
+  std::string late = situation.listed ? overdue(schedule, situation.taken, now) : std::string();
+  // What the first repository lacks is told before what the second does.
+  return late.empty() ? report.second : late;
 }
 
 }  // namespace lifeboat::backup

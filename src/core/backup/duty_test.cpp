@@ -86,5 +86,17 @@ TEST(BackupTrouble, IsTheRpoABackupThatIsOverdueAGapOrATheft) {
   for (const Situation& one : {old, gap, stolen, away}) EXPECT_NE(trouble(kSchedule, one, little, rpo, kNow), "");
 }
 
+TEST(BackupTrouble, OfTheSecondRepositoryIsToldLastAndStopsNothing) {
+  Loss little{Duration{900}, ""};
+  Situation second = calm();
+  second.report.second = "repository 2: it has no backup";
+  EXPECT_EQ(trouble(kSchedule, second, little, Duration{900'000}, kNow), second.report.second);
+  second.taken = {{Type::full, kNow - hours(40)}};
+  EXPECT_EQ(next(second), What::take);
+  std::string late = trouble(kSchedule, second, little, Duration{900'000}, kNow);
+  EXPECT_NE(late, "");
+  EXPECT_NE(late, second.report.second);
+}
+
 }  // namespace
 }  // namespace lifeboat::backup

@@ -24,15 +24,17 @@ struct Archive {
   std::string repository_name;  // its name in the plan, and in its certificate
   int64_t port = 0;             // of pgBackRest's TLS servers
   std::string slot;             // of the stream to the repository's host; empty: there is none
+  bool second = false;          // that host keeps two repositories, and WAL goes to both
   bool operator==(const Archive&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Archive, (), (stanza, repository, repository_name, port, slot))
+BOOST_DESCRIBE_STRUCT(Archive, (), (stanza, repository, repository_name, port, slot, second))
 constexpr auto field_docs(const Archive*) {
   return std::to_array<FieldDoc>({{"stanza", Need::optional, "stanza; empty: nothing is archived"},
                                   {"repository", Need::optional, "address of the repository's host"},
                                   {"repository_name", Need::optional, "its name"},
                                   {"port", Need::optional, "port of pgBackRest's servers"},
-                                  {"slot", Need::optional, "replication slot of the stream of WAL"}});
+                                  {"slot", Need::optional, "replication slot of the stream of WAL"},
+                                  {"second", Need::optional, "WAL goes to a second repository of that host too"}});
 }
 
 // ---- controller → agent of the repository's host
@@ -109,10 +111,11 @@ struct RepositoryReport {
   std::string newest_at;     // when it ended, as format_wall writes it
   std::string oldest_at;     // earliest moment that can be restored
   std::string gap;           // a gap in the archived WAL, in words; empty: none is known
+  std::string second;        // what is wrong with the second repository; empty: nothing is known, or there is none
 };
 BOOST_DESCRIBE_STRUCT(RepositoryReport, (),
                       (problem, ready, busy, streams_from, held, guarded, noticed, newest_wal, backups, newest,
-                       newest_at, oldest_at, gap))
+                       newest_at, oldest_at, gap, second))
 constexpr auto field_docs(const RepositoryReport*) {
   return std::to_array<FieldDoc>({{"problem", Need::optional, "why no backup can be taken"},
                                   {"ready", Need::optional, "the stanza is there"},
@@ -126,7 +129,8 @@ constexpr auto field_docs(const RepositoryReport*) {
                                   {"newest", Need::optional, "label of the newest backup"},
                                   {"newest_at", Need::optional, "when it ended"},
                                   {"oldest_at", Need::optional, "earliest moment that can be restored"},
-                                  {"gap", Need::optional, "a gap in the archived WAL"}});
+                                  {"gap", Need::optional, "a gap in the archived WAL"},
+                                  {"second", Need::optional, "what is wrong with the second repository"}});
 }
 
 // ---- orders to the agent of the repository's host
@@ -180,7 +184,8 @@ constexpr auto field_docs(const BackupTake*) {
                                   {"sources", Need::required, "members to reach"}});
 }
 
-// backup.info: everything that is there. Replies {sets, archive: {oldest, newest, gap}, report}.
+// backup.info: everything that is there. Replies {sets, archive: {oldest, newest, gaps}, second, report}; `second` has sets and archive
+// of the second repository, and is null when there is none.
 struct BackupInfo {
   static constexpr std::string_view kMethod = "backup.info";
   std::string service;
@@ -200,15 +205,20 @@ constexpr auto field_docs(const BackupVerify*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"}});
 }
 
-// backup.expire: what the plan's retention does not keep is removed, if the newest backups look as they always did. Replies
-// {expired: labels, held: why not}.
+// backup.expire: what the plan's retention does not keep is removed, unless a backup looks unlike those before it and nobody has
+// looked at it. `looked_at`: the label of a backup that a person has looked at, with all before it, and found to be what the
+// database should be. Replies {expired: labels, held: why not}.
 struct BackupExpire {
   static constexpr std::string_view kMethod = "backup.expire";
   std::string service;
+  std::string looked_at;
+  std::string by;
 };
-BOOST_DESCRIBE_STRUCT(BackupExpire, (), (service))
+BOOST_DESCRIBE_STRUCT(BackupExpire, (), (service, looked_at, by))
 constexpr auto field_docs(const BackupExpire*) {
-  return std::to_array<FieldDoc>({{"service", Need::required, "service"}});
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"looked_at", Need::optional, "newest backup that a person has looked at"},
+                                  {"by", Need::optional, "who has"}});
 }
 
 // backup.close-log: when nobody writes any more, what the stream received and the archive lacks is put there, the unfinished segment

@@ -127,26 +127,4 @@ Result<Window> window_of(const Catalogue& catalogue, uint64_t timeline) {
   return out;
 }
 
-Exposure exposure_of(const Catalogue& catalogue, const Window& window, const Primary& primary) {
-  Exposure out;
-  Lsn safe = window.newest_lsn;
-  std::optional<Moment> safe_at = window.newest;
-  if (primary.streamed && *primary.streamed > safe) {
-    safe = *primary.streamed;
-    safe_at = primary.streamed_at;
-  }
-  // A position on the timeline before says nothing of what this one holds beyond the fork.
-  out.other_timeline = primary.timeline > window.timeline && !primary.streamed;
-  if (primary.written <= safe && !out.other_timeline) {
-    out.time = Duration{0};
-    return out;
-  }
-  out.bytes = primary.written.value - std::min(safe.value, primary.written.value);
-  uint64_t archived = window.newest_lsn.value / catalogue.segment_bytes;
-  uint64_t written = (primary.written.value + catalogue.segment_bytes - 1) / catalogue.segment_bytes;
-  out.unarchived_segments = written > archived ? written - archived : 0;
-  if (safe_at) out.time = std::max(Duration{0}, std::chrono::duration_cast<Duration>(primary.at - *safe_at));
-  return out;
-}
-
 }  // namespace lifeboat::recovery

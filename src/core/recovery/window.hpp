@@ -66,22 +66,4 @@ class SegmentChain {
 // Of the history that leads to `timeline` (0: the newest). Errors: `not_found` (no backup, or no history of that timeline).
 Result<Window> window_of(const Catalogue& catalogue, uint64_t timeline = 0);
 
-// Where the primary is, and what has been received from it besides the archive.
-struct Primary {
-  uint64_t timeline = 0;
-  Lsn written;
-  Moment at;                    // when that was asked
-  std::optional<Lsn> streamed;  // received elsewhere as a stream of log, and kept there
-  std::optional<Moment> streamed_at;
-};
-
-// What the loss of the primary's region would cost now, if this repository were all that is left.
-struct Exposure {
-  uint64_t bytes = 0;            // of log that would be gone
-  std::optional<Duration> time;  // no transaction older than this would be gone; empty: not known
-  uint64_t unarchived_segments = 0;
-  bool other_timeline = false;  // the archive does not have the primary's timeline yet: all since then counts as gone
-};
-Exposure exposure_of(const Catalogue& catalogue, const Window& window, const Primary& primary);
-
 }  // namespace lifeboat::recovery

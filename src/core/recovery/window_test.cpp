@@ -91,20 +91,5 @@ TEST(RestorableWindow, WithoutAHistoryFileSaysSo) {
   EXPECT_NE(window.error().what.find("history of timeline 2"), std::string::npos);
 }
 
-TEST(Exposure, IsWhatTheArchiveDoesNotHaveYet) {
-  Catalogue catalogue = quiet_week();
-  auto window = window_of(catalogue);
-  Primary primary{.timeline = 1, .written = Lsn{51 * kSegment + 1000}, .at = minutes_after_noon(52)};
-  Exposure now = exposure_of(catalogue, *window, primary);
-  EXPECT_EQ(now.bytes, 1000u);
-  EXPECT_EQ(now.time, Duration{120'000});
-  EXPECT_EQ(now.unarchived_segments, 1u);
-  primary.streamed = primary.written;
-  EXPECT_EQ(exposure_of(catalogue, *window, primary).bytes, 0u) << "what was streamed out is safe";
-  primary.streamed.reset();
-  primary.timeline = 2;
-  EXPECT_TRUE(exposure_of(catalogue, *window, primary).other_timeline);
-}
-
 }  // namespace
 }  // namespace lifeboat::recovery
