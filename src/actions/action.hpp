@@ -35,6 +35,7 @@ struct ActionContext {
   std::string idempotency_key;  // "R-3/promote": the same for every attempt
   Deadline deadline;
   std::function<void(std::string)> progress;  // one line for people: "2 of 3 ready"
+  WallTime run_opened{};                      // its number comes again when the controllers' memory is of an older day
 };
 
 struct Observation {

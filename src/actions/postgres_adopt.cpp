@@ -34,20 +34,23 @@ class PostgresAdopt : public Action {
   Task<Result<Observation>> observe(ActionContext context) override {
     CO_TRY(DatabaseView view, context.world.databases.view(params_.service.text));
     const MemberView* member = member_of(view, params_.member.text);
+    auto finding = name_of_copy(context);
+    std::string copy = co_await std::move(finding);
     bool leads = view.writable && view.holder == params_.member.text;
-    bool holds =
-        leads && member != nullptr && member->report.restored == params_.restored.text && !member->report.put_back;
+    bool holds = leads && member != nullptr && member->report.restored == copy && !member->report.put_back;
     std::string change = holds
                              ? ""
                              : fmt::format("{} leads with the data of restore {}; what was written since is set aside",
-                                           params_.member.text, params_.restored.text);
+                                           params_.member.text, copy);
     co_return Observation{holds, in_words(view), std::move(change),
                           JsonObject{{"holder", view.holder}, {"term", view.term}}};
   }
 
   Task<Result<Outcome>> apply(ActionContext context) override {
-    auto moving = context.world.databases.put_back(params_.service.text, params_.member.text, params_.restored.text,
-                                                   context.deadline, context.progress);
+    auto finding = name_of_copy(context);
+    std::string copy = co_await std::move(finding);
+    auto moving = context.world.databases.put_back(params_.service.text, params_.member.text, copy, context.deadline,
+                                                   context.progress);
     CO_TRY(Json done, co_await std::move(moving));
     CO_TRY(recovery::RestorePlace place,
            restore_place(context.world, params_.service.text, params_.member.text, false));
@@ -55,13 +58,23 @@ class PostgresAdopt : public Action {
     auto evidence = co_await std::move(hashing);
     JsonObject data = done.as_object();
     data["evidence"] = evidence ? *evidence : Json(nullptr);
-    std::string summary = fmt::format("{} leads on timeline {} with the data of restore {}; what it had is kept in {}",
-                                      params_.member.text, int_or(done, "timeline"), params_.restored.text,
-                                      text_or(done, "kept", "no place"));
+    std::string summary =
+        fmt::format("{} leads on timeline {} with the data of restore {}; what it had is kept in {}",
+                    params_.member.text, int_or(done, "timeline"), copy, text_or(done, "kept", "no place"));
     co_return Outcome{std::move(summary), std::move(data)};
   }
 
  private:
+  // A name is used again; what the member remembers is the copy's own. One that cannot be asked is asked for by the name that was given.
+  Task<std::string> name_of_copy(ActionContext context) {
+    std::string given = params_.restored.text;
+    auto place = restore_place(context.world, params_.service.text, params_.member.text, false);
+    if (!place) co_return given;
+    auto finding = find_copy(context, place->host, params_.service.text, given);
+    auto found = co_await std::move(finding);
+    co_return found ? text_or(*found, "name", given) : given;
+  }
+
   PostgresAdoptParams params_;
 };
 

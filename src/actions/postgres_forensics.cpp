@@ -3,6 +3,7 @@
 #include "actions/registry.hpp"
 #include "actions/restore_common.hpp"
 #include "core/data/encode.hpp"
+#include "core/forensics/advice.hpp"
 #include "core/recovery/messages.hpp"
 #include "core/recovery/moment.hpp"
 #include "io/clock.hpp"
@@ -64,20 +65,10 @@ class PostgresForensics : public Action {
     auto asking = context.world.agents.call(place.host, std::string(wire::RestoreForensics::kMethod), encode(order),
                                             context.deadline, context.progress);
     CO_TRY(Json report, co_await std::move(asking));
-    int64_t most_unusual = int_or(report, "most_unusual");
-    const Json& listed = lifeboat::member(report, "findings");
-    JsonArray findings = listed.is_array() ? listed.get_array() : JsonArray{};
-    std::string target;
-    for (const Json& finding : findings) {
-      if (most_unusual != 0 && int_or(finding, "xid") == most_unusual)
-        target = target_before(lifeboat::member(finding, "restore_to"));
-    }
+    forensics::Advice advice = forensics::advise(report);
     JsonObject data = report.is_object() ? report.as_object() : JsonObject{};
-    data["target"] = target;
-    size_t count = findings.size();
-    std::string summary = count == 0 ? std::string("nothing stands out")
-                                     : fmt::format("{} transactions stand out; restore to {}", count, target);
-    co_return Outcome{std::move(summary), std::move(data)};
+    data["target"] = advice.target;
+    co_return Outcome{std::move(advice.summary), std::move(data)};
   }
 
  private:
@@ -92,10 +83,9 @@ const ActionDescriptor& postgres_forensics_action() {
       .summary = "Finds the transactions that stand out in a database's log, and the point before them.",
       .details =
           "Changes nothing. Reads the log of the repository on a member's host, of that time and of the hour before, "
-          "and "
-          "ranks what is unusual: mass deletes and updates, dropped and emptied tables. Its data: findings, and "
-          "target, the "
-          "point just before the most unusual of them as postgres.restore takes it.",
+          "and ranks what is unusual: mass deletes and updates, dropped and emptied tables, and tables that many small "
+          "transactions change far faster than before. Its data: findings, surges, and target, the point just before "
+          "the most unusual transaction, or else before the first of the many, as postgres.restore takes it.",
       .example = "- {id: find, uses: postgres.forensics, timeout: 30m, with: {service: database, since: 1h}}",
       .usual_timeout = Duration{1'800'000},
       .schema = params_schema<PostgresForensicsParams>,

@@ -50,15 +50,23 @@ class PostgresRestore : public Action {
     CO_TRY(std::string host, host_of(context.world));
     auto finding = find_copy(context, host, params_.service.text, params_.name.text);
     CO_TRY(Json copy, co_await std::move(finding));
-    bool same = to_canonical_text(lifeboat::member(lifeboat::member(copy, "wish"), "target")) ==
-                to_canonical_text(recovery::to_json(target));
+    // What is done for another order says nothing of today, above all when the end of the log is asked for.
+    const Json& wish = lifeboat::member(copy, "wish");
+    bool same = text_or(wish, "order") == order_of(context) && !context.run.empty() &&
+                to_canonical_text(lifeboat::member(wish, "target")) == to_canonical_text(recovery::to_json(target));
     bool holds = same && text_or(copy, "state") == "done";
-    std::string state = copy.is_object()
-                            ? fmt::format("restore {} on {} is {}", params_.name.text, host, text_or(copy, "state"))
-                            : fmt::format("there is no restore {} on {}", params_.name.text, host);
-    std::string change = holds ? "" : fmt::format("→ {}, isolated on {}", recovery::in_words(target), host);
+    bool gives_up = !same && text_or(copy, "state") == "done";
+    std::string state = copy.is_object() ? fmt::format("restore {} on {} is {}{}", text_or(copy, "name"), host,
+                                                       text_or(copy, "state"), gives_up ? ", for another order" : "")
+                                         : fmt::format("there is no restore {} on {}", params_.name.text, host);
+    std::string change = holds ? ""
+                               : fmt::format("→ {}, isolated on {}{}", recovery::in_words(target), host,
+                                             gives_up ? "; the copy of the other order goes" : "");
     Json data = lifeboat::member(copy, "restored");
-    if (data.is_object()) data.as_object()["host"] = host;
+    if (data.is_object()) {
+      data.as_object()["host"] = host;
+      data.as_object()["name"] = text_or(copy, "name");
+    }
     co_return Observation{holds, std::move(state), std::move(change), std::move(data)};
   }
 
@@ -70,7 +78,9 @@ class PostgresRestore : public Action {
     wire::RestoreBegin order{.service = params_.service.text,
                              .name = params_.name.text,
                              .target = recovery::to_json(target),
-                             .accept_gap = params_.accept_gap};
+                             .accept_gap = params_.accept_gap,
+                             .order = order_of(context),
+                             .again = true};
     take_end_of_log(closed, order, context.progress);
     auto asking = context.world.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                             context.deadline, context.progress);
@@ -101,15 +111,15 @@ const ActionDescriptor& postgres_restore_action() {
       .name = "postgres.restore",
       .summary = "Restores a copy of a database to an exact point of its past, cut off from everything.",
       .details =
-          "Holds when a finished copy of that name with that target is on the host. Otherwise it is made from the "
-          "service's "
-          "repository of backups, on the host of the member named, or of a standby near the primary: files and log are "
-          "copied, replayed to the point, and the point is read back and compared. The copy is left paused and "
-          "read-only "
-          "in a network of its own; nothing of production is touched. A copy that was cut off is taken up where it "
-          "was. "
-          "Fails when the point cannot be restored; the error names the nearest that can. Its data: host, target, "
-          "reached, lost_transactions, collateral_transactions, seconds, copy_seconds, replay_seconds, bytes, backup.",
+          "Holds when this step has made the copy already. Otherwise it is made from the service's repository of "
+          "backups, on the host of the member named, or of a standby near the primary: files and log are copied, "
+          "replayed to the point, and the point is read back and compared. The copy is left paused and read-only in a "
+          "network of its own; nothing of production is touched. A copy that was cut off is taken up where it was. A "
+          "finished copy of that name that another run made and nobody adopted is removed first: it says nothing of "
+          "today. Where one was adopted, the new one is called NAME-2 and so on; steps find it by the name they know. "
+          "Fails when the point cannot be restored; the error names the nearest that can. Its data: host, name, "
+          "target, reached, lost_transactions, collateral_transactions, seconds, copy_seconds, replay_seconds, bytes, "
+          "backup.",
       .example =
           "- {id: restore, uses: postgres.restore, timeout: 2h,\n"
           "   with: {service: database, to: \"2024-01-01 14:30:00+00\", name: before-the-drop, member: east-2}}",

@@ -121,8 +121,11 @@ Task<Result<Rehearsed>> PostgresRestoreDrill::rehearse(ActionContext context, st
   auto clearing = remove(context, host, name);
   CO_TRY_VOID(co_await std::move(clearing));
   recovery::RecoveryTarget target{.kind = to_the_end ? recovery::TargetKind::latest : recovery::TargetKind::immediate};
-  wire::RestoreBegin order{
-      .service = params_.service.text, .name = name, .target = recovery::to_json(target), .set = set.label};
+  wire::RestoreBegin order{.service = params_.service.text,
+                           .name = name,
+                           .target = recovery::to_json(target),
+                           .set = set.label,
+                           .order = order_of(context)};
   if (to_the_end) {
     auto closing = close_log(context, params_.service.text);
     auto closed = co_await std::move(closing);

@@ -1,9 +1,12 @@
 #include "actions/restore_common.hpp"
 
+#include <algorithm>
+
 #include "actions/postgres_common.hpp"
 #include "core/backup/messages.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
+#include "core/recovery/copies.hpp"
 #include "io/clock.hpp"
 
 namespace lifeboat {
@@ -30,6 +33,10 @@ Json one_of(const Json& list, std::string_view key, std::string_view name) {
   return nullptr;
 }
 
+std::string run_mark(const ActionContext& context) {
+  return fmt::format("{} of {}, ", context.run, format_wall(context.run_opened));
+}
+
 }  // namespace
 
 std::vector<recovery::RestorePlace> restore_places(World& world, const std::string& service) {
@@ -53,9 +60,29 @@ std::vector<recovery::RestorePlace> restore_places(World& world, const std::stri
   return out;
 }
 
+std::vector<std::string> hosts_with_copies(World& world, const std::string& service) {
+  std::vector<std::string> out;
+  const auto* database = service_as<PostgresService>(world.plan, service);
+  if (database == nullptr) return out;
+  auto add = [&](const std::string& host) {
+    if (std::ranges::find(out, host) == out.end()) out.push_back(host);
+  };
+  for (const auto& [name, settings] : database->members) add(settings.host.text);
+  if (database->backups && database->backups->repository_host) add(database->backups->repository_host->text);
+  return out;
+}
+
 Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
                                              bool to_lead) {
   return recovery::choose_place(restore_places(world, service), where, to_lead);
+}
+
+std::string order_of(const ActionContext& context) {
+  return context.run.empty() ? "" : run_mark(context) + context.step;
+}
+
+bool is_of_this_run(const ActionContext& context, const Json& copy) {
+  return !context.run.empty() && text_or(member(copy, "wish"), "order").starts_with(run_mark(context));
 }
 
 std::string target_before(const Json& before) {
@@ -109,7 +136,13 @@ void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order,
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name) {
   auto listing = list_of(std::move(context), std::move(host), std::move(service));
   CO_TRY(Json listed, co_await std::move(listing));
-  co_return one_of(member(listed, "restores"), "name", name);
+  const Json& restores = member(listed, "restores");
+  std::vector<recovery::KnownCopy> copies;
+  for (const Json& one : restores.is_array() ? restores.get_array() : JsonArray{})
+    copies.push_back(recovery::known_copy(one));
+  const recovery::KnownCopy* called = recovery::copy_called(copies, name);
+  if (called == nullptr) co_return Json(nullptr);
+  co_return one_of(restores, "name", called->name);
 }
 
 Task<Result<std::vector<recovery::BackupSet>>> backup_sets(ActionContext context, std::string service) {

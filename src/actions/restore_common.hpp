@@ -28,6 +28,8 @@ constexpr auto field_docs(const DataCheck*) {
 
 // The members of a database and their hosts, as they are now.
 std::vector<recovery::RestorePlace> restore_places(World& world, const std::string& service);
+// The hosts on which copies of it can be: those of its members and that of its repository, each once.
+std::vector<std::string> hosts_with_copies(World& world, const std::string& service);
 // Where a copy of that name is, or where one is to be made.
 Result<recovery::RestorePlace> restore_place(World& world, const std::string& service, const std::string& where,
                                              bool to_lead);
@@ -42,7 +44,12 @@ Task<Result<ClosedLog>> close_log(ActionContext context, std::string service);
 void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order, const ProgressLine& progress);
 // The point just before a transaction, as forensics says it, in the form that postgres.restore takes; empty: it says none.
 std::string target_before(const Json& before);
-// One copy as its host tells of it (core/recovery/messages.hpp, restore.list); null when there is none.
+// Who orders a copy: this step of this run. Every attempt says the same, no other run does. Empty in a preview.
+std::string order_of(const ActionContext& context);
+// Whether a copy, as its host tells of it, was ordered by a step of this run.
+bool is_of_this_run(const ActionContext& context, const Json& copy);
+// One copy as its host tells of it (core/recovery/messages.hpp, restore.list): the newest that was ordered by that name; null when there is
+// none.
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name);
 // The sets in the service's repository, oldest first. Errors: `refused` (the plan has none), and what its host says.
 Task<Result<std::vector<recovery::BackupSet>>> backup_sets(ActionContext context, std::string service);

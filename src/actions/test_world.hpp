@@ -157,7 +157,8 @@ class TestWorld {
             .step = "step",
             .idempotency_key = "R-1/step",
             .deadline = Deadline::after(within),
-            .progress = [this](std::string line) { lines.push_back(line); }};
+            .progress = [this](std::string line) { lines.push_back(line); },
+            .run_opened = run_opened};
   }
 
   // Runs one coroutine to its end on a loop of its own.
@@ -218,6 +219,7 @@ class TestWorld {
   FakeCredentials credentials{secrets};
   FakeRestoreTimes restore_times;
   std::vector<std::string> lines;  // of progress
+  WallTime run_opened{};
   World world{plan, secrets, http, databases, agents, observers, incidents, credentials, restore_times, false};
 };
 

@@ -1,5 +1,8 @@
 #include "actions/validate_common.hpp"
 
+#include <algorithm>
+#include <functional>
+
 #include "actions/references.hpp"
 #include "actions/restore_common.hpp"
 #include "core/data/encode.hpp"
@@ -11,31 +14,56 @@ namespace {
 
 constexpr size_t kNamed = 20;  // in an error
 constexpr size_t kKept = 500;  // in the data
-constexpr int64_t kRows = 10'000;
+// One answer may have so many rows and bytes: those of a large schema, and no more than a controller can hold.
+constexpr size_t kRowsMost = 1'000'000;
+constexpr size_t kBytesMost = 64UL * 1024 * 1024;
+constexpr int64_t kRowsAtOnce = 20'000;
 
-Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseAsked asked, std::string sql,
-                              Deadline deadline) {
-  wire::RestoreQuery order{.service = asked.service.text,
-                           .name = asked.restored,
-                           .database = asked.database,
-                           .sql = std::move(sql),
-                           .as = "postgres",
-                           .rows = kRows,
-                           .timeout_ms = std::max<int64_t>(1, deadline.left().count())};
-  auto asking = context.world.agents.call(host, std::string(wire::RestoreQuery::kMethod), encode(order), deadline,
-                                          [](std::string) {});
-  CO_TRY(Json answer, co_await std::move(asking));
-  if (bool_or(answer, "more"))
-    co_return fail(ErrorKind::unsupported, fmt::format("a copy gives at most {} rows to one question", kRows));
-  PgRows rows;
+// Adds what one message brought. Gives its bytes.
+Result<size_t> add_rows(const Json& answer, const std::string& host, PgRows& out) {
   const Json& columns = lifeboat::member(answer, "columns");
   const Json& found = lifeboat::member(answer, "rows");
-  if (!columns.is_array() || !found.is_array()) co_return fail(ErrorKind::internal, host + " sent no rows");
-  for (const Json& column : columns.get_array()) rows.columns.emplace_back(column.as_string());
+  if (!columns.is_array() || !found.is_array()) return fail(ErrorKind::internal, host + " sent no rows");
+  if (out.columns.empty()) {
+    for (const Json& column : columns.get_array()) out.columns.emplace_back(column.as_string());
+  }
+  size_t bytes = 0;
   for (const Json& row : found.get_array()) {
-    auto& values = rows.rows.emplace_back();
-    for (const Json& value : row.as_array())
+    auto& values = out.rows.emplace_back();
+    for (const Json& value : row.as_array()) {
       values.push_back(value.is_null() ? std::nullopt : std::optional(std::string(value.as_string())));
+      if (values.back()) bytes += values.back()->size();
+    }
+  }
+  return bytes;
+}
+
+// A message of the link holds a part of a long answer; the copy stands still, so the next part goes on where it ended.
+Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseAsked asked, std::string sql,
+                              Deadline deadline) {
+  PgRows rows;
+  size_t bytes = 0;
+  for (bool more = true; more;) {
+    wire::RestoreQuery order{.service = asked.service.text,
+                             .name = asked.restored,
+                             .database = asked.database,
+                             .sql = sql,
+                             .as = "postgres",
+                             .rows = kRowsAtOnce,
+                             .skip = static_cast<int64_t>(rows.rows.size()),
+                             .timeout_ms = std::max<int64_t>(1, deadline.left().count())};
+    auto asking = context.world.agents.call(host, std::string(wire::RestoreQuery::kMethod), encode(order), deadline,
+                                            [](std::string) {});
+    CO_TRY(Json answer, co_await std::move(asking));
+    size_t before = rows.rows.size();
+    CO_TRY(size_t added, add_rows(answer, host, rows));
+    bytes += added;
+    more = bool_or(answer, "more") && rows.rows.size() > before;
+    if (more && (rows.rows.size() >= kRowsMost || bytes >= kBytesMost))
+      co_return fail(ErrorKind::unsupported,
+                     fmt::format("{} has more to say to one question than {} rows or {} MB", name_of(asked), kRowsMost,
+                                 kBytesMost >> 20),
+                     "ask for less: a check needs to select only some of what is wrong");
   }
   co_return rows;
 }
@@ -80,17 +108,30 @@ Result<PgParams> params_of(World& world, const DatabaseAsked& asked, const std::
 }
 
 Task<Result<PgAsk>> ask_of_copy(ActionContext context, DatabaseAsked asked) {
-  std::string host;
-  for (const recovery::RestorePlace& place : restore_places(context.world, asked.service.text)) {
-    if (!place.connected || !host.empty()) continue;
-    auto finding = find_copy(context, place.host, asked.service.text, asked.restored);
+  const auto* database = service_as<PostgresService>(context.world.plan, asked.service.text);
+  // The agent on the repository's host does not know what the service's is called.
+  if (asked.database.empty() && database != nullptr) asked.database = database->database;
+  std::vector<std::pair<std::string, Json>> done;
+  for (const std::string& host : hosts_with_copies(context.world, asked.service.text)) {
+    if (!context.world.agents.connected(host)) continue;
+    auto finding = find_copy(context, host, asked.service.text, asked.restored);
     auto found = co_await std::move(finding);
-    if (found && text_or(*found, "state") == "done") host = place.host;
+    if (found && text_or(*found, "state") == "done") done.emplace_back(host, *found);
   }
-  if (host.empty())
+  if (done.empty())
     co_return fail(ErrorKind::not_found,
                    fmt::format("no host has a finished restore '{}' of {}", asked.restored, asked.service.text),
                    "lifeboat restores list");
+  // Of several with that name this run's own is meant.
+  auto own = [&](const auto& one) { return is_of_this_run(context, one.second); };
+  if (std::ranges::any_of(done, own)) std::erase_if(done, std::not_fn(own));
+  if (done.size() > 1)
+    co_return fail(ErrorKind::conflict,
+                   fmt::format("both {} and {} have a finished restore '{}' of {}", done[0].first, done[1].first,
+                               asked.restored, asked.service.text),
+                   "give it a name of its own, or remove the other: lifeboat restores remove");
+  std::string host = done.front().first;
+  asked.restored = text_or(done.front().second, "name");
   // A closure must not capture what a coroutine of it still needs after it is gone.
   co_return PgAsk([context, host, asked](std::string sql, Deadline deadline) {
     return ask_once(context, host, asked, std::move(sql), deadline);

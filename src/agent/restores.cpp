@@ -19,6 +19,7 @@
 #include "recovery/clean_point.hpp"
 #include "recovery/end_server.hpp"
 #include "recovery/forensics.hpp"
+#include "recovery/remove_copy.hpp"
 #include "recovery/replay_server.hpp"
 #include "recovery/settings.hpp"
 
@@ -33,6 +34,10 @@ constexpr Duration kRestoreWithin{std::chrono::hours(24)};
 constexpr Duration kStartsWithin{60'000};
 constexpr Duration kCancelledWithin{5'000};
 constexpr int64_t kRowsMost = 100'000;
+// An answer has to fit into one message of the link, which takes a megabyte.
+constexpr size_t kBytesMost = 256 * 1024;
+constexpr size_t kBytesBeside = 4;  // of a value, in JSON
+constexpr int64_t kRowsAtOnce = 200;
 
 bool is_name(const std::string& text) {
   auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -173,19 +178,29 @@ bool Restores::runs(const Place& place, const std::string& name) const {
   return !postgres.empty() && !processes_at(folder_of(place, name).data(), postgres).empty();
 }
 
+std::vector<recovery::KnownCopy> Restores::known(const Place& place, const std::string& service) {
+  std::vector<recovery::KnownCopy> out;
+  for (const auto& [folder, copy] : copies_) {
+    if (copy->service != service) continue;
+    // Its data have been given to the member since.
+    bool gone = copy->state == "done" && access((folder + "/data/PG_VERSION").c_str(), F_OK) != 0;
+    if (gone) {
+      copy->state = "adopted";
+      if (auto kept = keep(place, *copy); !kept) log_(kept.error().text());
+    }
+    out.push_back(recovery::known_copy(in_json(place, *copy)));
+  }
+  return out;
+}
+
 Result<std::shared_ptr<Restores::Copy>> Restores::find(const std::string& service, const std::string& name) {
   TRY(Place place, place_of(service));
-  auto found = copies_.find(place.folder + "/" + name);
-  if (found == copies_.end() || found->second->service != service)
+  std::vector<recovery::KnownCopy> all = known(place, service);
+  const recovery::KnownCopy* called = recovery::copy_called(all, name);
+  auto found = called == nullptr ? copies_.end() : copies_.find(place.folder + "/" + called->name);
+  if (found == copies_.end())
     return fail(ErrorKind::not_found, fmt::format("there is no restore '{}' of {} on {}", name, service, host_));
-  std::shared_ptr<Copy> copy = found->second;
-  // Its data have been given to the member since.
-  bool gone = copy->state == "done" && access((found->first + "/data/PG_VERSION").c_str(), F_OK) != 0;
-  if (gone) {
-    copy->state = "adopted";
-    if (auto kept = keep(place, *copy); !kept) log_(kept.error().text());
-  }
-  return copy;
+  return found->second;
 }
 
 // Evidence is hashed when it has been set aside, by whichever agent runs then.
@@ -250,36 +265,38 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
   wire::RestoreBegin wished = order;
   wished.unfinished.clear();
   wished.last_record = {};
+  wished.again = false;
   Json wish = encode(wished);
-  auto known = find(order.service, order.name);
-  bool same = known && to_canonical_text((*known)->wish) == to_canonical_text(wish);
-  if (known && !same && (*known)->state != "failed")
-    co_return fail(
-        ErrorKind::conflict,
-        fmt::format("restore '{}' on {} is {} and was asked for another target", order.name, host_, (*known)->state),
-        "take another name, or remove that one");
-  std::shared_ptr<Copy> copy = known ? *known : std::make_shared<Copy>();
-  if (copy->state == "adopted")
-    co_return fail(ErrorKind::conflict,
-                   fmt::format("the data of restore '{}' were given to the member here", order.name),
+  recovery::KnownCopy wanted =
+      recovery::known_copy(JsonObject{{"name", order.name}, {"state", "running"}, {"wish", wish}});
+  std::vector<recovery::KnownCopy> all = known(place, order.service);
+  auto choice = recovery::choose_copy(all, wanted, order.again);
+  if (!choice) co_return std::unexpected(std::move(choice).error().with(host_));
+  std::string at = folder_of(place, choice->name).path;
+  auto had = copies_.find(at);
+  if (had != copies_.end() && had->second->service != order.service)
+    co_return fail(ErrorKind::conflict, fmt::format("{} holds a copy of {}", at, had->second->service),
                    "take another name");
-  if (copy->state != "running" && copy->state != "done") {
-    *copy = {.service = order.service,
-             .name = order.name,
-             .wish = wish,
-             .state = "running",
-             .began_at = format_wall(wall_now())};
-    CO_TRY_VOID(keep(place, *copy));
-    copies_[place.folder + "/" + order.name] = copy;
+  std::shared_ptr<Copy> copy = had == copies_.end() ? std::make_shared<Copy>() : had->second;
+  if (!choice->there) {
+    // What cannot be written down is not begun, and what was there stays what it was.
+    Copy fresh{.service = order.service,
+               .name = choice->name,
+               .wish = wish,
+               .state = "running",
+               .began_at = format_wall(wall_now())};
+    CO_TRY_VOID(keep(place, fresh));
+    *copy = std::move(fresh);
+    copies_[at] = copy;
     recovery::RestoreRequest request{
         .config = config(),
         .stanza = place.stanza,
         .wish = {.target = target, .set = order.set, .timeline = order.timeline, .accept_gap = order.accept_gap},
-        .folder = folder_of(place, order.name).path,
+        .folder = at,
         .again = true,
         .run_as = run_as_};
     if (!order.unfinished.empty()) request.unfinished = {order.unfinished, order.last_record};
-    scope_.spawn("restore " + order.name, work(place, copy, std::move(request)));
+    scope_.spawn("restore " + choice->name, work(place, copy, std::move(request), choice->give_up));
   }
   // It goes on also when whoever asked goes away.
   for (std::string said; copy->state == "running";) {
@@ -295,7 +312,29 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
   co_return out;
 }
 
-Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request) {
+// Ends the server of a copy and removes its files.
+Task<Result<>> Restores::give_up(Place place, std::string name, bool whole) {
+  recovery::RestoreFolder folder = folder_of(place, name);
+  std::string postgres = postgres_program("postgres");
+  auto removing = blocking([folder, postgres, whole]() -> Result<> {
+    if (!postgres.empty() && !recovery::end_server_at(folder.data(), postgres))
+      return fail(ErrorKind::refused, "its server cannot be ended", "look at its processes");
+    return recovery::remove_copy(folder, whole);
+  });
+  co_return co_await std::move(removing);
+}
+
+// Makes room for a restore: a finished copy of another order goes, and what a removal that was cut off left.
+Task<Result<>> Restores::clear(Place place, std::string name, bool gives_up) {
+  if (gives_up) {
+    auto giving = give_up(place, name, true);
+    co_return co_await std::move(giving);
+  }
+  auto ending = blocking([folder = folder_of(place, name)] { return recovery::end_removal(folder); });
+  co_return co_await std::move(ending);
+}
+
+Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request, bool gives_up) {
   // Also when it is cancelled.
   struct Ended {
     Restores& self;
@@ -312,6 +351,17 @@ Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::Restore
       if (auto kept = self.keep(place, copy); !kept) self.log_(kept.error().text());
     }
   } ended{*this, place, *copy};
+  if (gives_up) copy->progress = "removes the copy of another order";
+  auto clearing = clear(place, copy->name, gives_up);
+  if (auto cleared = co_await std::move(clearing); !cleared) {
+    copy->error_kind = to_string(cleared.error().kind);
+    copy->error = cleared.error().text();
+    // Its folder may hold tablespaces of the member's data: it is nobody's to take up.
+    bool taken = cleared.error().kind == ErrorKind::conflict;
+    copy->state = taken ? "adopted" : "failed";
+    if (taken) copy->wish = nullptr;
+    co_return;
+  }
   auto restoring = recovery::restore(
       std::move(request), [copy](const recovery::RestoreProgress& at) { copy->progress = in_line(at); },
       Deadline::after(kRestoreWithin));
@@ -333,11 +383,9 @@ Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::Restore
 Task<Result<Json>> Restores::list(wire::RestoreList order) {
   CO_TRY(Place place, place_of(order.service));
   JsonArray restores, evidence;
-  for (const auto& [folder, copy] : copies_) {
-    if (copy->service != order.service) continue;
-    CO_TRY(std::shared_ptr<Copy> now, find(order.service, copy->name));
-    Json one = in_json(place, *now);
-    one.as_object()["runs"] = runs(place, now->name);
+  for (const recovery::KnownCopy& copy : known(place, order.service)) {
+    Json one = in_json(place, *copies_.at(folder_of(place, copy.name).path));
+    one.as_object()["runs"] = runs(place, copy.name);
     restores.push_back(std::move(one));
   }
   if (!place.data.empty()) {
@@ -352,32 +400,50 @@ Task<Result<Json>> Restores::list(wire::RestoreList order) {
 
 Task<Result<Json>> Restores::stop(wire::RestoreStop order) {
   CO_TRY(Place place, place_of(order.service));
-  CO_TRY(std::shared_ptr<Copy> copy, find(order.service, order.name));
-  recovery::RestoreFolder folder = folder_of(place, order.name);
+  // Who ends one means the very one that the list names.
+  std::vector<recovery::KnownCopy> all = known(place, order.service);
+  auto exact = std::ranges::find(all, order.name, &recovery::KnownCopy::name);
+  std::shared_ptr<Copy> copy;
+  if (exact != all.end()) {
+    copy = copies_.at(folder_of(place, exact->name).path);
+  } else {
+    CO_TRY(copy, find(order.service, order.name));
+  }
+  recovery::RestoreFolder folder = folder_of(place, copy->name);
   if (copy->state == "running") {
-    scope_.cancel("restore " + order.name);
+    scope_.cancel("restore " + copy->name);
     for (Deadline end = Deadline::after(kCancelledWithin); copy->state == "running" && !end.passed();)
       co_await sleep_for(Duration{20});
     if (copy->state == "running") co_return fail(ErrorKind::timed_out, "the restore does not end");
   }
-  std::string postgres = postgres_program("postgres");
-  if (!postgres.empty() && !recovery::end_server_at(folder.data(), postgres))
-    co_return fail(ErrorKind::refused, "its server cannot be ended", "look at its processes");
-  if (!order.remove) co_return Json(JsonObject{{"name", order.name}, {"removed", false}});
+  if (!order.remove) {
+    std::string postgres = postgres_program("postgres");
+    if (!postgres.empty() && !recovery::end_server_at(folder.data(), postgres))
+      co_return fail(ErrorKind::refused, "its server cannot be ended", "look at its processes");
+    co_return Json(JsonObject{{"name", copy->name}, {"removed", false}});
+  }
   std::error_code problem;
   bool elsewhere = copy->state == "adopted" && !fs::is_empty(folder.tablespaces(), problem) && !problem;
   if (elsewhere)
     co_return fail(ErrorKind::refused, fmt::format("tablespaces of the member's data are in {}", folder.tablespaces()));
-  auto removing = blocking([path = folder.path] {
-    std::error_code failed;
-    fs::remove_all(path, failed);
-    return failed;
-  });
-  problem = co_await std::move(removing);
-  if (problem) co_return fail(ErrorKind::refused, fmt::format("{}: {}", folder.path, problem.message()));
+  bool whole = copy->state == "done";
+  if (whole) {
+    // Half removed it is worth nothing, and nobody is to give its data to a member.
+    copy->state = "failed";
+    copy->error_kind = to_string(ErrorKind::cancelled);
+    copy->error = "it is being removed";
+    CO_TRY_VOID(keep(place, *copy));
+  }
+  auto giving = give_up(place, copy->name, whole);
+  if (auto given = co_await std::move(giving); !given) {
+    copy->state = given.error().kind == ErrorKind::conflict ? "adopted" : "failed";
+    copy->error = given.error().text();
+    CO_TRY_VOID(keep(place, *copy));
+    co_return std::unexpected(std::move(given).error());
+  }
   unlink((folder.path + ".json").c_str());
   copies_.erase(folder.path);
-  co_return Json(JsonObject{{"name", order.name}, {"removed", true}});
+  co_return Json(JsonObject{{"name", copy->name}, {"removed", true}});
 }
 
 // A copy whose server ended, with its host most often, replays to its target once more.
@@ -402,7 +468,7 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
   CO_TRY(std::shared_ptr<Copy> copy, find(order.service, order.name));
   if (copy->state != "done")
     co_return fail(ErrorKind::refused, fmt::format("restore '{}' is {}", order.name, copy->state));
-  auto starting = make_run(place, order.name, deadline);
+  auto starting = make_run(place, copy->name, deadline);
   CO_TRY_VOID(co_await std::move(starting));
   while (!order.sql.empty() && (order.sql.back() == ';' || order.sql.back() == '\n' || order.sql.back() == ' '))
     order.sql.pop_back();
@@ -411,13 +477,13 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
                          : !place.database.empty() ? place.database
                                                    : "postgres";
   PgParams params{
-      {"host", folder_of(place, order.name).socket()},
+      {"host", folder_of(place, copy->name).socket()},
       {"port", std::to_string(recovery::kPort)},
       {"dbname", database},
       {"user", "postgres"},
       {"options",
        fmt::format("-c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout=2s -c timezone=UTC "
-                   "-c datestyle=ISO",
+                   "-c datestyle=ISO -c synchronize_seqscans=off",
                    order.timeout_ms)}};
   auto connecting = PgConnection::connect(std::move(params), deadline);
   CO_TRY(auto connection, co_await std::move(connecting));
@@ -429,17 +495,37 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
     auto asked = co_await std::move(asking);
     if (!asked) co_return std::unexpected(std::move(asked).error().with("the copy " + order.name));
   }
-  auto fetching = connection->query(fmt::format("FETCH FORWARD {} FROM lifeboat", rows + 1), {}, deadline);
-  CO_TRY(PgRows found, co_await std::move(fetching));
-  JsonArray columns, all;
-  for (const std::string& column : found.columns) columns.push_back(Json(column));
-  for (const auto& row : found.rows) {
-    if (std::cmp_greater_equal(all.size(), rows)) break;
-    JsonArray values;
-    for (const auto& value : row) values.push_back(value ? Json(*value) : Json(nullptr));
-    all.push_back(std::move(values));
+  if (order.skip > 0) {
+    auto skipping = connection->query(fmt::format("MOVE FORWARD {} FROM lifeboat", order.skip), {}, deadline);
+    CO_TRY_VOID(co_await std::move(skipping));
   }
-  co_return Json(JsonObject{{"columns", columns}, {"rows", all}, {"more", std::cmp_greater(found.rows.size(), rows)}});
+  JsonArray columns, all;
+  size_t bytes = 0;
+  bool more = true;
+  while (more && bytes < kBytesMost && std::cmp_less(all.size(), rows)) {
+    int64_t few = std::min(kRowsAtOnce, rows - static_cast<int64_t>(all.size()));
+    auto fetching = connection->query(fmt::format("FETCH FORWARD {} FROM lifeboat", few), {}, deadline);
+    CO_TRY(PgRows found, co_await std::move(fetching));
+    if (columns.empty()) {
+      for (const std::string& column : found.columns) columns.push_back(Json(column));
+    }
+    for (const auto& row : found.rows) {
+      JsonArray values;
+      for (const auto& value : row) {
+        values.push_back(value ? Json(*value) : Json(nullptr));
+        bytes += kBytesBeside + (value ? value->size() : 0);
+      }
+      all.push_back(std::move(values));
+    }
+    more = std::cmp_equal(found.rows.size(), few);
+  }
+  // Whether one comes behind the last that was asked for is not known yet.
+  if (more && std::cmp_equal(all.size(), rows)) {
+    auto looking = connection->query("FETCH FORWARD 1 FROM lifeboat", {}, deadline);
+    CO_TRY(PgRows next, co_await std::move(looking));
+    more = !next.rows.empty();
+  }
+  co_return Json(JsonObject{{"columns", columns}, {"rows", all}, {"more", more}});
 }
 
 Task<Result<Json>> Restores::forensics(wire::RestoreForensics order, Deadline deadline) {
@@ -469,7 +555,7 @@ Task<Result<Json>> Restores::clean_point(wire::RestoreCleanPoint order, Deadline
   request.usual = Duration{order.usual_ms};
   request.built_in = {order.indexes, order.pages, order.encrypted};
   for (const wire::CleanCheck& check : order.checks)
-    request.checks.push_back({check.name, check.database, check.sql, 0});
+    request.checks.push_back({check.name, check.database.empty() ? place.database : check.database, check.sql, 0});
   if (!place.socket.empty())
     request.catalogs.push_back(fmt::format("host={} port={} user=postgres", place.socket, place.port));
   request.on_reason = [progress](const std::string& line) { progress(line); };

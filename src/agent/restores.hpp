@@ -2,7 +2,8 @@
 // the agent was started anew.
 //
 // Beside the folder of each copy stands NAME.json, which says what it is and how far it got; it is written before anything is done, and
-// when it has ended. A copy is only ever read from here: its server has no way out, and questions to it run read-only.
+// when it has ended. A copy is only ever read from here: its server has no way out, and questions to it run read-only. Which copy a name
+// stands for, core/recovery/copies.hpp says.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "agent/protocol.hpp"
+#include "core/recovery/copies.hpp"
 #include "core/recovery/messages.hpp"
 #include "io/task.hpp"
 #include "recovery/folder.hpp"
@@ -45,8 +47,8 @@ class Restores {
   };
   struct Copy {
     std::string service;
-    std::string name;
-    Json wish;  // the order
+    std::string name;  // of its folder
+    Json wish;         // the order
     std::string state;
     std::string progress;
     std::string error_kind, error, hint;
@@ -65,6 +67,7 @@ class Restores {
 
   std::string config() const;
   Result<Place> place_of(const std::string& service) const;
+  std::vector<recovery::KnownCopy> known(const Place& place, const std::string& service);
   Result<std::shared_ptr<Copy>> find(const std::string& service, const std::string& name);
   recovery::RestoreFolder folder_of(const Place& place, const std::string& name) const;
   void find_again(const Place& place);
@@ -72,7 +75,9 @@ class Restores {
   Json in_json(const Place& place, const Copy& copy) const;
   bool runs(const Place& place, const std::string& name) const;
   Task<> look_after();
-  Task<> work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request);
+  Task<Result<>> give_up(Place place, std::string name, bool whole);
+  Task<Result<>> clear(Place place, std::string name, bool gives_up);
+  Task<> work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request, bool gives_up);
   Task<Result<Json>> begin(wire::RestoreBegin order, Deadline deadline, Progress progress);
   Task<Result<Json>> list(wire::RestoreList order);
   Task<Result<Json>> stop(wire::RestoreStop order);

@@ -31,6 +31,8 @@ struct RestoreOptions {
 };
 
 int run_restore(const RestoreOptions& options, const Output& output);
+// Whether the controller can do all of it; an option that is for a restore on this host alone is an error that names it.
+Result<> fits_an_order(const RestoreOptions& options);
 // Orders it and follows it to its end.
 int order_restore(Client& client, const RestoreOptions& options, const Output& output);
 int list_restores(Client& client, const std::string& service, const Output& output);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <thread>
+#include <tuple>
 
 #include "cli/exit_codes.hpp"
 #include "cli/restore.hpp"
@@ -62,13 +63,40 @@ Result<Json> follow(Client& client, const std::string& at, int64_t number, const
 
 }  // namespace
 
+// What is as an agent does it anyway needs no saying.
+Result<> fits_an_order(const RestoreOptions& options) {
+  const RestoreOptions usual;
+  const std::tuple<const char*, bool, const char*> local[] = {
+      {"--promote", options.promote, "a copy stays paused and read-only; --into replace makes it the database"},
+      {"--stanza", !options.stanza.empty(), "the plan says which"},
+      {"--repository-number", options.repository_number != 0, "the plan says which"},
+      {"--processes", options.processes != usual.processes, "a host copies with two"},
+      {"--run-as", options.user != usual.user, "the agent's configuration says who"},
+      {"--superuser", options.superuser != usual.superuser, "a host enters as postgres"},
+      {"--within", options.within != usual.within, "a host gives up after a day; lifeboat restores stop ends it"},
+  };
+  for (const auto& [name, given, instead] : local) {
+    if (given)
+      return fail(ErrorKind::invalid_input,
+                  fmt::format("{} is for a restore on this host, with --repository; '{}' is restored by the controller",
+                              name, options.service),
+                  instead);
+  }
+  if (!options.on.empty() && options.into != "replace")
+    return fail(ErrorKind::invalid_input, "--on is for --into replace",
+                fmt::format("--into {} makes an isolated copy there", options.on));
+  return {};
+}
+
 int order_restore(Client& client, const RestoreOptions& options, const Output& output) {
+  if (auto fits = fits_an_order(options); !fits) return complain(fits.error());
   auto target = recovery::parse_target(options.target);
   if (!target) return complain(target.error());
   std::string at = "/api/restores/" + percent_encode(options.service);
-  JsonObject body{{"by", options.by},   {"yes", options.yes},           {"into", options.into},
-                  {"on", options.on},   {"name", options.name},         {"target", recovery::to_json(*target)},
-                  {"set", options.set}, {"timeline", options.timeline}, {"accept_gap", options.accept_gap}};
+  JsonObject body{{"by", options.by},      {"yes", options.yes},           {"into", options.into},
+                  {"on", options.on},      {"name", options.name},         {"target", recovery::to_json(*target)},
+                  {"set", options.set},    {"timeline", options.timeline}, {"accept_gap", options.accept_gap},
+                  {"again", options.again}};
   auto begun = client.post(at + "/restore", body);
   if (!begun) return complain(begun.error());
   auto done = follow(client, at, int_or(*begun, "number"), output);

@@ -256,8 +256,8 @@ struct RunExecutor::Impl : std::enable_shared_from_this<Impl> {
       mine->progress[step] = line;
       if (self->options.on_progress) self->options.on_progress(mine->id, step, line);
     };
-    return {one->world,         one->id, one->state.opened->incident, step, fmt::format("{}/{}", one->id, step),
-            Deadline{deadline}, progress};
+    return {one->world,         one->id,  one->state.opened->incident, step, fmt::format("{}/{}", one->id, step),
+            Deadline{deadline}, progress, one->state.opened_wall};
   }
 
   void start_attempt(const RunPtr& one, run::command::StartStep what) {

@@ -22,9 +22,9 @@ std::string name_by_time() { return fmt::format("at-{:%Y%m%dt%H%M%Sz}", fmt::gmt
 
 std::string in_words(const std::string& what, const Json& result) {
   if (what != "restore") return what + " has ended";
-  std::string out = fmt::format(
-      "restore {} on {}: last commit {}, {:.1f} s", text_or(result, "name"), text_or(result, "host"),
-      text_or(member(member(result, "restored"), "reached"), "time", "unknown"), number_or(result, "seconds"));
+  std::string out =
+      fmt::format("restore {} on {}: last commit {}, {:.1f} s", text_or(result, "name"), text_or(result, "host"),
+                  text_or(member(result, "reached"), "time", "unknown"), number_or(result, "seconds"));
   const Json& adopted = member(result, "adopted");
   if (adopted.is_object())
     out += fmt::format("; {} leads with it on timeline {}, evidence {}", text_or(adopted, "member"),
@@ -48,13 +48,8 @@ Task<Result<Json>> RestoreKeeper::list(std::string service) {
   if (service_as<PostgresService>(world_.plan, service) == nullptr)
     co_return fail(ErrorKind::not_found, fmt::format("there is no database service '{}'", Decoder::printable(service)));
   JsonObject hosts;
-  std::vector<std::string> names;
-  for (const recovery::RestorePlace& place : restore_places(world_, service)) names.push_back(place.host);
-  const auto* database = service_as<PostgresService>(world_.plan, service);
-  if (database->backups && database->backups->repository_host)
-    names.push_back(database->backups->repository_host->text);
-  for (const std::string& host : names) {
-    if (hosts.contains(host) || !world_.agents.connected(host)) continue;
+  for (const std::string& host : hosts_with_copies(world_, service)) {
+    if (!world_.agents.connected(host)) continue;
     wire::RestoreList order{service};
     auto asking = world_.agents.call(host, std::string(wire::RestoreList::kMethod), encode(order),
                                      Deadline::after(kAsk), [](std::string) {});
@@ -147,7 +142,12 @@ Task<Result<Json>> RestoreKeeper::carry_out(std::string service, std::string wha
   }
   auto asking =
       world_.agents.call(place.host, std::move(method), std::move(params), Deadline::after(kWorkWithin), progress);
-  co_return co_await std::move(asking);
+  CO_TRY(Json found, co_await std::move(asking));
+  // A damage that is in no archive yet would be taken for none.
+  if (!closed && found.is_object() && member(found, "notes").is_array())
+    found.as_object()["notes"].as_array().push_back(
+        Json("the newest part of the log is in no archive and was not looked at: " + closed.error().text()));
+  co_return found;
 }
 
 Task<Result<Json>> RestoreKeeper::restore(std::string service, RestoreBody body, std::shared_ptr<Job> job) {
@@ -169,7 +169,9 @@ Task<Result<Json>> RestoreKeeper::restore(std::string service, RestoreBody body,
                            .target = body.target,
                            .set = body.set,
                            .timeline = body.timeline,
-                           .accept_gap = body.accept_gap};
+                           .accept_gap = body.accept_gap,
+                           .order = fmt::format("{} at {}", body.by, format_wall(wall_now())),
+                           .again = body.again};
   take_end_of_log(closed, order, progress);
   auto asking = world_.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                    Deadline::after(kWorkWithin), progress);

@@ -24,6 +24,7 @@ struct RestoreBody {
   std::string set;
   uint64_t timeline = 0;
   bool accept_gap = false;
+  bool again = false;   // a finished copy of that name is given up
   bool remove = false;  // stop: the files go too
   std::string from, to;
   int64_t usual_ms = 3'600'000;
@@ -32,8 +33,8 @@ struct RestoreBody {
   bool indexes = false, pages = false, encrypted = false;
 };
 BOOST_DESCRIBE_STRUCT(RestoreBody, (),
-                      (by, yes, into, on, name, target, set, timeline, accept_gap, remove, from, to, usual_ms, most,
-                       checks, indexes, pages, encrypted))
+                      (by, yes, into, on, name, target, set, timeline, accept_gap, again, remove, from, to, usual_ms,
+                       most, checks, indexes, pages, encrypted))
 constexpr auto field_docs(const RestoreBody*) {
   return std::to_array<FieldDoc>({{"by", Need::required, "who asks"},
                                   {"yes", Need::optional, "what was written behind the point is given up"},
@@ -44,6 +45,7 @@ constexpr auto field_docs(const RestoreBody*) {
                                   {"set", Need::optional, "label of a backup"},
                                   {"timeline", Need::optional, "history to follow"},
                                   {"accept_gap", Need::optional, "stop where log is missing"},
+                                  {"again", Need::optional, "a finished copy of that name is given up"},
                                   {"remove", Need::optional, "the files go too"},
                                   {"from", Need::optional, "a moment before the damage"},
                                   {"to", Need::optional, "a moment behind it"},

@@ -28,7 +28,8 @@ Task<Result<One>> ask_one(ProbeCopy& copy, Check check, Deadline deadline) {
     case clean_point::Refusal::wrong_check:
       co_return fail(
           ErrorKind::invalid_input,
-          fmt::format("the check '{}' (line {}) cannot be asked: {}", check.name, check.line, rows.error().what),
+          fmt::format("the check '{}'{} cannot be asked: {}", check.name,
+                      check.line == 0 ? std::string() : fmt::format(" (line {})", check.line), rows.error().what),
           "try it on the live database first");
     case clean_point::Refusal::undecided: break;
   }

@@ -1,6 +1,7 @@
 #include "recovery/clean_point.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -223,12 +224,20 @@ Task<Result<double>> Hunt::fresh_copy() {
 
 // What the built-in checks hold later data against, from before the span.
 Task<Result<>> Hunt::know_what_is_usual() {
-  bool needs_server = request_.built_in.encrypted || request_.built_in.indexes;
+  bool somewhere =
+      std::ranges::any_of(request_.checks, [](const clean_point::Check& check) { return check.database.empty(); });
+  bool needs_server = request_.built_in.encrypted || request_.built_in.indexes || somewhere;
   if (!needs_server) co_return Result<>{};
   auto rolling = roll_to(0);
   CO_TRY_VOID(co_await std::move(rolling));
   auto listing = databases_of(*copy_, deadline_);
   CO_TRY(databases_, co_await std::move(listing));
+  if (somewhere) {
+    CO_TRY(std::string usual, clean_point::usual_database(databases_));
+    say(fmt::format("Checks that name no database are asked in {}.", usual));
+    for (clean_point::Check& check : request_.checks)
+      if (check.database.empty()) check.database = usual;
+  }
   if (request_.built_in.indexes) {
     auto finding = index_checks(*copy_, databases_, out_.notes, deadline_);
     CO_TRY(index_checks_, co_await std::move(finding));
@@ -255,8 +264,13 @@ Task<Result<Asked>> Hunt::ask() {
     std::string note = fmt::format("the check '{}' answers now so, now so on the same data: it is put aside", name);
     say(note);
     out_.notes.push_back(note);
-    std::erase_if(request_.checks, [&](const clean_point::Check& check) { return check.name == name; });
+    for (auto* list : {&request_.checks, &index_checks_})
+      std::erase_if(*list, [&](const clean_point::Check& check) { return check.name == name; });
+    out_.put_aside.push_back(name);
   }
+  size_t built_in = (texts_ ? 1U : 0U) + (request_.built_in.pages ? 1U : 0U);
+  CO_TRY_VOID(
+      clean_point::something_still_tells(out_.put_aside, request_.checks.size() + index_checks_.size() + built_in));
   if (texts_) {
     auto profiling = profile_texts(*copy_, databases_, deadline_);
     CO_TRY(clean_point::TextProfile now, co_await std::move(profiling));
@@ -285,6 +299,8 @@ Task<Result<>> Hunt::search() {
     say_new(search);
     if (auto* none = std::get_if<NoAnswer>(&next)) {
       out_.no_answer = *none;
+      // Whether that is damage or a check that is asked in the wrong place, its words tell.
+      if (*none == NoAnswer::bad_from_the_start) out_.failed = failed_at_[0];
       break;
     }
     if (auto* found = std::get_if<clean_point::Found>(&next)) {
@@ -355,11 +371,19 @@ Json mark_json(const Mark& mark) {
 
 std::string_view words_of(NoAnswer answer) {
   switch (answer) {
-    case NoAnswer::bad_from_the_start: return "the checks fail at the beginning already: give an earlier --from";
+    case NoAnswer::bad_from_the_start:
+      return "the checks fail at the beginning already: give an earlier --from, or see whether they hold on good data";
     case NoAnswer::never_bad: return "the checks hold at the end: the damage is later, or they do not see it";
     case NoAnswer::flaps: return "the checks fail and hold in turn: they do not tell one moment";
   }
   return "";
+}
+
+std::string why(const CleanPointReport& report) {
+  std::string out(words_of(*report.no_answer));
+  if (!report.put_aside.empty())
+    out += fmt::format("; what '{}' sees is not known, it was put aside", fmt::join(report.put_aside, "', '"));
+  return out;
 }
 
 }  // namespace
@@ -372,8 +396,9 @@ Json to_json(const CleanPointReport& report) {
                  {"seconds", report.seconds},
                  {"restore_seconds", report.restore_seconds},
                  {"backup", report.set}};
-  if (report.no_answer) out["why"] = words_of(*report.no_answer);
-  out["good_to_the_end"] = report.no_answer == NoAnswer::never_bad;
+  if (report.no_answer) out["why"] = why(report);
+  // What a check that was put aside would say of the end is not known.
+  out["good_to_the_end"] = report.no_answer == NoAnswer::never_bad && report.put_aside.empty();
   if (report.last_good) out["last_good"] = mark_json(*report.last_good);
   if (report.first_bad) {
     out["first_bad"] = mark_json(*report.first_bad);
@@ -390,26 +415,45 @@ Json to_json(const CleanPointReport& report) {
   return out;
 }
 
-std::string in_words(const CleanPointReport& report) {
+std::string clean_point_in_words(const Json& report) {
+  auto list = [&report](std::string_view key) {
+    std::vector<std::string> out;
+    const Json& found = member(report, key);
+    for (const Json& line : found.is_array() ? found.get_array() : JsonArray{})
+      if (line.is_string()) out.emplace_back(line.get_string());
+    return out;
+  };
+  auto when = [](const Json& mark) {
+    auto at = ScalarText<Moment>::parse(text_or(mark, "time"));
+    return at ? moment_in_words(*at) : text_or(mark, "time");
+  };
   std::string out;
-  if (report.no_answer) {
-    out = fmt::format("No last clean moment was found: {}.\n", words_of(*report.no_answer));
+  bool found = bool_or(report, "found");
+  if (!found) {
+    out = fmt::format("No last clean moment was found: {}.\n", text_or(report, "why"));
   } else {
-    out = fmt::format("The last clean moment is just before transaction {} of {}", report.first_bad->xid,
-                      moment_in_words(report.first_bad->at));
-    out += report.did.empty() ? ".\n" : fmt::format(", which {}.\n", report.did);
-    if (report.last_good)
-      out += fmt::format("  last clean   transaction {} of {}\n", report.last_good->xid,
-                         moment_in_words(report.last_good->at));
-    for (const std::string& line : report.failed) out += fmt::format("  fails behind {}\n", line);
-    out += fmt::format("  restore to   {}\n", forensics::restore_words(report.target));
+    const Json& bad = member(report, "first_bad");
+    const Json& good = member(report, "last_good");
+    std::string did = text_or(report, "did");
+    out = fmt::format("The last clean moment is just before transaction {} of {}, committed at {}", int_or(bad, "xid"),
+                      when(bad), text_or(bad, "lsn"));
+    out += did.empty() ? ".\n" : fmt::format(", which {}.\n", did);
+    if (good.is_object())
+      out += fmt::format("  last clean   transaction {} of {}, committed at {}\n", int_or(good, "xid"), when(good),
+                         text_or(good, "lsn"));
   }
-  out += fmt::format("  {} restore{}, {} positions asked among {} commits, {}\n", report.restores,
-                     report.restores == 1 ? "" : "s", report.probes, forensics::grouped(report.commits),
-                     format_span(Duration{static_cast<int64_t>(report.seconds * 1000)}));
-  for (const std::string& note : report.notes) out += fmt::format("  note: {}\n", note);
+  for (const std::string& line : list("failed"))
+    out += fmt::format("  {} {}\n", found ? "fails behind" : "fails       ", line);
+  if (found) out += fmt::format("  restore to   {}\n", forensics::restore_words(member(report, "restore_to")));
+  int64_t restores = int_or(report, "restores_used");
+  out += fmt::format("  {} restore{}, {} positions asked among {} commits, {}\n", restores, restores == 1 ? "" : "s",
+                     int_or(report, "probes"), forensics::grouped(static_cast<uint64_t>(int_or(report, "commits"))),
+                     format_span(Duration{static_cast<int64_t>(number_or(report, "seconds") * 1000)}));
+  for (const std::string& note : list("notes")) out += fmt::format("  note: {}\n", note);
   return out;
 }
+
+std::string in_words(const CleanPointReport& report) { return clean_point_in_words(to_json(report)); }
 
 Task<Result<CleanPointReport>> find_clean_point(CleanPointRequest request, Deadline deadline) {
   request.restore.folder = std::filesystem::absolute(request.restore.folder).lexically_normal().string();

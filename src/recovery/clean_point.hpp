@@ -17,8 +17,8 @@ struct CleanPointRequest {
   Moment from{};           // the damage was done between these
   Moment to{};
   Duration usual{3'600'000};
-  std::vector<std::string> catalogs;  // for names, see ForensicsRequest
-  std::vector<clean_point::Check> checks;
+  std::vector<std::string> catalogs;       // for names, see ForensicsRequest
+  std::vector<clean_point::Check> checks;  // without a database: in the only one of users
   BuiltIn built_in;
   std::function<void(const std::string&)> on_reason;  // each line of the reasoning as it comes
 };
@@ -29,8 +29,9 @@ struct CleanPointReport {
   std::optional<forensics::Mark> first_bad;
   forensics::Before target;         // for `lifeboat restore`
   std::string did;                  // what the first bad transaction did, where forensics knows
-  std::vector<std::string> failed;  // checks at the first bad position
-  uint64_t commits = 0;             // of the span
+  std::vector<std::string> failed;  // checks at the first bad position; at the beginning, when they fail there already
+  std::vector<std::string> put_aside;  // checks that answered now so, now so on the same data
+  uint64_t commits = 0;                // of the span
   size_t restores = 0;
   size_t probes = 0;
   double restore_seconds = 0;  // of the first one
@@ -41,9 +42,11 @@ struct CleanPointReport {
 };
 // The `clean_point` object.
 Json to_json(const CleanPointReport& report);
+// From that object, whichever host has made it.
+std::string clean_point_in_words(const Json& report);
 std::string in_words(const CleanPointReport& report);
 
-// Errors: those of restore and forensics; `invalid_input` when a check cannot be asked; `not_found` when nothing was committed
+// Errors: those of restore and forensics; `invalid_input` when a check cannot be asked, or none tells anything; `not_found` when nothing was committed
 // in the span. The copy is removed at the end, however it ends.
 Task<Result<CleanPointReport>> find_clean_point(CleanPointRequest request, Deadline deadline);
 

@@ -14,9 +14,11 @@
 namespace lifeboat::wire {
 
 // restore.begin: bring the service's data back to a point, into a copy named `name`. Waits for its end; said again while it is under
-// way it waits for the same, and when it is done it replies the same, so that nothing is done twice. An earlier try under this name that
-// did not end well is taken up. Replies the `restore` object (recovery/restore.hpp) with `name`, `host` and `began_at`.
-// Errors: `conflict` when the name is that of a copy with another target.
+// way it waits for the same, and when it is done it replies the same, so that nothing is done twice. "The same" is the same `order`: a
+// finished copy of another one is given up with `again`, and is a conflict without. An earlier try under this name that did not end well
+// is taken up. Replies the `restore` object (recovery/restore.hpp) with `host`, `began_at` and `name`, which is another than the one
+// that was asked for when the data of an earlier copy lead (core/recovery/copies.hpp).
+// Errors: `conflict` when the name is that of a copy of another order.
 struct RestoreBegin {
   static constexpr std::string_view kMethod = "restore.begin";
   std::string service;
@@ -25,11 +27,14 @@ struct RestoreBegin {
   std::string set;
   uint64_t timeline = 0;
   bool accept_gap = false;
+  std::string order;  // who orders it and when, never used for another order
+  bool again = false;
   // As core/recovery/log_end.hpp has it; empty: the archive ends with a whole segment.
   std::string unfinished;
   Lsn last_record;
 };
-BOOST_DESCRIBE_STRUCT(RestoreBegin, (), (service, name, target, set, timeline, accept_gap, unfinished, last_record))
+BOOST_DESCRIBE_STRUCT(RestoreBegin, (),
+                      (service, name, target, set, timeline, accept_gap, order, again, unfinished, last_record))
 constexpr auto field_docs(const RestoreBegin*) {
   return std::to_array<FieldDoc>(
       {{"service", Need::required, "service"},
@@ -38,6 +43,8 @@ constexpr auto field_docs(const RestoreBegin*) {
        {"set", Need::optional, "label of a backup"},
        {"timeline", Need::optional, "history to follow; 0: the newest"},
        {"accept_gap", Need::optional, "with the end of the archive: stop where log is missing"},
+       {"order", Need::optional, "who orders it and when"},
+       {"again", Need::optional, "a finished copy of another order is given up"},
        {"unfinished", Need::optional, "the last segment, if the log was not ended in good order"},
        {"last_record", Need::optional, "where its last record begins"}});
 }
@@ -68,7 +75,8 @@ constexpr auto field_docs(const RestoreStop*) {
 }
 
 // restore.query: one SELECT, read only, answered by a copy. At most `rows` rows, `timeout_ms` long. `as`: the role that asks; empty:
-// one that may read every table and nothing else. Replies {columns, rows: [[text or null]], more}.
+// one that may read every table and nothing else. `skip`: rows that were sent already; an answer ends also where a message would get too
+// long, and `more` says so. Replies {columns, rows: [[text or null]], more}.
 struct RestoreQuery {
   static constexpr std::string_view kMethod = "restore.query";
   std::string service;
@@ -77,9 +85,10 @@ struct RestoreQuery {
   std::string sql;
   std::string as;
   int64_t rows = 1000;
+  int64_t skip = 0;
   int64_t timeout_ms = 60'000;
 };
-BOOST_DESCRIBE_STRUCT(RestoreQuery, (), (service, name, database, sql, as, rows, timeout_ms))
+BOOST_DESCRIBE_STRUCT(RestoreQuery, (), (service, name, database, sql, as, rows, skip, timeout_ms))
 constexpr auto field_docs(const RestoreQuery*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"name", Need::required, "name of the copy"},
@@ -87,6 +96,7 @@ constexpr auto field_docs(const RestoreQuery*) {
                                   {"sql", Need::required, "a SELECT"},
                                   {"as", Need::optional, "role that asks"},
                                   {"rows", Need::optional, "at most so many rows"},
+                                  {"skip", Need::optional, "so many rows were sent already"},
                                   {"timeout_ms", Need::optional, "for so long at most"}});
 }
 
@@ -117,7 +127,7 @@ struct CleanCheck {
 BOOST_DESCRIBE_STRUCT(CleanCheck, (), (name, database, sql))
 constexpr auto field_docs(const CleanCheck*) {
   return std::to_array<FieldDoc>({{"name", Need::required, "what it says of the data"},
-                                  {"database", Need::required, "where it is asked"},
+                                  {"database", Need::required, "where it is asked; the service's when empty"},
                                   {"sql", Need::required, "returns no row, or one with true, on good data"}});
 }
 
