@@ -193,7 +193,8 @@ class Damaged : public testing::Test {
     EXPECT_THAT(words, HasSubstr("--to-lsn"));
     EXPECT_THAT(words, HasSubstr("--to-xid before:" + std::to_string(source().deleted)));
   }
-  static Result<CleanPointReport> hunt(const std::string& checks, BuiltIn built_in = {}, std::string folder = {}) {
+  static Result<CleanPointReport> hunt(const std::string& checks, BuiltIn built_in = {}, std::string folder = {},
+                                       const std::string& database = "app") {
     CleanPointRequest request;
     request.restore.config = source().config;
     request.restore.stanza = "m";
@@ -201,7 +202,7 @@ class Damaged : public testing::Test {
     request.from = source().from;
     request.to = source().to;
     request.built_in = built_in;
-    if (!checks.empty()) request.checks = clean_point::parse_checks(checks, "app").value();
+    if (!checks.empty()) request.checks = clean_point::parse_checks(checks, database).value();
     asio::io_context context(1);
     auto out = run_in_test(context, find_clean_point(std::move(request), Deadline::after(kLong)), kLong);
     EXPECT_FALSE(fs::exists(source().top + "/copy")) << "the copy is left behind";
@@ -264,6 +265,20 @@ TEST_F(Damaged, ATransactionLikeAllOthersIsFoundToo) {
   ASSERT_TRUE(report->first_bad) << all(*report);
   EXPECT_THAT(report->failed, testing::ElementsAre(HasSubstr("false")));
   EXPECT_EQ(report->did, "") << all(*report);
+}
+
+TEST_F(Damaged, OfSeveralDatabasesNoneIsGuessed) {
+  auto report = hunt("SELECT count(*) >= 6000 FROM shop.orders;", {}, {}, "");
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::invalid_input);
+  EXPECT_THAT(report.error().text(), HasSubstr("app, other"));
+}
+
+TEST_F(Damaged, ChecksThatFailAtTheBeginningSayWhatCameBack) {
+  auto report = hunt("SELECT count(*) >= 6000 FROM shop.orders;", {}, {}, "postgres");
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->no_answer, clean_point::NoAnswer::bad_from_the_start);
+  EXPECT_THAT(in_words(*report), HasSubstr("relation \"shop.orders\" does not exist"));
 }
 
 TEST_F(Damaged, AFolderThatIsNotItsOwnIsLeftAsItIs) {

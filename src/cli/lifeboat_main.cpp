@@ -240,12 +240,16 @@ void add_backup_commands(CLI::App& app, Common& common, int& exit_code) {
   static constexpr std::pair<const char*, const char*> kVerbs[] = {
       {"take", "take a backup now and wait for it"},
       {"verify", "read every file of the repository and compare it with its checksum"},
-      {"expire", "remove what the plan's retention does not keep, if the newest backups look as they always did"}};
+      {"expire", "remove what the plan's retention does not keep, if the backups look as they always did"}};
   for (const auto& [name, text] : kVerbs) {
     auto* command = backups->add_subcommand(name, text);
     command->add_option("service", wanted->service, "the database; the only one when left out");
     if (std::string_view(name) == "take")
       command->add_option("--type", wanted->type, "full, diff or incr")->check(CLI::IsMember({"full", "diff", "incr"}));
+    if (std::string_view(name) == "expire")
+      command->add_option(
+          "--looked-at", wanted->looked_at,
+          "label of a backup: it and all before it were looked at, and the database is as it should be");
     command->add_option("--by", wanted->by, "who orders it (LIFEBOAT_USER)");
     add_client_options(command, common);
     command->callback([wanted, verb = std::string(name), &common, &exit_code] {
@@ -286,7 +290,7 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
   command->add_option("--timeline", wanted->timeline, "history to follow; the newest when left out");
   command->add_flag("--promote", wanted->promote, "let it take writes; it is left paused and read-only otherwise");
   command->add_flag("--accept-gap", wanted->accept_gap, "with --latest: stop where log is missing or damaged");
-  command->add_flag("--again", wanted->again, "give up a finished restore in the folder");
+  command->add_flag("--again", wanted->again, "give up a finished restore in the folder, or of that name");
   command->add_option("--processes", wanted->processes, "that copy")->check(CLI::Range(1, 64));
   command->add_option("--run-as", wanted->user, "user that reads the repository and runs the server");
   command->add_option("--superuser", wanted->superuser, "of the database");
@@ -372,8 +376,8 @@ int run(int argc, char** argv) {
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
   add_backup_commands(app, common, exit_code);
-  add_forensics(app, exit_code);
-  add_clean_point(app, exit_code);
+  add_forensics(app, common.client, who_am_i(), exit_code);
+  add_clean_point(app, common.client, who_am_i(), exit_code);
   add_logical_commands(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);

@@ -105,11 +105,13 @@ constexpr auto field_docs(const SignalBody*) {
 struct BackupBody {
   std::string by;
   recovery::BackupType type = recovery::BackupType::full;
+  std::string looked_at;
 };
-BOOST_DESCRIBE_STRUCT(BackupBody, (), (by, type))
+BOOST_DESCRIBE_STRUCT(BackupBody, (), (by, type, looked_at))
 constexpr auto field_docs(const BackupBody*) {
-  return std::to_array<FieldDoc>(
-      {{"by", Need::required, "who orders it"}, {"type", Need::optional, "full (default), diff or incr"}});
+  return std::to_array<FieldDoc>({{"by", Need::required, "who orders it"},
+                                  {"type", Need::optional, "full (default), diff or incr"},
+                                  {"looked_at", Need::optional, "newest backup that was looked at and is right"}});
 }
 
 struct AcknowledgeBody {
@@ -457,7 +459,7 @@ Task<Result<Json>> Api::backups(const HttpIncoming& request, Json body) {
   if (request.method != "POST")
     co_return fail(ErrorKind::not_found, fmt::format("there is no {}", Decoder::printable(request.path)));
   CO_TRY(BackupBody said, body_as<BackupBody>(body));
-  co_return parts_.backups.begin(service, verb, said.type, said.by);
+  co_return parts_.backups.begin(service, verb, said.type, said.by, said.looked_at);
 }
 
 Task<Result<Json>> Api::restores(const HttpIncoming& request, Json body) {

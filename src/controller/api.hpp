@@ -16,7 +16,7 @@
 //   GET  /api/backups                          {services: {NAME: status and last order}}
 //   GET  /api/backups/SERVICE                  every backup that is there, and the archive
 //   GET  /api/backups/SERVICE/job              how the last order goes
-//   POST /api/backups/SERVICE/VERB             {by, type}; take, verify, expire → {number}
+//   POST /api/backups/SERVICE/VERB             {by, type, looked_at}; take, verify, expire → {number}
 //   GET  /api/restores/SERVICE                 restored copies and what is kept as evidence, by host
 //   GET  /api/restores/SERVICE/job             how the last order goes
 //   POST /api/restores/SERVICE/VERB            RestoreBody; restore, stop, forensics, clean-point → {number}

@@ -82,6 +82,7 @@ Result<wire::ServerConfig> server_on(const Plan& plan, const std::string& servic
     config.archive.repository = address_of(plan, backups->repository_host->text);
     config.archive.repository_name = backups->repository_host->text;
     config.archive.port = backups->port;
+    config.archive.second = backups->second.has_value();
     if (backups->stream) config.archive.slot = kStreamSlot;
   }
   return config;

@@ -1,6 +1,7 @@
 #include "core/clean_point/checks.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -156,6 +157,20 @@ Result<std::vector<Check>> parse_checks(std::string_view text, const std::string
   return Cutter(text, database).cut();
 }
 
+Result<std::string> usual_database(const std::vector<std::string>& databases) {
+  // Every cluster has this one, and hardly anybody's tables are in it.
+  constexpr std::string_view kOwn = "postgres";
+  std::vector<std::string> of_users;
+  for (const std::string& name : databases)
+    if (name != kOwn) of_users.push_back(name);
+  if (of_users.empty()) return std::string(kOwn);
+  if (of_users.size() == 1) return of_users.front();
+  return fail(ErrorKind::invalid_input,
+              fmt::format("the cluster has {} databases of users and the checks do not say which: {}", of_users.size(),
+                          shortened(fmt::format("{}", fmt::join(of_users, ", ")), kLongestAnswer)),
+              "--database NAME, or a line `-- database: NAME` before the checks");
+}
+
 Answer judge_rows(const std::vector<std::string>& columns,
                   const std::vector<std::vector<std::optional<std::string>>>& rows) {
   if (rows.empty()) return {true, {}};
@@ -168,6 +183,18 @@ Answer judge_rows(const std::vector<std::string>& columns,
   for (size_t index = 0; index < columns.size() && index < rows[0].size(); ++index)
     said += fmt::format("{}{}={}", index == 0 ? "" : ", ", columns[index], rows[0][index].value_or("NULL"));
   return {false, shortened(said, kLongestAnswer)};
+}
+
+Result<> something_still_tells(const std::vector<std::string>& put_aside, size_t left) {
+  if (left > 0) return {};
+  if (put_aside.empty())
+    return fail(ErrorKind::invalid_input, "there is no check that tells good data from bad",
+                "say what holds on good data; those for indexes need the extension amcheck in the database");
+  return fail(
+      ErrorKind::invalid_input,
+      fmt::format("no check is left that tells good data from bad: '{}' answer{} now so, now so on the same data",
+                  fmt::join(put_aside, "', '"), put_aside.size() == 1 ? "s" : ""),
+      "ask for nothing but the data: no time of day, nothing random");
 }
 
 Refusal refusal_of(std::string_view sqlstate) {

@@ -27,6 +27,10 @@ struct Check {
 // statement at all.
 Result<std::vector<Check>> parse_checks(std::string_view text, const std::string& database);
 
+// Where checks are asked that name no database: in the only one of users. `databases`: those of the cluster that take sessions.
+// Errors: `invalid_input` when there are several.
+Result<std::string> usual_database(const std::vector<std::string>& databases);
+
 struct Answer {
   bool holds = false;
   std::string said;  // in short what came back, when it does not hold
@@ -34,6 +38,10 @@ struct Answer {
 // `rows` as text; a NULL is empty.
 Answer judge_rows(const std::vector<std::string>& columns,
                   const std::vector<std::vector<std::optional<std::string>>>& rows);
+
+// Whether anything tells good from bad: `left` checks do, those that are built in as well, when the ones named in `put_aside` answer now so,
+// now so on the same data. Error: `invalid_input` when none is left, since every point would seem good then.
+Result<> something_still_tells(const std::vector<std::string>& put_aside, size_t left);
 
 // What a server's refusal means, by its SQLSTATE.
 enum class Refusal {

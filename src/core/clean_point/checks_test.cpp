@@ -35,6 +35,16 @@ TEST(CleanPointChecks, WhatIsNotClosedOrChangesDataIsRefusedWithItsLine) {
   EXPECT_NE(parse_checks("SELECT 1;\nDELETE FROM t;", "app").error().what.find("line 2"), std::string::npos);
 }
 
+TEST(CleanPointChecks, WithoutADatabaseTheyAreAskedInTheOnlyOneOfUsers) {
+  EXPECT_EQ(usual_database({"app", "postgres"}).value_or(""), "app");
+  EXPECT_EQ(usual_database({"postgres"}).value_or(""), "postgres");
+  auto several = usual_database({"app", "billing", "postgres"});
+  ASSERT_FALSE(several);
+  EXPECT_EQ(several.error().kind, ErrorKind::invalid_input);
+  EXPECT_NE(several.error().text().find("app, billing"), std::string::npos) << several.error().text();
+  EXPECT_NE(several.error().hint.find("--database"), std::string::npos);
+}
+
 TEST(CleanPointChecks, NoRowOrOneThatIsTrueHolds) {
   EXPECT_TRUE(judge_rows({"id"}, {}).holds);
   EXPECT_TRUE(judge_rows({"ok"}, {{"t"}}).holds);
@@ -53,6 +63,16 @@ TEST(CleanPointChecks, AMissingTableIsBadDataAndAMistypedCheckIsNot) {
   EXPECT_EQ(refusal_of("55P03"), Refusal::locked);
   EXPECT_EQ(refusal_of("57014"), Refusal::undecided);
   EXPECT_EQ(refusal_of(""), Refusal::undecided);
+}
+
+TEST(CleanPointChecks, WhenNoneIsLeftThatTellsAnythingThatIsSaidAndNotThatAllIsWell) {
+  EXPECT_TRUE(something_still_tells({}, 1));
+  EXPECT_TRUE(something_still_tells({"by chance"}, 1));
+  auto none = something_still_tells({"by chance"}, 0);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::invalid_input);
+  EXPECT_NE(none.error().text().find("'by chance' answers now so, now so"), std::string::npos) << none.error().text();
+  EXPECT_FALSE(something_still_tells({}, 0));
 }
 
 }  // namespace

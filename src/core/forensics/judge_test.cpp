@@ -174,7 +174,7 @@ TEST(Forensics, ADroppedDatabaseIsLeftBeforeItsFilesGoAndNotBeforeItsCommit) {
   EXPECT_EQ(found[0].before.xid, 0u);
   EXPECT_EQ(found[0].before.lsn, gone.prev);
   EXPECT_FALSE(found[0].before.time_exact);
-  EXPECT_THAT(restore_words(found[0].before), HasSubstr("--to-lsn"));
+  EXPECT_THAT(restore_words(to_json(found[0].before)), HasSubstr("--to-lsn"));
 }
 
 TEST(Forensics, AMomentIsExactOnlyWhenNothingBeforeSharesIt) {
@@ -305,8 +305,53 @@ TEST(Forensics, AReportSaysWhichToLookAtFirstAndWhereToRestoreTo) {
   report.findings = log.findings.take(log.names);
   ASSERT_NE(most_unusual(report), nullptr);
   EXPECT_EQ(most_unusual(report)->transaction.xid, 2'000u);
-  EXPECT_THAT(in_words(report), HasSubstr("just before it: --to-xid before:2000"));
+  std::string words = in_words(report);
+  EXPECT_THAT(words, HasSubstr("just before it: --to-xid before:2000"));
+  EXPECT_THAT(words, HasSubstr("> 2023-11-14 23:13:21  xid 2000       deleted 1,500 rows of app.public.orders"));
+  EXPECT_THAT(words, HasSubstr("committed at " + ScalarText<Lsn>::format(most_unusual(report)->transaction.commit)));
   EXPECT_EQ(int_or(to_json(report), "most_unusual"), 2'000);
+}
+
+TEST(Forensics, AReportOfAnotherHostReadsTheSameAsOneMadeHere) {
+  Log log;
+  log.quiet_hour();
+  log.rows(2'000, What::deleted, kOrders, 1'500);
+  log.consider(log.commit(2'000, second(3'601)));
+  Report report;
+  report.from = second(3'600);
+  report.to = second(4'000);
+  report.first = second(3'601);
+  report.transactions = 2'345;
+  report.rows = 1'500;
+  report.log_bytes = 3u << 20;
+  report.took = Duration{1'234};
+  report.usual_span = log.baseline.span();
+  report.findings = log.findings.take(log.names);
+  report.left_out = 2;
+  report.notes = {"the log ends before that time"};
+  auto sent = parse_json(to_text(to_json(report)));
+  ASSERT_TRUE(sent) << sent.error().text();
+  std::string words = report_in_words(*sent);
+  EXPECT_EQ(words, in_words(report));
+  for (const char* part : {"3 of 2,345 transactions", "3 MB of log read in 1.23 s", "2 more stood out less",
+                           "note: the log ends before that time"})
+    EXPECT_THAT(words, HasSubstr(part));
+}
+
+TEST(Forensics, ManySmallTransactionsAreToldWithTheTargetBeforeTheFirstOfThem) {
+  Surge surge{.table = "app.public.orders", .kind = DeedKind::updated};
+  surge.first = {.lsn = Lsn{0x3000060}, .before = Lsn{0x3000000}, .xid = 1'500, .at = second(3'610)};
+  surge.to = second(3'700);
+  surge.rows = 4'000;
+  surge.transactions = 200;
+  surge.peak = 900;
+  Report report;
+  report.first = second(3'601);
+  report.surges = {surge};
+  std::string words = in_words(report);
+  EXPECT_THAT(words, HasSubstr("200 small transactions updated 4,000 rows of app.public.orders"));
+  EXPECT_THAT(words, HasSubstr("xid 1500, committed at 0/3000060"));
+  EXPECT_THAT(words, HasSubstr("just before it: --to-xid before:1500"));
 }
 
 }  // namespace

@@ -40,9 +40,10 @@ const Finding* most_unusual(const Report& report);
 // {"xid": "before:757", "lsn": …, "time": …, "time_exact": …}; words for `lifeboat restore`.
 Json to_json(const Before& before);
 Json to_json(const Report& report);
-// Lines for a terminal or a pipe.
+// Lines for a terminal or a pipe, from the report as to_json gives it: so those who asked another host say the same of it.
+std::string report_in_words(const Json& report);
 std::string in_words(const Report& report);
-// "--to-xid before:757"
-std::string restore_words(const Before& before);
+// "--to-xid before:757", of what to_json gives of a Before.
+std::string restore_words(const Json& before);
 
 }  // namespace lifeboat::forensics
