@@ -558,8 +558,8 @@ Task<Result<>> Server::rewind(const std::string& source, Deadline) {
   Host& from = *world_.hosts[static_cast<size_t>(index)];
   if (host_.disk.full) co_return fail(ErrorKind::refused, "no space");
   if (auto cleared = clear_up(); !cleared) co_return cleared;
-  world_.agent_effect(host_.index, "begins to rewind");
   host_.disk.spoiled = true;
+  world_.agent_effect(host_.index, "begins to rewind");
   uint32_t source_timeline = world_.wal.timeline(from.disk.where);
   co_await sleep(world_.random.between(100, 1'500) * 1_ms);
   bool is_there = reaches_primary(index) && world_.wal.timeline(from.disk.where) == source_timeline;

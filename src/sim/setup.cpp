@@ -144,6 +144,28 @@ void brew_storm(Setup& setup, Random& random) {
   }
 }
 
+// A rewind that is cut off: the first primary dies, its reprotection is asked for, and in the middle of that its agent dies; or the server
+// that it is rewound to, whose successor has another history, while the order is on its way.
+void cut_off_a_rewind(Setup& setup, Random& random) {
+  auto some = [&](int64_t least, int64_t most) {
+    return random.between(least, most) * 1_ms + random.between(1, 999'999);
+  };
+  Fault dies{.kind = FaultKind::kill_server, .at = some(4'000, 9'000)};
+  Fault asked{.kind = FaultKind::ask_reprotect, .at = dies.at + some(1'000, 6'000)};
+  dies.n = asked.n = static_cast<int>(random.between(1, 8));
+  setup.faults.insert(setup.faults.end(), {dies, asked});
+  Fault cut{.kind = FaultKind::crash_at, .at = asked.at - 1_ms, .n = static_cast<int>(random.between(1, 6))};
+  if (random.chance(0.5)) {
+    cut = {.kind = FaultKind::kill_server, .at = asked.at + some(-300, 300)};
+    cut.a = static_cast<int>(random.between(1, setup.members - 1));
+    for (int controller = 0; controller < setup.controllers; ++controller)
+      setup.faults.push_back(
+          {FaultKind::slow_network, asked.at - 1_s + controller, 3_s, 0, setup.members + controller, 1});
+  }
+  setup.faults.push_back(cut);
+  setup.storm = std::max(setup.storm, asked.at + 2_s);
+}
+
 // Two that meet seldom by chance: a person acts right after all controllers were started anew, and a server dies on its way to
 // the lead that a person gave it.
 void add_pair(Setup& setup, Random& random) {
@@ -183,14 +205,23 @@ void add_restore(Setup& setup, Random& random) {
 
 // A primary is fenced because its agent stands still, another member is told to follow it all the same and stands still with that
 // order in hand, and when it goes on the primary's data have been put back.
-void hold_an_order_up(Setup& setup, Random& random, int wanted, Nanos put_back_at) {
+void hold_an_order_up(Setup& setup, Random& random, size_t put_back) {
+  // With all of them, nobody is there to take over meanwhile, and it is the first primary that is wanted.
+  bool all = random.chance(0.5);
+  if (all) setup.faults[put_back].a = 0;
+  int wanted = setup.faults[put_back].a;
+  Nanos put_back_at = setup.faults[put_back].at;
   Nanos lease = Nanos{setup.lease.count()} * 1_ms;
   Nanos still = lease + random.between(200, 2'000) * 1_ms;
-  Nanos begins = std::max<Nanos>(put_back_at - still - random.between(0, 300) * 1_ms, 1'500_ms);
+  Nanos begins = std::max<Nanos>(put_back_at - still - random.between(0, 900) * 1_ms, 1'500_ms);
   setup.faults.push_back({FaultKind::stop_agent, begins, still, wanted, 0, 0});
   int other = (wanted + static_cast<int>(random.between(1, setup.members - 1))) % setup.members;
-  Nanos holds = begins + lease + random.between(0, 800) * 1_ms + random.between(1, 999'999);
-  setup.faults.push_back({FaultKind::stop_agent, holds, random.between(2, 6) * 1_s, other, 0, 0});
+  Nanos holds = begins + lease + random.between(all ? -1'200 : 0, all ? -200 : 800) * 1_ms + random.between(1, 999'999);
+  Nanos until = std::max(holds, put_back_at) + random.between(1'000, 5'000) * 1_ms;
+  for (int member = 0; member < setup.members; ++member) {
+    if (member == other || (all && member != wanted))
+      setup.faults.push_back({FaultKind::stop_agent, holds + member, until - holds, member, 0, 0});
+  }
 }
 
 // What a member says reaches no controller any more while it goes on writing what it is sent; the primary's data are put back, and the
@@ -227,7 +258,7 @@ void add_put_back(Setup& setup, Random& random) {
     setup.faults.push_back({FaultKind::isolate, soon(), random.between(1, 6) * 1_s, member(), 0, 0});
   if (random.chance(0.2)) setup.faults.push_back({FaultKind::ask_restore, soon(), 0, member(), 0, 3});
   if (random.chance(0.3)) setup.faults.push_back({FaultKind::ask_reprotect, soon(), 0, member(), 0, 1});
-  if (random.chance(0.6)) hold_an_order_up(setup, random, wanted, at);
+  if (random.chance(0.6)) hold_an_order_up(setup, random, put_back);
   if (random.chance(0.6)) lose_sight(setup, random, put_back);
   for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);
 }
@@ -326,6 +357,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
     if (pairs.chance(0.06)) add_pair(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) add_restore(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) hold_news_up(setup, pairs);
+    Random rewinds(seed ^ 0x51C7);
+    if (rewinds.chance(0.05)) cut_off_a_rewind(setup, rewinds);
     Random back(seed ^ 0x2D15);
     if (back.chance(0.15)) add_put_back(setup, back);
     Random runs(seed ^ 0x7B3D);
