@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "controller/metrics.hpp"
 #include "controller/preview.hpp"
 #include "controller/report_of_run.hpp"
 #include "controller/restore_book.hpp"
@@ -175,6 +176,8 @@ Task<HttpReply> Api::answer(HttpIncoming request) {
     reply.status = 401;
     co_return reply;
   }
+  if (request.method == "GET" && request.path == "/metrics")
+    co_return HttpReply{200, metrics_text(status()), "text/plain; version=0.0.4; charset=utf-8", {}};
   if (request.method == "GET" && request.path.starts_with("/api/runs/") && request.path.ends_with("/report")) {
     auto reporting = report(request, run_and_verb(request.path).first);
     co_return co_await std::move(reporting);

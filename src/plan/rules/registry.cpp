@@ -27,6 +27,7 @@ void judge_calendar_unknown(const RuleInput& input, Findings& out);
 void judge_automatic_without_limit(const RuleInput& input, Findings& out);
 void judge_automatic_without_drill(const RuleInput& input, Findings& out);
 void judge_backups_never_restored(const RuleInput& input, Findings& out);
+void judge_swap_without_approval(const RuleInput& input, Findings& out);
 void judge_availability_out_of_reach(const RuleInput& input, Findings& out);
 
 namespace {
@@ -59,6 +60,8 @@ constexpr Rule kRules[] = {
     {"automatic-without-limit", "Could what starts by itself start again and again?", judge_automatic_without_limit},
     {"automatic-without-drill", "Is what starts by itself ever rehearsed?", judge_automatic_without_drill},
     {"backups-never-restored", "Are backups ever restored before they have to be?", judge_backups_never_restored},
+    {"swap-without-approval", "Does anybody agree before the data of a database are replaced?",
+     judge_swap_without_approval},
     {"availability-out-of-reach", "Does one disaster use up the year?", judge_availability_out_of_reach},
 };
 

@@ -130,6 +130,12 @@ const Case kCases[] = {
     {"automatic-without-limit", "safety", "{}"},
     {"automatic-without-drill", "drills", "[]"},
     {"backups-never-restored", "drills", "run: move", "run: prove"},
+    {"swap-without-approval", "scenarios", "{id: a, uses: postgres.adopt, with: {}}",
+     "{id: a, uses: postgres.failover, with: {}}"},
+    {"swap-without-approval", "scenarios",
+     "{id: i, uses: incident.open, with: {title: t, severity: critical}}, "
+     "{id: q, uses: approval, approval: {of: [boss]}}, {id: a, uses: postgres.adopt, with: {}}",
+     "{id: a, uses: postgres.failover, with: {}}"},
     {"availability-out-of-reach", "objectives", "99.999%", "99%"},
 };
 INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kCases));

@@ -1,0 +1,124 @@
+#include "controller/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "core/base/time.hpp"
+#include "core/data/decode.hpp"
+
+namespace lifeboat {
+namespace {
+
+using Labels = std::vector<std::pair<std::string_view, std::string>>;
+
+// In a label's value these three are written with a backslash before them.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// All samples of a name stand together, below what they are.
+class Page {
+ public:
+  void add(std::string_view name, std::string_view help, const Labels& labels, double value) {
+    std::string& block = blocks_[std::string(name)];
+    if (block.empty()) block = fmt::format("# HELP lifeboat_{0} {1}\n# TYPE lifeboat_{0} gauge\n", name, help);
+    std::string written;
+    for (const auto& [label, text] : labels)
+      written += fmt::format("{}{}=\"{}\"", written.empty() ? "" : ",", label, escaped(text));
+    block += fmt::format("lifeboat_{}{} {}\n", name, written.empty() ? "" : "{" + written + "}", value);
+  }
+  std::string text() const {
+    std::string out;
+    for (const auto& [name, block] : blocks_) out += block;
+    return out;
+  }
+
+ private:
+  std::map<std::string, std::string> blocks_;
+};
+
+void add_member(Page& page, const std::string& service, const Json& member_) {
+  Labels labels{{"service", service}, {"member", text_or(member_, "member")}, {"region", text_or(member_, "region")}};
+  bool connected = bool_or(member_, "connected");
+  page.add("member_connected", "Whether the member's agent is linked to the controller.", labels, connected);
+  if (!connected) return;
+  page.add("member_streaming", "Whether a standby receives from its upstream.", labels, bool_or(member_, "streaming"));
+  double lag = number_or(member_, "lag_ms", -1);
+  if (lag >= 0) page.add("member_lag_seconds", "Age of what a standby has not replayed.", labels, lag / 1000);
+  const Json& handicaps = member(member_, "handicaps");
+  page.add("member_handicaps", "What would hinder a rewind or a failover on the day.", labels,
+           handicaps.is_array() ? static_cast<double>(handicaps.get_array().size()) : 0);
+}
+
+void add_moment(Page& page, std::string_view name, std::string_view help, const Labels& labels, const std::string& at) {
+  if (auto moment = parse_wall(at))
+    page.add(name, help, labels, std::chrono::duration<double>(moment->time_since_epoch()).count());
+}
+
+// What a restore could bring back now, and what it would cost.
+void add_backups(Page& page, const std::string& service, const Json& backups) {
+  Labels labels{{"service", service}};
+  page.add("backup_trouble", "Whether the backups would not bring back what the plan's RPO asks for.", labels,
+           !text_or(backups, "trouble").empty());
+  page.add("backup_rpo_seconds", "The plan's RPO.", labels, number_or(backups, "rpo_ms") / 1000);
+  double loss = number_or(backups, "loss_ms", -1), lag = number_or(backups, "archive_lag_ms", -1);
+  double waiting = number_or(backups, "archive_waiting", -1);
+  if (loss >= 0)
+    page.add("backup_loss_seconds", "What the loss of the primary's region would cost now.", labels, loss / 1000);
+  if (lag >= 0)
+    page.add("backup_archive_lag_seconds", "Age of the oldest segment that is not archived.", labels, lag / 1000);
+  if (waiting >= 0) page.add("backup_archive_waiting", "Segments that are not archived.", labels, waiting);
+  if (!bool_or(backups, "connected")) return;
+  page.add("backup_sets", "Backups in the repository.", labels, number_or(backups, "backups"));
+  page.add("backup_gap", "Whether archived log is missing.", labels, !text_or(backups, "gap").empty());
+  page.add("backup_held", "Whether expiry waits for a person.", labels, !text_or(backups, "held").empty());
+  add_moment(page, "backup_newest_timestamp_seconds", "When the newest backup ended.", labels,
+             text_or(backups, "newest_at"));
+  add_moment(page, "backup_oldest_timestamp_seconds", "The earliest moment that can be restored.", labels,
+             text_or(backups, "oldest_at"));
+}
+
+void add_database(Page& page, const std::string& service, const Json& database) {
+  Labels labels{{"service", service}};
+  page.add("database_writable", "Whether a member takes writes.", labels, bool_or(database, "writable"));
+  page.add("database_term", "How often the right to write was granted.", labels, number_or(database, "term"));
+  page.add("database_automatic_failovers", "Automatic failovers that count towards their limit.", labels,
+           number_or(database, "automatic_made"));
+  const Json& members = member(database, "members");
+  for (const Json& one : members.is_array() ? members.get_array() : JsonArray{}) add_member(page, service, one);
+  const Json& backups = member(database, "backups");
+  if (backups.is_object()) add_backups(page, service, backups);
+}
+
+}  // namespace
+
+std::string metrics_text(const Json& status) {
+  Page page;
+  const Json& databases = member(status, "databases");
+  for (const auto& [service, database] : databases.is_object() ? databases.get_object() : JsonObject{})
+    add_database(page, std::string(service), database);
+  const Json& signals = member(status, "signals");
+  for (const Json& signal : signals.is_array() ? signals.get_array() : JsonArray{})
+    page.add("signal_raised", "A signal of the plan that is raised now.",
+             {{"signal", text_or(signal, "signal")}, {"subject", text_or(signal, "subject")}}, 1);
+  std::map<std::string, int> states;
+  const Json& runs = member(status, "runs");
+  for (const Json& run : runs.is_array() ? runs.get_array() : JsonArray{}) ++states[text_or(run, "state")];
+  for (const auto& [state, count] : states)
+    page.add("runs", "Runs of plans by their state.", {{"state", state}}, count);
+  return page.text();
+}
+
+}  // namespace lifeboat

@@ -1,0 +1,68 @@
+#include "controller/metrics.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lifeboat {
+namespace {
+
+Json status() {
+  JsonArray members{
+      JsonObject{
+          {"member", "east-1"}, {"region", "east"}, {"connected", true}, {"lag_ms", -1}, {"handicaps", JsonArray{}}},
+      JsonObject{{"member", "west-1"},
+                 {"region", "west"},
+                 {"connected", true},
+                 {"streaming", true},
+                 {"lag_ms", 1'500},
+                 {"handicaps", JsonArray{"a right is missing"}}},
+      JsonObject{{"member", "west-2"}, {"region", "west"}, {"connected", false}, {"streaming", true}}};
+  JsonObject backups{{"trouble", "a backup is overdue"},
+                     {"rpo_ms", 300'000},
+                     {"loss_ms", 250},
+                     {"archive_lag_ms", -1},
+                     {"connected", true},
+                     {"backups", 3},
+                     {"newest_at", "1970-01-01T00:01:40.500Z"},
+                     {"oldest_at", ""},
+                     {"gap", ""}};
+  JsonObject database{
+      {"term", 4}, {"writable", true}, {"automatic_made", 1}, {"members", members}, {"backups", backups}};
+  JsonArray runs{JsonObject{{"state", "done"}}, JsonObject{{"state", "done"}}, JsonObject{{"state", "failed"}}};
+  return JsonObject{{"databases", JsonObject{{"main", database}}},
+                    {"signals", JsonArray{JsonObject{{"signal", "a \"b\"\\"}, {"subject", "line\nline"}}}},
+                    {"runs", runs}};
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST(Metrics, SayWhatTheStatusSaysInPrometheusFormat) {
+  std::string text = metrics_text(status());
+  for (const char* line : {
+           "# TYPE lifeboat_database_writable gauge",
+           "lifeboat_database_writable{service=\"main\"} 1",
+           "lifeboat_database_term{service=\"main\"} 4",
+           "lifeboat_member_lag_seconds{service=\"main\",member=\"west-1\",region=\"west\"} 1.5",
+           "lifeboat_member_handicaps{service=\"main\",member=\"west-1\",region=\"west\"} 1",
+           "lifeboat_backup_trouble{service=\"main\"} 1",
+           "lifeboat_backup_loss_seconds{service=\"main\"} 0.25",
+           "lifeboat_backup_rpo_seconds{service=\"main\"} 300",
+           "lifeboat_backup_newest_timestamp_seconds{service=\"main\"} 100.5",
+           "lifeboat_runs{state=\"done\"} 2",
+           "lifeboat_signal_raised{signal=\"a \\\"b\\\"\\\\\",subject=\"line\\nline\"} 1",
+       })
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+}
+
+TEST(Metrics, WhatIsNotKnownIsLeftOut) {
+  std::string text = metrics_text(status());
+  EXPECT_EQ(text.find("lag_seconds{service=\"main\",member=\"east-1\""), std::string::npos);
+  EXPECT_EQ(text.find("lifeboat_member_streaming{service=\"main\",member=\"west-2\""), std::string::npos);
+  EXPECT_EQ(text.find("backup_archive_lag_seconds"), std::string::npos);
+  EXPECT_EQ(text.find("backup_oldest_timestamp_seconds"), std::string::npos);
+  EXPECT_EQ(metrics_text(JsonObject{}), "");
+}
+
+}  // namespace
+}  // namespace lifeboat
