@@ -39,6 +39,15 @@ until_so 90 'a full backup' '.sets | length == 1 and .[0].type == "full"' backup
 until_so 30 'the stream of WAL' '.databases.database.backups | .stream != "" and .stream_bytes >= 0' status
 until_so 30 'a window' '.archive.oldest != "" and .archive.gaps == []' backups list database
 
+# The same as figures for a monitoring system, from a controller that need not be the one that leads.
+printf 'authorization: Bearer %s\n' "$(cat "$LIFEBOAT_TOKEN_FILE")" >"$lab/secrets/header"
+figures=$(build/lifeboat lab exec --lab "$number" -- \
+  curl -sS -m 10 -H "@$lab/secrets/header" "http://$(jq -r '.hosts["control-eu"]' "$lab/inventory.json"):7400/metrics")
+for figure in 'lifeboat_database_writable{service="database"} 1' 'lifeboat_backup_sets{service="database"} 1' \
+  'lifeboat_backup_trouble{service="database"} 0'; do
+  grep -qxF "$figure" <<<"$figures" || { echo "/metrics does not say $figure: $(head -c 800 <<<"$figures")"; exit 1; }
+done
+
 # Whoever speaks through pgBackRest's server is its user: nothing that is finished can be removed, changed or moved.
 sql db-east-1 'CREATE TABLE backup_test AS SELECT generate_series(1, 100000) AS i; SELECT pg_switch_wal()' >/dev/null
 sleep 3
