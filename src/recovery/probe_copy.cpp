@@ -205,7 +205,8 @@ PgParams ProbeCopy::params(const std::string& database) const {
           {"dbname", database},
           {"user", plan_.request.superuser},
           {"application_name", "lifeboat clean-point"},
-          {"options", "-c default_transaction_read_only=on -c lock_timeout=2s -c statement_timeout=1h"}};
+          {"options", fmt::format("-c default_transaction_read_only=on -c lock_timeout=2s -c statement_timeout=1h {}",
+                                  kNoLibraries)}};
 }
 
 }  // namespace lifeboat::recovery

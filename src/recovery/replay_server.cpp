@@ -91,7 +91,8 @@ Task<Result<PgRows>> ReplayServer::ask(std::string sql, Deadline deadline) {
                     {"port", std::to_string(kPort)},
                     {"dbname", "postgres"},
                     {"user", superuser_},
-                    {"application_name", "lifeboat restore"}};
+                    {"application_name", "lifeboat restore"},
+                    {"options", fmt::format("{} -c search_path=pg_catalog", kNoLibraries)}};
     auto connecting = PgConnection::connect(std::move(params), deadline);
     CO_TRY(connection_, co_await std::move(connecting));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/recovery/target.hpp"
 #include "recovery/folder.hpp"
@@ -19,6 +20,9 @@ struct ServerLimits {
 ServerLimits parse_limits(std::string_view controldata);
 
 inline constexpr int kPort = 5432;  // names the socket's file; nobody listens on a network
+// Options of every connection to a restored server. What ALTER ROLE and ALTER DATABASE have set came back with the data and wins over
+// every file: a library named there would run here, or keep everybody out.
+inline constexpr std::string_view kNoLibraries = "-c session_preload_libraries= -c local_preload_libraries=";
 
 // server.conf, which stands in for the source's own: that one lies untouched in the data folder, if it ever did. It cuts the server
 // off. `for_replay`: as fast as it gets, safe only because the copy is worth nothing before the end; else what it is left with.

@@ -5,6 +5,7 @@
 // (restore.adopt, core/ownership/messages.hpp), or it is removed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,7 +77,8 @@ constexpr auto field_docs(const RestoreStop*) {
 
 // restore.query: one SELECT, read only, answered by a copy. At most `rows` rows, `timeout_ms` long. `as`: the role that asks; empty:
 // one that may read every table and nothing else. `skip`: rows that were sent already; an answer ends also where a message would get too
-// long, and `more` says so. Replies {columns, rows: [[text or null]], more}.
+// long, and `more` says so. `system_names`: a name without a schema is the system's and nothing else, whatever the copy's own settings say.
+// Replies {columns, rows: [[text or null]], more}.
 struct RestoreQuery {
   static constexpr std::string_view kMethod = "restore.query";
   std::string service;
@@ -87,8 +89,9 @@ struct RestoreQuery {
   int64_t rows = 1000;
   int64_t skip = 0;
   int64_t timeout_ms = 60'000;
+  std::optional<bool> system_names;
 };
-BOOST_DESCRIBE_STRUCT(RestoreQuery, (), (service, name, database, sql, as, rows, skip, timeout_ms))
+BOOST_DESCRIBE_STRUCT(RestoreQuery, (), (service, name, database, sql, as, rows, skip, timeout_ms, system_names))
 constexpr auto field_docs(const RestoreQuery*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"name", Need::required, "name of the copy"},
@@ -97,7 +100,8 @@ constexpr auto field_docs(const RestoreQuery*) {
                                   {"as", Need::optional, "role that asks"},
                                   {"rows", Need::optional, "at most so many rows"},
                                   {"skip", Need::optional, "so many rows were sent already"},
-                                  {"timeout_ms", Need::optional, "for so long at most"}});
+                                  {"timeout_ms", Need::optional, "for so long at most"},
+                                  {"system_names", Need::optional, "names without a schema are the system's"}});
 }
 
 // restore.forensics: which transactions of a span of time stand out in the log, by the names that the member here knows. Replies the

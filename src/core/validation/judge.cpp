@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace lifeboat {
 namespace {
@@ -107,6 +108,14 @@ void judge_objects(const DatabaseProfile& before, const DatabaseProfile& now, Ch
     ++still;
     if (found->second->definition != object.definition)
       out.push_back(check(name, Verdict::noted, "is defined in another way"));
+  }
+  // Releases bring such too, and so does somebody who wants to stay.
+  std::set<std::pair<std::string, std::string>> known_before;
+  for (const ObjectProfile& object : before.objects) known_before.insert({object.kind, object.name});
+  for (const auto& [key, _] : there) {
+    bool runs = key.first == "function" || key.first == "trigger" || key.first == "extension";
+    if (runs && !known_before.contains(key))
+      out.push_back(check(fmt::format("{} {}", key.first, key.second), Verdict::noted, "was not known"));
   }
   for (const auto& [kind, count] : by_kind) {
     auto [known, still] = count;

@@ -10,6 +10,7 @@
 #include "core/base/error.hpp"
 #include "core/data/describe.hpp"
 #include "core/data/json.hpp"
+#include "core/validation/access.hpp"
 
 namespace lifeboat {
 
@@ -54,12 +55,14 @@ struct DatabaseProfile {
   std::string system_id;  // of the cluster, text: it does not fit a double
   std::vector<TableProfile> tables;
   std::vector<ObjectProfile> objects;
-  bool objects_locked = false;  // somebody holds some of them: they were not listed
+  bool objects_locked = false;          // somebody holds some of them: they were not listed
+  std::optional<AccessProfile> access;  // nothing: it was not looked at
 
   int64_t rows() const;
   const TableProfile* table(std::string_view name) const;
 };
-BOOST_DESCRIBE_STRUCT(DatabaseProfile, (), (taken, database, server, system_id, tables, objects, objects_locked))
+BOOST_DESCRIBE_STRUCT(DatabaseProfile, (),
+                      (taken, database, server, system_id, tables, objects, objects_locked, access))
 constexpr auto field_docs(const DatabaseProfile*) {
   return std::to_array<FieldDoc>({{"taken", Need::required, "when, UTC"},
                                   {"database", Need::required, "its name"},
@@ -67,7 +70,8 @@ constexpr auto field_docs(const DatabaseProfile*) {
                                   {"system_id", Need::optional, "of the cluster"},
                                   {"tables", Need::optional, "one by one"},
                                   {"objects", Need::optional, "indexes, constraints, views and so on"},
-                                  {"objects_locked", Need::optional, "they were not listed: somebody holds some"}});
+                                  {"objects_locked", Need::optional, "they were not listed: somebody holds some"},
+                                  {"access", Need::optional, "who may do what, and what acts by itself"}});
 }
 
 std::string profile_text(const DatabaseProfile& profile);

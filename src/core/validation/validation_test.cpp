@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/validation/application.hpp"
 #include "core/validation/judge.hpp"
 
@@ -109,6 +111,18 @@ TEST(Validation, MissesObjectsAndNotesChangedOnes) {
   EXPECT_TRUE(all_hold(against(now)));
   now.objects.erase(now.objects.begin());
   EXPECT_THAT(bad(against(now)), testing::ElementsAre("index public.users_pkey"));
+}
+
+TEST(Validation, NotesWhatRunsAndWasNotKnown) {
+  DatabaseProfile now = shop();
+  now.objects.push_back({"trigger", "late on public.users", "c"});
+  now.objects.push_back({"index", "public.users_name", "d"});
+  Checks checks = against(now);
+  EXPECT_TRUE(all_hold(checks));
+  auto late = std::ranges::find(checks, "trigger late on public.users", &Check::name);
+  ASSERT_NE(late, checks.end());
+  EXPECT_EQ(late->verdict, Verdict::noted);
+  EXPECT_EQ(std::ranges::find(checks, "index public.users_name", &Check::name), checks.end());
 }
 
 TEST(Validation, JudgesWhatIsWrongInside) {
