@@ -140,7 +140,7 @@ void World::fenced(const Host& host) {
   int64_t now = host.clock.read(kernel.now()).time_since_epoch().count();
   if (now < host.guard.renewed_to)
     violated("N1", fmt::format("m{} is fenced {:.3f} s before the end of a right that was renewed", host.index,
-                                static_cast<double>(host.guard.renewed_to - now) / 1e9));
+                               static_cast<double>(host.guard.renewed_to - now) / 1e9));
 }
 
 void World::right_until(uint64_t term, Nanos truth) {

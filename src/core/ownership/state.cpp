@@ -45,8 +45,7 @@ bool may_be_adopted(const State& state, const std::string& name, uint64_t term) 
   auto reported = std::ranges::count_if(state.members, [](const Member& each) { return each.reported; });
   return store_is_behind(state) && term == state.floor && !state.grant_in_flight && !state.transfer &&
          member != nullptr && member->reported && member->report.term == state.floor &&
-         member->report.state == ServerState::primary &&
-         2 * static_cast<size_t>(reported) > state.members.size();
+         member->report.state == ServerState::primary && 2 * static_cast<size_t>(reported) > state.members.size();
 }
 
 bool is_writable(const State& state, MonoTime now) {
