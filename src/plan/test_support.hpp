@@ -44,6 +44,7 @@ inline ActionCatalogue lenient_actions() {
                "traffic.drain",
                "traffic.ramp",
                "traffic.weights",
+               "validate.application",
                "validate.database",
                "wait"};
   out.validate = [](std::string_view, const Json&, const Plan&) { return DecodeProblems{}; };
