@@ -10,6 +10,12 @@ export PGPASSWORD PGCONNECT_TIMEOUT=1 PGOPTIONS='-c statement_timeout=1s'
 PGPASSWORD=$(cat "$lab/secrets/db-password")
 sql() { in_lab psql -h "$(address "$1")" -U dating -d dating_optimizer -qAt -v ON_ERROR_STOP=1 -c "$2"; }
 cli() { in_lab "$lifeboat" "$@" --controller "$(address control-eu):7400" --token-file "$lab/secrets/api-token"; }
+# so JQ-FILTER COMMAND…: whether what the command says as JSON is so
+so() {
+  local filter=$1
+  shift
+  cli "$@" --format json >"$folder/json" && jq -e "$filter" "$folder/json" >/dev/null
+}
 # within SECONDS COMMAND…: tries until it succeeds
 within() {
   local until=$((SECONDS + $1))

@@ -10,11 +10,6 @@ plan=examples/dating-profile-optimizer/plan.yaml
 . scripts/lib/lab.sh
 export LIFEBOAT_USER=devops-lead
 
-so() { # jq filter, command
-  local filter=$1
-  shift
-  cli "$@" --format json >"$folder/json" && jq -e "$filter" "$folder/json" >/dev/null
-}
 says() { grep -q -- "$1" "$folder/said" || { echo "it does not say '$1':" && cat "$folder/said" && exit 1; }; }
 
 within 90 so '.sets | length == 1' backups list database

@@ -10,11 +10,6 @@ plan=examples/dating-profile-optimizer/plan.yaml
 . scripts/lib/lab.sh
 export LIFEBOAT_USER=database-administrator
 
-so() { # jq filter, command
-  local filter=$1
-  shift
-  cli "$@" --format json >"$folder/json" && jq -e "$filter" "$folder/json" >/dev/null
-}
 says() { # file, text
   grep -qF -- "$2" "$1" || { echo "it does not say '$2':" && cat "$1" "$folder/said" && exit 1; }
 }

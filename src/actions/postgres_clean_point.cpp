@@ -3,6 +3,7 @@
 #include "actions/registry.hpp"
 #include "actions/restore_common.hpp"
 #include "core/data/encode.hpp"
+#include "core/forensics/advice.hpp"
 #include "core/recovery/messages.hpp"
 #include "core/recovery/moment.hpp"
 #include "io/clock.hpp"
@@ -91,7 +92,7 @@ class PostgresCleanPoint : public Action {
                      "all that is archived is good, and the newest part of the log is not: " + closed.error().text(),
                      "the damage may stand there: let the primary archive its log, then look again");
     JsonObject data = found.as_object();
-    std::string target = to_the_end ? "latest" : target_before(lifeboat::member(found, "restore_to"));
+    std::string target = to_the_end ? "latest" : forensics::target_before(lifeboat::member(found, "restore_to"));
     data["target"] = target;
     std::string summary = fmt::format("good up to {}, {} restores", target, int_or(found, "restores_used"));
     co_return Outcome{std::move(summary), std::move(data)};

@@ -85,11 +85,6 @@ bool is_of_this_run(const ActionContext& context, const Json& copy) {
   return !context.run.empty() && text_or(member(copy, "wish"), "order").starts_with(run_mark(context));
 }
 
-std::string target_before(const Json& before) {
-  std::string xid = text_or(before, "xid");
-  return xid.empty() ? text_or(before, "lsn") : xid;
-}
-
 Task<Result<ClosedLog>> close_log(ActionContext context, std::string service) {
   World& world = context.world;
   const auto* database = service_as<PostgresService>(world.plan, service);

@@ -42,8 +42,6 @@ struct ClosedLog {
 Task<Result<ClosedLog>> close_log(ActionContext context, std::string service);
 // Lets a restore know where the log ends; says what was done, or why not all of it can be restored.
 void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order, const ProgressLine& progress);
-// The point just before a transaction, as forensics says it, in the form that postgres.restore takes; empty: it says none.
-std::string target_before(const Json& before);
 // Who orders a copy: this step of this run. Every attempt says the same, no other run does. Empty in a preview.
 std::string order_of(const ActionContext& context);
 // Whether a copy, as its host tells of it, was ordered by a step of this run.

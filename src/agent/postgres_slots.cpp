@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "agent/postgres_server.hpp"
+#include "core/member/slots.hpp"
 
 namespace lifeboat {
 namespace {
@@ -19,27 +20,18 @@ Task<Result<>> PostgresServer::keep_slots(bool primary, Deadline deadline) {
           "slot_type = 'physical'",
           deadline);
   CO_TRY(PgRows slots, co_await std::move(listing));
-  std::vector<std::string> there;
-  std::vector<SlotChange> changes;
-  for (size_t row = 0; row < slots.rows.size(); ++row) {
-    std::string slot = slots.text(row, "slot_name");
-    bool ours = slot == config_.archive.slot ||
-                std::ranges::any_of(config_.members, [&](const auto& entry) { return slot_name(entry.first) == slot; });
-    bool idle = slots.text(row, "active") != "t";
-    bool useless = !primary || slot == slot_name(config_.member) || slots.text(row, "lost") == "t";
-    if (ours && idle && useless) {
-      changes.push_back({slot, false});
-    } else {
-      there.push_back(slot);
-    }
-  }
-  auto want = [&](const std::string& slot) {
-    if (std::ranges::find(there, slot) == there.end()) changes.push_back({slot, true});
-  };
+  std::vector<Slot> there;
+  for (size_t row = 0; row < slots.rows.size(); ++row)
+    there.push_back({slots.text(row, "slot_name"), slots.text(row, "active") == "t", slots.text(row, "lost") == "t"});
+  std::vector<std::string> others;
   for (const auto& [member, peer] : config_.members) {
-    if (primary && member != config_.member) want(slot_name(member));
+    if (member != config_.member) others.push_back(slot_name(member));
   }
-  if (primary && !config_.archive.slot.empty()) want(config_.archive.slot);
+  if (!config_.archive.slot.empty()) others.push_back(config_.archive.slot);
+  SlotChanges wanted = slot_changes(primary, slot_name(config_.member), others, there);
+  std::vector<SlotChange> changes;
+  for (const std::string& slot : wanted.drop) changes.push_back({slot, false});
+  for (const std::string& slot : wanted.make) changes.push_back({slot, true});
   // Each by itself, within its share of the time: one that cannot be made must not keep another member from streaming.
   std::string missing;
   std::optional<Error> why_missing, why_left;

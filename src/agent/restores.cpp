@@ -13,6 +13,7 @@
 #include "agent/postgres_server.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
+#include "core/run/events.hpp"
 #include "io/clock.hpp"
 #include "io/file.hpp"
 #include "io/process.hpp"
@@ -63,13 +64,6 @@ Result<Moment> moment_of(const std::string& text) {
   auto at = ScalarText<Moment>::parse(text);
   if (!at) return fail(ErrorKind::invalid_input, fmt::format("'{}': {}", text, at.error()));
   return *at;
-}
-
-ErrorKind kind_of(const std::string& text) {
-  for (int kind = 0; kind <= static_cast<int>(ErrorKind::internal); ++kind) {
-    if (to_string(static_cast<ErrorKind>(kind)) == text) return static_cast<ErrorKind>(kind);
-  }
-  return ErrorKind::internal;
 }
 
 }  // namespace
@@ -304,7 +298,7 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
     if (copy->progress != said) progress(said = copy->progress);
     co_await sleep_for(kTellEvery);
   }
-  if (copy->state != "done") co_return fail(kind_of(copy->error_kind), copy->error, copy->hint);
+  if (copy->state != "done") co_return fail(run::error_kind_of(copy->error_kind), copy->error, copy->hint);
   Json out = copy->restored;
   out.as_object()["name"] = copy->name;
   out.as_object()["host"] = host_;

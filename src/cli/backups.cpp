@@ -10,6 +10,7 @@
 #include "cli/exit_codes.hpp"
 #include "core/base/time.hpp"
 #include "core/data/decode.hpp"
+#include "core/data/list_of.hpp"
 #include "core/recovery/catalogue.hpp"
 #include "io/http_client.hpp"
 
@@ -17,12 +18,6 @@ namespace lifeboat::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kAskEvery{500};
-
-const JsonArray& list_of(const Json& object, std::string_view key) {
-  static const JsonArray kNone;
-  const Json& found = member(object, key);
-  return found.is_array() ? found.get_array() : kNone;
-}
 
 std::string size_in_words(double bytes) {
   for (const char* unit : {"B", "kB", "MB", "GB"}) {

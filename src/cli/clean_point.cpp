@@ -31,12 +31,8 @@ struct Wanted {
 Result<Wanted> wanted_of(const CleanPointOptions& options) {
   Wanted out;
   TRY(out.span, recovery::parse_span(options.from, options.to, kReachesBack, wall_now()));
-  auto usual = parse_duration(options.usual);
-  if (!usual) return fail(ErrorKind::invalid_input, "--usual is no duration", "such as 1h");
-  out.usual = *usual;
-  auto bound = parse_duration(options.within);
-  if (!bound) return fail(ErrorKind::invalid_input, "--within is no duration", "such as 12h");
-  out.within = *bound;
+  TRY(out.usual, duration_of(options.usual, "--usual", "1h"));
+  TRY(out.within, duration_of(options.within, "--within", "12h"));
   if (!options.checks.empty()) {
     TRY(std::string text, read_file(options.checks));
     TRY(out.checks, clean_point::parse_checks(text, options.database));
@@ -119,10 +115,10 @@ int run_clean_point(const CleanPointOptions& options, const Output& output) {
 int order_clean_point(Client& client, const CleanPointOptions& options, const Output& output) {
   auto wanted = wanted_of(options);
   if (!wanted) return complain(wanted.error());
-  LookOrder order = options.order;
+  ServiceOrder order = options.order;
   order.what = "clean-point";
   order.within = wanted->within;
-  auto found = order_look(client, order, body_of(options, *wanted), output);
+  auto found = order_and_follow(client, order, body_of(options, *wanted), output);
   if (!found) return complain(found.error());
   // What was said meanwhile is only the last line of each moment.
   const Json& reasoning = member(*found, "reasoning");
@@ -175,7 +171,7 @@ void add_clean_point(CLI::App& app, ClientOptions& client, const std::string& by
   command->add_option("--usual", options->usual, "how much of the time before tells what is usual (1h)");
   command->add_option("--within", options->within, "time allowed for all of it (12h)");
   command->add_option("--format", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  add_look_options(command, client, options->order);
+  add_order_options(command, client, options->order);
   auto* repository = command->add_option("--repository", options->repository,
                                          "without a controller: pgBackRest's configuration file on this host");
   auto here = [&](const char* name, auto& value, const char* text) {

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "cli/look_orders.hpp"
+#include "cli/service_orders.hpp"
 
 namespace lifeboat::cli {
 
 struct CleanPointOptions {
-  LookOrder order;         // `service`: of the plan; with a repository what it is called
+  ServiceOrder order;      // `service`: of the plan; with a repository what it is called
   std::string repository;  // pgBackRest's configuration file; empty: the controller is asked
   std::string stanza;
   int64_t repository_number = 0;

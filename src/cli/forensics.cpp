@@ -13,14 +13,6 @@ namespace {
 
 constexpr Duration kReachesBack{3'600'000};
 
-Result<Duration> duration_of(const std::string& text, const char* option, const char* example) {
-  auto span = parse_duration(text);
-  if (!span)
-    return fail(ErrorKind::invalid_input, fmt::format("{} '{}' is no duration", option, text),
-                fmt::format("such as {}", example));
-  return *span;
-}
-
 Result<recovery::TimeSpan> span_of(const ForensicsOptions& options) {
   return recovery::parse_span(options.from, options.to, kReachesBack, wall_now());
 }
@@ -92,10 +84,10 @@ int order_forensics(Client& client, const ForensicsOptions& options, const Outpu
   if (!body) return complain(body.error());
   auto bound = duration_of(options.within, "--within", "2h");
   if (!bound) return complain(bound.error());
-  LookOrder order = options.order;
+  ServiceOrder order = options.order;
   order.what = "forensics";
   order.within = *bound;
-  auto report = order_look(client, order, std::move(*body), output);
+  auto report = order_and_follow(client, order, std::move(*body), output);
   if (!report) return complain(report.error());
   return print_report(options, std::move(*report), output);
 }
@@ -113,7 +105,7 @@ void add_forensics(CLI::App& app, ClientOptions& client, const std::string& by, 
   command->add_option("--top", options->top, "list at most so many (20)")->check(CLI::Range(1, 10'000));
   command->add_option("--within", options->within, "time allowed for all of it (2h)");
   command->add_option("--format", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  add_look_options(command, client, options->order);
+  add_order_options(command, client, options->order);
   command->add_option("--wal", options->wal,
                       "without a controller: folder with segments of the log (pg_wal, an archive)");
   auto* repository = command->add_option("--repository", options->repository,

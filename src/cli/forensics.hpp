@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "cli/look_orders.hpp"
+#include "cli/service_orders.hpp"
 
 namespace lifeboat::cli {
 
 struct ForensicsOptions {
-  LookOrder order;         // `service`: of the plan; with a folder or repository what it is called
+  ServiceOrder order;      // `service`: of the plan; with a folder or repository what it is called
   std::string wal;         // folder with segments; or
   std::string repository;  // pgBackRest's configuration file; neither: the controller is asked
   std::string stanza;

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "cli/exit_codes.hpp"
+#include "cli/service_orders.hpp"
 #include "cli/wait.hpp"
 #include "io/clock.hpp"
 #include "recovery/restore.hpp"
@@ -101,11 +102,8 @@ int run_restore(const RestoreOptions& options, const Output& output) {
         fail(ErrorKind::invalid_input, "--repository needs --stanza", "the stanza of the repository").error());
   auto target = recovery::parse_target(options.target);
   if (!target) return complain(target.error());
-  auto within_span = parse_duration(options.within);
-  if (!within_span) {
-    auto wrong = fail(ErrorKind::invalid_input, fmt::format("'{}' is no duration", options.within), "write 30m or 4h");
-    return complain(wrong.error());
-  }
+  auto within_span = duration_of(options.within, "--within", "4h");
+  if (!within_span) return complain(within_span.error());
   recovery::RestoreRequest request{
       .config = options.repository,
       .stanza = options.stanza,

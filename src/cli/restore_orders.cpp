@@ -1,20 +1,17 @@
 // Restores that the controller carries out on the hosts of a plan.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdio>
-#include <thread>
 #include <tuple>
 
 #include "cli/exit_codes.hpp"
 #include "cli/restore.hpp"
+#include "cli/service_orders.hpp"
 #include "core/recovery/moment.hpp"
 #include "io/http_client.hpp"
 
 namespace lifeboat::cli {
 namespace {
-
-constexpr std::chrono::milliseconds kAskEvery{300};
 
 std::string when(const std::string& text) {
   auto at = ScalarText<Moment>::parse(text);
@@ -45,20 +42,16 @@ void print_done(const RestoreOptions& options, const Json& result) {
     fmt::print("  NOT YET   the other members do not follow: {}\n", trouble);
 }
 
-// Follows the order to its end; gives its result.
-Result<Json> follow(Client& client, const std::string& at, int64_t number, const Output& output) {
-  std::string said;
-  while (true) {
-    TRY(Json job, client.get(at + "/job"));
-    if (int_or(job, "number") != number)
-      return fail(ErrorKind::unknown_outcome, "another controller leads, or another order came since",
-                  "`lifeboat restores list SERVICE` shows what is there");
-    std::string state = text_or(job, "state"), progress = text_or(job, "progress");
-    if (state == "done") return member(job, "result");
-    if (state == "failed") return fail(ErrorKind::refused, text_or(job, "error"), text_or(job, "hint"));
-    if (!output.json && !progress.empty() && progress != said) fmt::print(stderr, "{}\n", said = progress);
-    std::this_thread::sleep_for(kAskEvery);
-  }
+// The controller gives a host a day for a restore.
+Result<Json> order(Client& client, const RestoreOptions& options, std::string what, JsonObject body,
+                   const Output& output) {
+  ServiceOrder wanted{.service = options.service,
+                      .what = std::move(what),
+                      .by = options.by,
+                      .on = options.on,
+                      .within = Duration{25 * 3'600'000},
+                      .if_lost = "`lifeboat restores list SERVICE` shows what is there"};
+  return order_and_follow(client, wanted, std::move(body), output);
 }
 
 }  // namespace
@@ -92,14 +85,11 @@ int order_restore(Client& client, const RestoreOptions& options, const Output& o
   if (auto fits = fits_an_order(options); !fits) return complain(fits.error());
   auto target = recovery::parse_target(options.target);
   if (!target) return complain(target.error());
-  std::string at = "/api/restores/" + percent_encode(options.service);
-  JsonObject body{{"by", options.by},      {"yes", options.yes},           {"into", options.into},
-                  {"on", options.on},      {"name", options.name},         {"target", recovery::to_json(*target)},
-                  {"set", options.set},    {"timeline", options.timeline}, {"accept_gap", options.accept_gap},
-                  {"again", options.again}};
-  auto begun = client.post(at + "/restore", body);
-  if (!begun) return complain(begun.error());
-  auto done = follow(client, at, int_or(*begun, "number"), output);
+  JsonObject body{{"yes", options.yes},     {"into", options.into},
+                  {"name", options.name},   {"target", recovery::to_json(*target)},
+                  {"set", options.set},     {"timeline", options.timeline},
+                  {"again", options.again}, {"accept_gap", options.accept_gap}};
+  auto done = order(client, options, "restore", std::move(body), output);
   if (!done) return complain(done.error());
   if (output.json) {
     fmt::print("{}\n", to_pretty_text(*done));
@@ -140,11 +130,7 @@ int list_restores(Client& client, const std::string& service, const Output& outp
 }
 
 int stop_restore(Client& client, const RestoreOptions& options, bool remove, const Output& output) {
-  std::string at = "/api/restores/" + percent_encode(options.service);
-  JsonObject body{{"by", options.by}, {"name", options.name}, {"on", options.on}, {"remove", remove}};
-  auto begun = client.post(at + "/stop", body);
-  if (!begun) return complain(begun.error());
-  auto done = follow(client, at, int_or(*begun, "number"), output);
+  auto done = order(client, options, "stop", {{"name", options.name}, {"remove", remove}}, output);
   if (!done) return complain(done.error());
   if (output.json) {
     fmt::print("{}\n", to_text(*done));

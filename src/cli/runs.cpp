@@ -11,18 +11,13 @@
 #include "cli/backups.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/run_view.hpp"
+#include "core/data/list_of.hpp"
 #include "io/crypto.hpp"
 #include "io/file.hpp"
 #include "io/http_client.hpp"
 
 namespace lifeboat::cli {
 namespace {
-
-const JsonArray& list_of(const Json& object, std::string_view key) {
-  static const JsonArray kNone;
-  const Json& found = member(object, key);
-  return found.is_array() ? found.get_array() : kNone;
-}
 
 Result<Json> vars_of(const std::vector<std::string>& assignments) {
   JsonObject vars;

@@ -8,6 +8,7 @@
 
 #include "core/base/time.hpp"
 #include "core/data/decode.hpp"
+#include "core/data/list_of.hpp"
 
 namespace lifeboat {
 namespace {
@@ -57,9 +58,8 @@ void add_member(Page& page, const std::string& service, const Json& member_) {
   page.add("member_streaming", "Whether a standby receives from its upstream.", labels, bool_or(member_, "streaming"));
   double lag = number_or(member_, "lag_ms", -1);
   if (lag >= 0) page.add("member_lag_seconds", "Age of what a standby has not replayed.", labels, lag / 1000);
-  const Json& handicaps = member(member_, "handicaps");
   page.add("member_handicaps", "What would hinder a rewind or a failover on the day.", labels,
-           handicaps.is_array() ? static_cast<double>(handicaps.get_array().size()) : 0);
+           static_cast<double>(list_of(member_, "handicaps").size()));
 }
 
 void add_moment(Page& page, std::string_view name, std::string_view help, const Labels& labels, const std::string& at) {
@@ -96,8 +96,7 @@ void add_database(Page& page, const std::string& service, const Json& database) 
   page.add("database_term", "How often the right to write was granted.", labels, number_or(database, "term"));
   page.add("database_automatic_failovers", "Automatic failovers that count towards their limit.", labels,
            number_or(database, "automatic_made"));
-  const Json& members = member(database, "members");
-  for (const Json& one : members.is_array() ? members.get_array() : JsonArray{}) add_member(page, service, one);
+  for (const Json& one : list_of(database, "members")) add_member(page, service, one);
   const Json& backups = member(database, "backups");
   if (backups.is_object()) add_backups(page, service, backups);
 }
@@ -109,13 +108,11 @@ std::string metrics_text(const Json& status) {
   const Json& databases = member(status, "databases");
   for (const auto& [service, database] : databases.is_object() ? databases.get_object() : JsonObject{})
     add_database(page, std::string(service), database);
-  const Json& signals = member(status, "signals");
-  for (const Json& signal : signals.is_array() ? signals.get_array() : JsonArray{})
+  for (const Json& signal : list_of(status, "signals"))
     page.add("signal_raised", "A signal of the plan that is raised now.",
              {{"signal", text_or(signal, "signal")}, {"subject", text_or(signal, "subject")}}, 1);
   std::map<std::string, int> states;
-  const Json& runs = member(status, "runs");
-  for (const Json& run : runs.is_array() ? runs.get_array() : JsonArray{}) ++states[text_or(run, "state")];
+  for (const Json& run : list_of(status, "runs")) ++states[text_or(run, "state")];
   for (const auto& [state, count] : states)
     page.add("runs", "Runs of plans by their state.", {{"state", state}}, count);
   return page.text();

@@ -2,19 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "core/data/list_of.hpp"
+
 namespace lifeboat::forensics {
 namespace {
 
-JsonArray list_of(const Json& report, std::string_view key) {
-  const Json& list = member(report, key);
-  return list.is_array() ? list.get_array() : JsonArray{};
-}
-
-std::string before(const Json& one) {
-  const Json& to = member(one, "restore_to");
-  std::string xid = text_or(to, "xid");
-  return xid.empty() ? text_or(to, "lsn") : xid;
-}
+std::string before(const Json& one) { return target_before(member(one, "restore_to")); }
 
 std::string flood_in_words(const Json& surge) {
   return fmt::format("{} rows of {} {} by {} small transactions from {} on", int_or(surge, "rows"),
@@ -24,8 +17,13 @@ std::string flood_in_words(const Json& surge) {
 
 }  // namespace
 
+std::string target_before(const Json& restore_to) {
+  std::string xid = text_or(restore_to, "xid");
+  return xid.empty() ? text_or(restore_to, "lsn") : xid;
+}
+
 Advice advise(const Json& report) {
-  JsonArray findings = list_of(report, "findings"), surges = list_of(report, "surges");
+  const JsonArray &findings = list_of(report, "findings"), &surges = list_of(report, "surges");
   std::string finding, flood;
   int64_t most_unusual = int_or(report, "most_unusual");
   for (const Json& one : findings) {

@@ -7,6 +7,9 @@
 
 namespace lifeboat::forensics {
 
+// The target of what stands in a report as `restore_to`: just before a transaction, or else before a position. Empty: neither is known.
+std::string target_before(const Json& restore_to);
+
 struct Advice {
   std::string summary;
   std::string target;  // as postgres.restore takes it; empty: nothing stands out

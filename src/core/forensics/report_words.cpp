@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/data/decode.hpp"
+#include "core/data/list_of.hpp"
 #include "core/forensics/report.hpp"
 
 namespace lifeboat::forensics {
@@ -15,12 +16,6 @@ constexpr std::string_view kIndent = "                                          
 
 uint64_t count_of(const Json& object, std::string_view key) {
   return static_cast<uint64_t>(std::max<int64_t>(0, int_or(object, key)));
-}
-
-const JsonArray& list_of(const Json& object, std::string_view key) {
-  static const JsonArray none;
-  const Json& found = member(object, key);
-  return found.is_array() ? found.get_array() : none;
 }
 
 std::string size_words(uint64_t bytes) {

@@ -1,4 +1,4 @@
-#include "cli/look_orders.hpp"
+#include "cli/service_orders.hpp"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "core/run/events.hpp"
 #include "io/clock.hpp"
 #include "io/http_client.hpp"
 
@@ -16,7 +17,7 @@ namespace lifeboat::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kAskEvery{300};
-// A look may take hours; one question that is not answered meanwhile does not end it.
+// An order may take hours; one question that is not answered meanwhile does not end it.
 constexpr Duration kSilentFor{30'000};
 
 // On a terminal one line, which is redrawn and goes away at the end; elsewhere a line whenever there is something new.
@@ -58,13 +59,10 @@ class Teller {
   }
 };
 
+// The controller answers; whom it asked may not have.
 ErrorKind kind_of(const std::string& named) {
-  for (ErrorKind kind : {ErrorKind::invalid_input, ErrorKind::not_found, ErrorKind::refused, ErrorKind::conflict,
-                         ErrorKind::unsupported, ErrorKind::cancelled, ErrorKind::internal}) {
-    if (to_string(kind) == named) return kind;
-  }
-  // The controller answers; whom it asked may not have.
-  return ErrorKind::unknown_outcome;
+  ErrorKind kind = run::error_kind_of(named);
+  return kind == ErrorKind::unreachable || kind == ErrorKind::timed_out ? ErrorKind::unknown_outcome : kind;
 }
 
 bool may_answer_again(const Error& error) {
@@ -72,7 +70,7 @@ bool may_answer_again(const Error& error) {
          error.kind == ErrorKind::unknown_outcome;
 }
 
-Result<Json> follow(Client& client, const LookOrder& order, const std::string& at, int64_t number, Teller& teller) {
+Result<Json> follow(Client& client, const ServiceOrder& order, const std::string& at, int64_t number, Teller& teller) {
   Deadline end = Deadline::after(order.within);
   MonoTime heard = boot_now();
   while (!end.passed()) {
@@ -82,8 +80,7 @@ Result<Json> follow(Client& client, const LookOrder& order, const std::string& a
     if (job) {
       heard = boot_now();
       if (int_or(*job, "number") != number || text_or(*job, "what") != order.what)
-        return fail(ErrorKind::unknown_outcome, "another controller leads, or another order came since",
-                    "a look changes nothing: order it again");
+        return fail(ErrorKind::unknown_outcome, "another controller leads, or another order came since", order.if_lost);
       std::string state = text_or(*job, "state");
       if (state == "done") return member(*job, "result");
       if (state == "failed")
@@ -94,25 +91,33 @@ Result<Json> follow(Client& client, const LookOrder& order, const std::string& a
   }
   return fail(ErrorKind::unknown_outcome,
               fmt::format("{} of {} was not done within {}", order.what, order.service, format_span(order.within)),
-              "it goes on where it is done; give it more time with --within, once it has ended");
+              "it goes on where it is done; " + order.if_lost);
 }
 
 }  // namespace
 
-void add_look_options(CLI::App* command, ClientOptions& client, LookOrder& order) {
+void add_order_options(CLI::App* command, ClientOptions& client, ServiceOrder& order) {
   command->add_option("--controller", client.controller, "address of a controller (LIFEBOAT_CONTROLLER)");
   command->add_option("--token-file", client.token_file, "file that holds the API token (LIFEBOAT_TOKEN_FILE)");
   command->add_option("--by", order.by, "who asks for it (LIFEBOAT_USER)");
   command->add_option("--on", order.on, "the member on whose host it is done; chosen when left out");
 }
 
-Result<Json> order_look(Client& client, const LookOrder& order, JsonObject body, const Output& output) {
+Result<Json> order_and_follow(Client& client, const ServiceOrder& order, JsonObject body, const Output& output) {
   std::string at = "/api/restores/" + percent_encode(order.service);
   body["by"] = order.by;
   body["on"] = order.on;
   TRY(Json begun, client.post(at + "/" + order.what, body));
   Teller teller(output);
   return follow(client, order, at, int_or(begun, "number"), teller);
+}
+
+Result<Duration> duration_of(const std::string& text, const char* option, const char* example) {
+  auto span = parse_duration(text);
+  if (!span)
+    return fail(ErrorKind::invalid_input, fmt::format("{} '{}' is no duration", option, text),
+                fmt::format("such as {}", example));
+  return *span;
 }
 
 }  // namespace lifeboat::cli
