@@ -278,7 +278,10 @@ class Turn {
   bool goes_on_when_granted(const std::string& member) const {
     bool led = state_.led || LIFEBOAT_BUG("goes-on-without-having-led");
     bool puts_back = granting_now() && restoring() && !state_.transfer->undone;
-    return state_.holder == member && led && !last_writer_is_unknown(state_) && !puts_back;
+    // Also by a restore whose answer never came, and that nobody waits for any more.
+    const Member* known = state_.find(member);
+    bool has_other_data = known != nullptr && known->report.put_back;
+    return state_.holder == member && led && !last_writer_is_unknown(state_) && !puts_back && !has_other_data;
   }
 
   bool leading_now() const { return state_.transfer && state_.transfer->stage == Transfer::Stage::leading; }
