@@ -89,7 +89,10 @@ void World::chosen(const ownership::MakeGrant& grant, const ownership::State& st
   if (!heard_of(*member))
     return violated("S6", fmt::format("{} is chosen, and it was not heard of for a second", grant.holder));
   bool rests = report.state == ServerState::stopped && report.primary_data;
-  if (report.state != ServerState::standby && !rests)
+  // Whose switchover is undone goes on as soon as the last of its processes is gone.
+  bool takes_back = state.transfer && state.transfer->kind == ownership::TransferKind::switchover &&
+                    state.transfer->from == grant.holder && report.state == ServerState::changing;
+  if (report.state != ServerState::standby && !rests && !takes_back)
     return violated("S7", fmt::format("{} is chosen while it is {}", grant.holder, enum_name(report.state)));
   if (report.replay_paused) return violated("S7", fmt::format("{} is chosen with its replay paused", grant.holder));
   if (!replay_goes_on(report)) return violated("S7", fmt::format("{} is chosen with its replay held up", grant.holder));
