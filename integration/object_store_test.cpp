@@ -1,9 +1,7 @@
 // A repository in an object store: it is restored from there, and a key that has expired is found, said plainly, and leaves everything as
-// it was. The store is one that checks every signature; HAProxy stands in front of it, for pgBackRest speaks TLS only.
+// it was. The store is one that checks every signature.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,9 +11,9 @@
 #include "busy_source.hpp"
 #include "io/pgbackrest.hpp"
 #include "io/run_in_test.hpp"
-#include "io/test_ports.hpp"
 #include "io/test_s3.hpp"
 #include "kept_for_all.hpp"
+#include "tls_front.hpp"
 
 namespace lifeboat::recovery {
 namespace {
@@ -29,9 +27,7 @@ class ObjectStore : public testing::Test {
  protected:
   void SetUp() override {
     if (!source().problem.empty()) GTEST_SKIP() << source().problem;
-    for (const char* program : {"haproxy", "openssl"}) {
-      if (find_program(program, {"/usr/sbin"}).empty()) GTEST_SKIP() << program << " is not installed";
-    }
+    if (std::string missing = TlsFront::missing(); !missing.empty()) GTEST_SKIP() << missing;
     folder = source().top + "/into";
     store.emplace(context);
     put_repository_in_store();
@@ -42,17 +38,14 @@ class ObjectStore : public testing::Test {
       if (expired) return TestS3::error(400, "ExpiredToken");
       return std::nullopt;
     };
-    start_proxy();
+    front.start(source().top, store->port());
     write_config();
     thread = std::thread([this] { context.run(); });
   }
 
   void TearDown() override {
     BusySource::clear(folder);
-    if (proxy > 0) {
-      kill(proxy, SIGKILL);
-      waitpid(proxy, nullptr, 0);
-    }
+    front.stop();
     if (!store) return;
     context.stop();
     if (thread.joinable()) thread.join();
@@ -68,32 +61,12 @@ class ObjectStore : public testing::Test {
     }
   }
 
-  void start_proxy() {
-    port = free_port();
-    std::string base = source().top + "/proxy";
-    auto made = BusySource::run({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                                 "/CN=127.0.0.1", "-keyout", base + ".key", "-out", base + ".crt"});
-    ASSERT_EQ(made.exit_code, 0) << made.err;
-    std::ofstream(base + ".pem") << text_of(base + ".crt") << text_of(base + ".key");
-    std::ofstream(base + ".cfg")
-        << "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
-           "frontend tls\n bind 127.0.0.1:"
-        << port << " ssl crt " << base
-        << ".pem\n default_backend store\nbackend store\n server store 127.0.0.1:" << store->port() << "\n";
-    ProcessSpec spec;
-    spec.argv = {find_program("haproxy", {"/usr/sbin"}), "-db", "-f", base + ".cfg"};
-    spec.output_file = base + ".log";
-    auto started = start_process(spec);
-    ASSERT_TRUE(started) << started.error().text();
-    proxy = *started;
-  }
-
   void write_config() {
     config = source().top + "/store.conf";
     std::ofstream(config) << "[global]\nrepo1-type=s3\nrepo1-path=/repo\nrepo1-s3-bucket=dr-bucket\nrepo1-s3-endpoint="
                              "s3.eu-test-1.test\nrepo1-s3-region=eu-test-1\nrepo1-s3-uri-style=path\nrepo1-s3-key="
                           << TestS3::kAccess << "\nrepo1-s3-key-secret=" << TestS3::kSecret
-                          << "\nrepo1-storage-host=127.0.0.1\nrepo1-storage-port=" << port
+                          << "\nrepo1-storage-host=127.0.0.1\nrepo1-storage-port=" << front.port
                           << "\nrepo1-storage-verify-tls=n\nlog-level-file=off\nlock-path=" << source().top
                           << "/lock\nspool-path=" << source().top << "/spool\n[m]\npg1-path=" << source().top
                           << "/pg\n";
@@ -114,8 +87,7 @@ class ObjectStore : public testing::Test {
   std::atomic<bool> expired = false;
   std::atomic<int> files_before_expiry = 0;
   std::string folder, config;
-  pid_t proxy = -1;
-  int port = 0;
+  TlsFront front;
 };
 
 TEST_F(ObjectStore, ARepositoryThereIsFoundWholeAndRestored) {

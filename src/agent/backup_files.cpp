@@ -28,6 +28,10 @@ std::string store_lines(const std::string& repo, const ObjectStore& store, const
   std::string key = secret(secrets, store.key.name);
   std::string key_secret = store.key_secret ? secret(secrets, store.key_secret->name) : "";
   if (store.kind == ObjectStoreKind::azure) {
+    // A SAS token is signed; an account's key is base64 and has no '&'.
+    bool token = key_secret.find("sig=") != std::string::npos && key_secret.find('&') != std::string::npos;
+    if (token) out += line(repo + "-azure-key-type", "sas");
+    if (token && key_secret.starts_with('?')) key_secret.erase(0, 1);
     out += line(repo + "-type", "azure") + line(repo + "-azure-container", store.bucket) +
            line(repo + "-azure-account", key) + line(repo + "-azure-key", key_secret);
     if (!store.endpoint.empty()) out += line(repo + "-azure-endpoint", store.endpoint);
@@ -126,13 +130,26 @@ std::string with_repository_only(int number, const std::string& text) {
   return out;
 }
 
+std::string without_retention(const std::string& text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    std::string_view one = std::string_view(text).substr(at, end - at);
+    at = end;
+    if (!one.starts_with("repo1-retention-") && !one.starts_with("repo2-retention-")) out += one;
+  }
+  return out;
+}
+
 std::vector<std::string> secrets_of(const Backups& backups) {
   std::vector<std::string> out;
   auto add = [&](const std::optional<SecretRef>& cipher, const std::optional<ObjectStore>& store) {
     if (cipher) out.push_back(cipher->name);
     if (!store) return;
     out.push_back(store->key.name);
-    if (store->key_secret) out.push_back(store->key_secret->name);
+    for (const auto& more : {store->key_secret, store->expire_key, store->expire_key_secret}) {
+      if (more) out.push_back(more->name);
+    }
   };
   add(backups.cipher_pass, backups.store);
   if (backups.second) add(backups.second->cipher_pass, backups.second->store);

@@ -43,13 +43,15 @@ std::string backup_global(const BackupPaths& paths, const BackupServer& server);
 // The section of a stanza whose member runs here.
 std::string member_section(const BackupPaths& paths, const wire::Archive& archive, const std::string& data,
                            const std::string& socket, int64_t port);
-// The section of a stanza whose repository is kept here.
+// The section of a stanza whose repository is kept here. Expiry keys stand in none of it: see backup::with_expiry_keys.
 std::string repository_section(const wire::RepositoryConfig& config, const backup::Retention& retention,
                                const SecretTexts& secrets);
 // What is added to that for an order that reaches members.
 std::string sources_lines(const BackupPaths& paths, int64_t port, const std::vector<wire::BackupSource>& sources);
 // The same configuration with one of its repositories: what concerns one of them does not wait for the other or fail with it.
 std::string with_repository_only(int number, const std::string& text);
+// The same configuration by which an expiry removes what the index does not know and nothing else.
+std::string without_retention(const std::string& text);
 // Secrets that must be known on the repository's host.
 std::vector<std::string> secrets_of(const Backups& backups);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/backup/expiry.hpp"
+
 namespace lifeboat {
 namespace {
 
@@ -46,7 +48,14 @@ TEST(BackupFiles, ASecondRepositoryAndObjectStoresAreConfigured) {
   wire::RepositoryConfig config = repository();
   SecondRepository second;
   second.path = "/more";
-  second.store = ObjectStore{ObjectStoreKind::s3, "b", "s3.test", "eu-1", {"id"}, SecretRef{"key"}, true};
+  second.store = ObjectStore{.bucket = "b",
+                             .endpoint = "s3.test",
+                             .region = "eu-1",
+                             .key = {"id"},
+                             .key_secret = SecretRef{"key"},
+                             .expire_key = {},
+                             .expire_key_secret = {},
+                             .path_style = true};
   config.backups.second = second;
   EXPECT_EQ(secrets_of(config.backups), (std::vector<std::string>{"backup-pass", "id", "key"}));
   std::string text = repository_section(config, {}, {{"id", "AK"}, {"key", "SK"}});
@@ -55,6 +64,42 @@ TEST(BackupFiles, ASecondRepositoryAndObjectStoresAreConfigured) {
     EXPECT_THAT(text, HasSubstr(wanted));
   config.backups.second->store->kind = ObjectStoreKind::azure;
   EXPECT_THAT(repository_section(config, {}, {{"id", "acc"}}), HasSubstr("repo2-azure-account=acc\n"));
+}
+
+TEST(BackupFiles, TheKeyThatExpiresStandsOnlyInWhatExpires) {
+  wire::RepositoryConfig config = repository();
+  config.backups.store = ObjectStore{.bucket = "b",
+                                     .endpoint = "s3.test",
+                                     .region = "eu-1",
+                                     .key = {"id"},
+                                     .key_secret = SecretRef{"key"},
+                                     .expire_key = SecretRef{"expiry-id"},
+                                     .expire_key_secret = SecretRef{"expiry-key"}};
+  EXPECT_EQ(secrets_of(config.backups),
+            (std::vector<std::string>{"backup-pass", "id", "key", "expiry-id", "expiry-key"}));
+  const SecretTexts values{{"id", "WRITER"}, {"key", "writes"}, {"expiry-id", "REMOVER"}, {"expiry-key", "removes"}};
+  std::string ordinary = repository_section(config, {}, values);
+  EXPECT_THAT(ordinary, testing::AllOf(HasSubstr("repo1-s3-key=WRITER\n"), HasSubstr("repo1-s3-key-secret=writes\n")));
+  EXPECT_THAT(ordinary, Not(testing::AnyOf(HasSubstr("REMOVER"), HasSubstr("removes"))));
+  config.backups = backup::with_expiry_keys(config.backups);
+  std::string expiry = repository_section(config, {}, values);
+  EXPECT_THAT(expiry, testing::AllOf(HasSubstr("repo1-s3-key=REMOVER\n"), HasSubstr("repo1-s3-key-secret=removes\n")));
+  EXPECT_THAT(expiry, Not(testing::AnyOf(HasSubstr("WRITER"), HasSubstr("writes"))));
+  std::string nothing_whole = without_retention(expiry);
+  EXPECT_THAT(expiry, HasSubstr("repo1-retention-full=4\n"));
+  EXPECT_THAT(nothing_whole, testing::AllOf(Not(HasSubstr("retention")), HasSubstr("repo1-s3-key=REMOVER\n"),
+                                            testing::EndsWith("archive-timeout=120\n")));
+}
+
+TEST(BackupFiles, ATokenOfAzureIsToldFromAnAccountsKey) {
+  wire::RepositoryConfig config = repository();
+  config.backups.store =
+      ObjectStore{.kind = ObjectStoreKind::azure, .bucket = "b", .key = {"id"}, .key_secret = SecretRef{"key"}};
+  EXPECT_THAT(repository_section(config, {}, {{"key", "bWFkZSB1cA=="}}),
+              testing::AllOf(HasSubstr("repo1-azure-key=bWFkZSB1cA==\n"), Not(HasSubstr("key-type"))));
+  EXPECT_THAT(repository_section(config, {}, {{"key", "?sv=2022-11-02&sp=rwl&sig=bWFkZQ%3D"}}),
+              testing::AllOf(HasSubstr("repo1-azure-key=sv=2022-11-02&sp=rwl&sig=bWFkZQ%3D\n"),
+                             HasSubstr("repo1-azure-key-type=sas\n")));
 }
 
 TEST(BackupFiles, MembersSendTheirLogToBothRepositoriesAndKnowNeitherOfThem) {
@@ -79,6 +124,7 @@ TEST(BackupFiles, WhatConcernsOneRepositoryNamesTheOtherNowhere) {
     EXPECT_THAT(one, testing::AllOf(HasSubstr("expire-auto=n\n"), testing::EndsWith("pg1-host=a\nlast=1")));
 }
 
+// Case 52, cloudnative-pg#8846: a switchover waited for a slow archive until its time was over.
 TEST(BackupFiles, AServerThatStopsArchivesNothingMore) {
   wire::Archive archive{"database", "10.0.0.9", "backup-eu", 8432, ""};
   EXPECT_THAT(archive_settings(archive, "/usr/bin/pgbackrest", kPaths, true),

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "agent/postgres_files.hpp"
+#include "core/backup/expiry.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
 #include "io/crypto.hpp"
@@ -148,7 +149,7 @@ Result<> BackupHost::arrange(const wire::Configure& configuration) {
     server.allowed[archive.repository_name].push_back(archive.stanza);
     sections += member_section(paths_, archive, member.report.data, member.report.socket, member.config.port);
   }
-  std::map<std::string, std::string> repository_sections;
+  std::map<std::string, std::string> repository_sections, expiry_sections;
   OrderedMap<wire::RepositoryConfig> kept = configuration.repositories;
   for (auto& [service, config] : kept) {
     place(config.backups.repository_path, config.backups.store);
@@ -165,6 +166,9 @@ Result<> BackupHost::arrange(const wire::Configure& configuration) {
     auto retention = backup::parse_retention(config.backups.retention);
     if (!retention) return fail(ErrorKind::invalid_input, retention.error());
     sections += repository_sections[service] = repository_section(config, *retention, values);
+    wire::RepositoryConfig expiry = config;
+    expiry.backups = backup::with_expiry_keys(config.backups);
+    expiry_sections[service] = repository_section(expiry, *retention, values);
   }
   if (find_program("pgbackrest").empty())
     return fail(ErrorKind::unsupported, "pgBackRest is not installed here", "apt install pgbackrest");
@@ -172,7 +176,8 @@ Result<> BackupHost::arrange(const wire::Configure& configuration) {
   std::string global = backup_global(paths_, server);
   TRY_VOID(write_owned(paths_.config(), global + sections, false));
   for (const auto& [service, config] : kept)
-    TRY_VOID(repositories_[service]->configure(config, global + repository_sections[service]));
+    TRY_VOID(repositories_[service]->configure(config, global + repository_sections[service],
+                                               global + expiry_sections[service]));
   ProcessSpec spec;
   spec.argv = {find_program("pgbackrest"), "server"};
   // Whoever asks names no file of this host; the server's own is what counts.

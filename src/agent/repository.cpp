@@ -103,14 +103,20 @@ Repository::Repository(Scope& scope, std::string service, BackupPaths paths, std
       log_(std::move(log)),
       stream_(scope, paths_.folder + "/stream-" + service_, run_as_, log_) {}
 
-Result<> Repository::configure(wire::RepositoryConfig config, std::string text) {
-  bool same = text == text_ && encode(config) == encode(config_) && report_.problem.empty();
+Result<> Repository::configure(wire::RepositoryConfig config, std::string text, std::string expiry_text) {
+  bool same = text == text_ && expiry_text == expiry_text_ && encode(config) == encode(config_);
+  same = same && report_.problem.empty();
   // Each controller that is linked to says it again.
   if (same) return {};
   config_ = std::move(config);
   text_ = std::move(text);
+  expiry_text_ = std::move(expiry_text);
+  // While an order is under way its file is in use, and goes with it.
+  if (report_.busy.empty()) remove_expiry_files();
   report_.problem.clear();
-  report_.guarded = "what an object store prevents by itself; nothing is guarded here";
+  report_.guarded = has_expiry_key(1)
+                        ? "backups expire with a key of their own; what the other one may delete is the store's rule"
+                        : "what an object store prevents by itself; nothing is guarded here";
   guard_.reset();
   if (!config_.backups.store) {
     guard_ = std::make_shared<RepositoryGuard>(config_.backups.repository_path, config_.stanza,
@@ -254,11 +260,21 @@ Task<Result<>> Repository::back_up_once(int number, wire::BackupTake order, Dead
 }
 
 Task<Result<>> Repository::back_up(int number, wire::BackupTake order, Deadline deadline, Progress progress) {
+  auto tidying = tidy(number, deadline);
+  auto tidied = co_await std::move(tidying);
+  // What is in doubt stays, and the backup can be taken all the same.
+  if (!tidied && tidied.error().kind != ErrorKind::conflict) co_return std::unexpected(std::move(tidied).error());
+  if (!tidied) log_(tidied.error().text());
   CO_TRY_VOID(order_files(number, order.sources));
   Deadline checkpoint = deadline.at_most(kCheckpointWithin);
   while (true) {
     auto taking = back_up_once(number, order, deadline, progress);
     auto taken = co_await std::move(taking);
+    if (!taken && has_expiry_key(number) && lacks_index_only(taken.error().what)) {
+      auto ending = tidy(number, deadline);
+      CO_TRY(std::vector<std::string> whole, co_await std::move(ending));
+      if (!whole.empty()) co_return Result<>{};
+    }
     if (taken || !awaits_first_checkpoint(taken.error().what) || checkpoint.passed()) co_return taken;
     progress("waits for the first checkpoint of the new primary");
     co_await sleep_for(kCheckpointAgain);
@@ -337,15 +353,9 @@ Task<Result<JsonArray>> Repository::expire_first(Deadline deadline) {
     co_return JsonArray{};
   }
   auto before = labels_of(catalogue_);
-  bool as_root = guard_ && guard_->effective();
-  std::string config = config_of(1);
-  if (as_root) {
-    // Root runs by a file that only root can have written.
-    config = paths_.folder + ".keep/expire.conf";
-    CO_TRY_VOID(write_file_atomic(config, with_repository_only(1, text_), 0600));
-  }
-  std::vector<std::string> arguments{"expire"};
-  auto running = run(std::move(arguments), config, as_root, deadline);
+  auto refusing = refuse_strays(1, deadline);
+  CO_TRY_VOID(co_await std::move(refusing));
+  auto running = run_expiry(1, false, deadline);
   auto done = co_await std::move(running);
   if (guard_) CO_TRY_VOID(guard_->give_back());
   CO_TRY_VOID(std::move(done));

@@ -25,8 +25,9 @@ class Repository {
   // `root`: the folder of everything about backups on this host; `text`: [global] and the section of the stanza, for orders.
   Repository(Scope& scope, std::string service, BackupPaths paths, std::string run_as, Log log);
 
-  // Takes over a configuration. `text` is what pgBackRest needs for orders here, secrets and all.
-  Result<> configure(wire::RepositoryConfig config, std::string text);
+  // Takes over a configuration. `text` is what pgBackRest needs for orders here, secrets and all; `expiry_text` the same for
+  // expiry, with the keys that may delete where the plan names some.
+  Result<> configure(wire::RepositoryConfig config, std::string text, std::string expiry_text);
   // Why it cannot work; empty: it can.
   void broken(std::string why) { report_.problem = std::move(why); }
   void begin();
@@ -49,6 +50,7 @@ class Repository {
   Log log_;
   wire::RepositoryConfig config_;
   std::string text_;
+  std::string expiry_text_;
   std::shared_ptr<RepositoryGuard> guard_;  // of a repository in a folder
   WalStream stream_;
   wire::RepositoryReport report_;
@@ -82,6 +84,14 @@ class Repository {
   Task<Result<Json>> end_of_unfinished(std::string path, std::string name, Deadline deadline);
   std::string unfinished_file() const { return stream_.folder() + ".unfinished.json"; }
   Task<> check_index(bool readable);
+  // Removals (repository_expire.cpp). `keep_all`: what the index does not know goes and nothing else.
+  bool has_expiry_key(int number) const;
+  std::string expiry_file(int number) const;
+  void remove_expiry_files() const;
+  Task<Result<>> run_expiry(int number, bool keep_all, Deadline deadline);
+  Task<Result<>> refuse_strays(int number, Deadline deadline);
+  Result<> none_lost(int number, const std::vector<std::string>& whole) const;
+  Task<Result<std::vector<std::string>>> tidy(int number, Deadline deadline);
   // Labels of what was expired; none while report_.held says why not.
   Task<Result<JsonArray>> expire_first(Deadline deadline);
   bool stands_in_archive(const std::string& name) const;

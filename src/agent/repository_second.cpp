@@ -103,8 +103,9 @@ Task<Result<JsonArray>> Repository::expire_second(Deadline deadline) {
   JsonArray expired;
   if (!report_.held.empty() || !unusual_in(second_).empty()) co_return expired;
   auto before = second_;
-  std::vector<std::string> arguments{"expire"};
-  auto running = run(std::move(arguments), config_of(2), false, deadline);
+  auto refusing = refuse_strays(2, deadline);
+  CO_TRY_VOID(co_await std::move(refusing));
+  auto running = run_expiry(2, false, deadline);
   CO_TRY_VOID(co_await std::move(running));
   auto looking = look_second(deadline);
   CO_TRY_VOID(co_await std::move(looking));

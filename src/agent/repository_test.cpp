@@ -21,18 +21,23 @@ using testing::HasSubstr;
 using testing::Not;
 
 // Notes each call with the number of the repository that its configuration names. A file fails-N-COMMAND makes it fail with what stands
-// there, once-N-COMMAND once. A backup and an expiry change what is there to what was laid ready.
+// there, once-N-COMMAND once. A backup and an expiry change what is there to what was laid ready. What an expiry was configured with is
+// kept.
 constexpr const char* kProgram = R"(#!/bin/sh
 here=$(dirname "$0")
 for one in "$@"; do case "$one" in --config=*) config=${one#*=} ;; esac; command=$one; done
+path=$command
 case "$*" in *repo-ls*) command=repo-ls ;; esac
 number=1
 grep -q '^repo1-path' "$config" || number=2
 echo "$number $command" >> "$here/calls"
+echo "$*" >> "$here/arguments"
+if [ $command = expire ]; then (stat -c %a "$config"; cat "$config") >> "$here/expired-by"; fi
+if [ -e "$here/after-$number-$command-names-m" ]; then mv "$here/after-$number-$command-names-m" "$here/names-m"; fi
 if [ -e "$here/once-$number-$command" ]; then cat "$here/once-$number-$command"; rm "$here/once-$number-$command"; exit 58; fi
 if [ -e "$here/fails-$number-$command" ]; then cat "$here/fails-$number-$command"; exit 55; fi
 if [ -e "$here/after-$number-$command" ]; then mv "$here/after-$number-$command" "$here/info-$number"; fi
-case "$command" in info) cat "$here/info-$number" ;; repo-ls) cat "$here/archive" ;; verify) echo "status: ok" ;; esac
+case "$command" in info) cat "$here/info-$number" ;; repo-ls) case $path in archive/*) cat "$here/archive" ;; *) cat "$here/names-${path##*/}" 2> /dev/null || echo "{}" ;; esac ;; verify) echo "status: ok" ;; esac
 )";
 
 struct Set {
@@ -91,7 +96,7 @@ class RepositoryOrders : public testing::Test {
   std::string calls() const { return read_file(folder + "/calls").value_or(""); }
 
   // As an agent that has just begun has it.
-  void stand_up(bool with_second) {
+  void stand_up(bool with_second, bool with_expiry_key = false) {
     repository.reset();
     fs::create_directories(folder + "/agent");
     scope = std::make_unique<Scope>(context.get_executor(),
@@ -104,8 +109,20 @@ class RepositoryOrders : public testing::Test {
     if (with_second) config.backups.second = SecondRepository{.path = folder + "/second"};
     std::string text = "[m]\nrepo1-path=/one\n";
     if (with_second) text += "repo2-path=/two\n";
+    std::string expiry_text = text;
+    if (with_expiry_key) {
+      config.backups.store = ObjectStore{.bucket = "b",
+                                         .endpoint = "s3.test",
+                                         .region = "eu-1",
+                                         .key = {"id"},
+                                         .key_secret = SecretRef{"key"},
+                                         .expire_key = SecretRef{"expiry-id"},
+                                         .expire_key_secret = SecretRef{"expiry-key"}};
+      expiry_text = text + "repo1-retention-full=4\nrepo1-s3-key-secret=MAY DELETE\n";
+      text += "repo1-retention-full=4\nrepo1-s3-key-secret=MAY NOT\n";
+    }
     put("agent/pgbackrest.conf", text);
-    auto configured = repository->configure(config, text);
+    auto configured = repository->configure(config, text, expiry_text);
     ASSERT_TRUE(configured) << configured.error().text();
   }
   Result<Json> take() {
@@ -187,6 +204,72 @@ TEST_F(RepositoryOrders, NothingIsExpiredBesideAnUnusualBackupUntilAPersonHasLoo
   stand_up(false);
   ASSERT_TRUE(list());
   EXPECT_EQ(repository->report().held, "");
+}
+
+// Text of every file below the agent's folder.
+std::string everything_in(const std::string& folder) {
+  std::string out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) out += read_file(entry.path().string()).value_or("");
+  }
+  return out;
+}
+
+TEST_F(RepositoryOrders, TheKeyThatMayDeleteStandsInOneFileForAsLongAsTheExpiryTakes) {
+  put("info-1", info(1, {kFirst}));
+  put("after-1-backup", info(1, {kFirst, kNext}));
+  put("after-1-expire", info(1, {kNext}));
+  fs::create_directories(folder + "/agent.keep");
+  put("agent.keep/expire-database-1.conf", "MAY DELETE, and an agent was killed");
+  stand_up(false, true);
+  EXPECT_THAT(everything_in(folder + "/agent.keep"), Not(HasSubstr("MAY DELETE")));
+  auto taken = take();
+  ASSERT_TRUE(taken) << taken.error().text();
+  EXPECT_EQ(member(*taken, "expired").as_array().size(), 1u);
+  EXPECT_THAT(read_file(folder + "/expired-by").value_or(""),
+              testing::AllOf(testing::StartsWith("600\n"), HasSubstr("MAY DELETE"), HasSubstr("retention-full=4"),
+                             Not(HasSubstr("MAY NOT"))));
+  EXPECT_THAT(everything_in(folder + "/agent") + everything_in(folder + "/agent.keep"), Not(HasSubstr("MAY DELETE")));
+  EXPECT_THAT(read_file(folder + "/arguments").value_or(""), Not(HasSubstr("MAY ")));
+}
+
+TEST_F(RepositoryOrders, WhatABackupLeftThatWasCutOffIsRemovedWithThatKeyBeforeTheNextOneAndNothingElseIs) {
+  put("info-1", info(1, {kFirst}));
+  put("after-1-backup", info(1, {kFirst, kNext}));
+  put("names-m", R"({"20261101-010101F":{"type":"path"},"20261105-010101F":{"type":"path"},"backup.info":{}})");
+  put("names-20261105-010101F", R"({"backup.manifest.copy":{"type":"file"},"bundle":{"type":"path"}})");
+  put("fails-1-backup", "ERROR: [056]: unable to find primary cluster");
+  stand_up(false, true);
+  ASSERT_FALSE(take());
+  EXPECT_THAT(calls(), HasSubstr("1 backup"));
+  EXPECT_LT(calls().find("1 expire"), calls().find("1 backup"));
+  EXPECT_THAT(read_file(folder + "/expired-by").value_or(""),
+              testing::AllOf(HasSubstr("MAY DELETE"), Not(HasSubstr("retention"))));
+}
+
+TEST_F(RepositoryOrders, ABackupThatEndsWithoutTheRightToRemoveALinkComesIntoTheIndexByThatKey) {
+  put("info-1", info(1, {kFirst}));
+  put("after-1-expire", info(1, {kFirst, kNext}));
+  put("after-1-backup-names-m", R"({"20261101-010101F":{"type":"path"},"20261108-010101F":{"type":"path"}})");
+  put("names-20261108-010101F", R"({"backup.manifest":{"type":"file"},"backup.manifest.copy":{"type":"file"}})");
+  put("once-1-backup", "ERROR: [039]: HTTP request failed with 403 (Forbidden): DELETE /b/repo/backup/m/latest ***");
+  stand_up(false, true);
+  ASSERT_TRUE(list());
+  auto taken = take();
+  ASSERT_TRUE(taken) << taken.error().text();
+  EXPECT_EQ(text_or(member(*taken, "sets").as_array().at(0), "label"), kNext.label);
+  EXPECT_THAT(read_file(folder + "/expired-by").value_or(""), HasSubstr("MAY DELETE"));
+}
+
+TEST_F(RepositoryOrders, ABackupThatSomebodyTookOutOfTheIndexIsNotExpiredForThat) {
+  put("info-1", info(1, {kNext}));
+  put("names-m", R"({"20261101-010101F":{"type":"path"},"20261108-010101F":{"type":"path"}})");
+  put("names-20261101-010101F", R"({"backup.manifest":{"type":"file"},"backup.manifest.copy":{"type":"file"}})");
+  stand_up(false, true);
+  auto expired = expire();
+  ASSERT_FALSE(expired);
+  EXPECT_THAT(expired.error().text(), HasSubstr(kFirst.label));
+  EXPECT_THAT(calls(), Not(HasSubstr("expire")));
 }
 
 TEST_F(RepositoryOrders, ABackupRightAfterAFailoverWaitsForTheFirstCheckpointOfTheNewPrimary) {

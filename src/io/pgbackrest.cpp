@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/backup/expiry.hpp"
 #include "io/file.hpp"
 
 extern char** environ;
@@ -148,6 +149,34 @@ Task<Result<VerifyReport>> verify_repository(PgBackRest repo, Deadline deadline)
     report.findings.push_back(catalogues.error().text());
   }
   co_return report;
+}
+
+Task<Result<Strays>> find_strays(PgBackRest repo, Deadline deadline) {
+  Strays out;
+  std::string root = "backup/" + repo.stanza;
+  // What is there first: what is finished in between is in the index then.
+  auto listing = run(repo, "repo-ls", {"--output=json", "repo-ls", root}, kLargestList, deadline);
+  CO_TRY(std::string listed, co_await std::move(listing));
+  CO_TRY(std::vector<std::string> names, parse_names(listed));
+  if (std::ranges::none_of(names, [](const std::string& name) { return backup::is_backup_label(name); })) co_return out;
+  auto asking = run(repo, "info", {"--output=json", "info"}, kLargestList, deadline);
+  CO_TRY(std::string info, co_await std::move(asking));
+  CO_TRY(auto known, parse_info(info, repo.stanza));
+  std::vector<std::string> index;
+  for (const recovery::Catalogue& one : known) {
+    for (const recovery::BackupSet& set : one.sets) {
+      if (set.repository == repo.repository) index.push_back(set.label);
+    }
+  }
+  if (!index.empty()) out.newest_known = std::ranges::max(index);
+  for (const std::string& label : backup::not_in_index(names, index)) {
+    auto looking = run(repo, "repo-ls", {"--output=json", "repo-ls", root + "/" + label}, kLargestList, deadline);
+    CO_TRY(std::string files, co_await std::move(looking));
+    CO_TRY(std::vector<std::string> inside, parse_names(files));
+    bool whole = std::ranges::find(inside, "backup.manifest") != inside.end();
+    (whole ? out.whole : out.unfinished).push_back(label);
+  }
+  co_return out;
 }
 
 Task<Result<std::string>> read_repository_file(PgBackRest repo, std::string path, Deadline deadline) {

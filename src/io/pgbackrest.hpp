@@ -33,6 +33,10 @@ Error pgbackrest_error(std::string_view command, int exit_code, std::string_view
 // pg_control, which its first checkpoint writes, is not. It passes by itself.
 bool awaits_first_checkpoint(std::string_view said);
 
+// Whether a backup in an object store is whole and only not in the index, because the key may not remove "latest". No store has that; on a
+// disk it is a link.
+bool lacks_index_only(std::string_view said);
+
 // Parts of its output. Pure; errors `invalid_input` when it is not what 2.45 writes.
 // `info --output=json`: one catalogue for each incarnation of the stanza in each repository, without log.
 Result<std::vector<recovery::Catalogue>> parse_info(std::string_view json, const std::string& stanza);
@@ -46,6 +50,8 @@ struct VerifyReport {
   std::string text;
 };
 VerifyReport parse_verify(std::string_view output);
+// `repo-ls --output=json PATH`: names of what stands there.
+Result<std::vector<std::string>> parse_names(std::string_view json);
 
 // Everything about the stanza in one repository: that of `repo.repository`, or the first that has a backup.
 // The newest incarnation of the cluster is taken. Errors: `not_found` (no stanza, no backup, no repository), `refused`
@@ -54,6 +60,14 @@ Task<Result<recovery::Catalogue>> read_catalogue(PgBackRest repo, Deadline deadl
 
 // Reads the whole repository and recomputes every checksum. Damage is no error but a finding.
 Task<Result<VerifyReport>> verify_repository(PgBackRest repo, Deadline deadline);
+
+// Backups that stand in `repo.repository` and that its index does not know, of whichever incarnation. An expiry removes them.
+struct Strays {
+  std::vector<std::string> whole;       // their manifest is there
+  std::vector<std::string> unfinished;  // what a backup left that was cut off
+  std::string newest_known;             // last label of the index; empty: it has none
+};
+Task<Result<Strays>> find_strays(PgBackRest repo, Deadline deadline);
 
 // One file of the repository as it is stored, decrypted but not decompressed (histories are stored plainly).
 Task<Result<std::string>> read_repository_file(PgBackRest repo, std::string path, Deadline deadline);

@@ -124,7 +124,7 @@ std::string_view refused_key(std::string_view output) {
   if (says("ExpiredToken") || says("RequestExpired") || says("TokenRefreshRequired"))
     return "the key of the object store has expired: put a new one in its place; what is there is taken up again";
   if (says("(Forbidden)") || says("HTTP request failed with 403") || says("HTTP request failed with 401"))
-    return "the object store refuses the key: expired, withdrawn, or without the right to read";
+    return "the object store refuses the key: expired, withdrawn, or without the right to do this";
   return {};
 }
 
@@ -220,6 +220,14 @@ bool awaits_first_checkpoint(std::string_view said) {
   return of_control > 0 && number_at(log + kLog.size()) > of_control;
 }
 
+bool lacks_index_only(std::string_view said) {
+  constexpr std::string_view kRemoves = "DELETE ";
+  size_t at = said.find(kRemoves);
+  if (at == said.npos || said.find("HTTP request failed with 403") == said.npos) return false;
+  std::string_view path = said.substr(at + kRemoves.size());
+  return path.substr(0, path.find_first_of("? ")).ends_with("/latest");
+}
+
 Result<std::vector<Catalogue>> parse_info(std::string_view json, const std::string& stanza) {
   auto parsed = parse_json(json);
   // Of a file that it cannot read it prints what it found there, whatever bytes those are.
@@ -261,6 +269,14 @@ Result<std::vector<Catalogue>> parse_info(std::string_view json, const std::stri
     }
   }
   if (out.empty() && unreadable) return std::unexpected(std::move(*unreadable));
+  return out;
+}
+
+Result<std::vector<std::string>> parse_names(std::string_view json) {
+  auto parsed = parse_json(json);
+  if (!parsed || !parsed->is_object()) return strange("repo-ls");
+  std::vector<std::string> out;
+  for (const auto& [name, about] : parsed->get_object()) out.emplace_back(name);
   return out;
 }
 

@@ -72,6 +72,24 @@ TEST(PgBackRestArchive, TellsSegmentsHistoriesAndPartialOnesApart) {
   EXPECT_EQ(catalogue.histories[0].timeline, 2u);
 }
 
+TEST(PgBackRestErrors, OfABackupThatIsWholeAndNotInTheIndexAreTold) {
+  const std::string refused =
+      "pgbackrest backup ended with 39: [039]: HTTP request failed with 403 (Forbidden): *** Path/Query ***: DELETE ";
+  EXPECT_TRUE(lacks_index_only(refused + "/b/repo/backup/m/latest *** Request Headers ***: authorization: <redacted>"));
+  EXPECT_TRUE(lacks_index_only(refused + "/account/b/repo/backup/m/latest?sig=<redacted> *** Request"));
+  EXPECT_FALSE(lacks_index_only(refused + "/b/repo/backup/m/20261101-010101F/bundle/1 *** Request"));
+  EXPECT_FALSE(lacks_index_only("HTTP request failed with 503: DELETE /b/repo/backup/m/latest *** Request"));
+  EXPECT_FALSE(lacks_index_only("HTTP request failed with 403 (Forbidden): PUT /b/repo/backup/m/latest"));
+}
+
+TEST(PgBackRestNames, AreThoseOfAListing) {
+  auto names = parse_names(R"({".":{"type":"path"},"20261101-010101F":{"type":"path"},"backup.info":{"type":"file"}})");
+  ASSERT_TRUE(names) << names.error().text();
+  EXPECT_EQ(*names, (std::vector<std::string>{".", "20261101-010101F", "backup.info"}));
+  EXPECT_FALSE(parse_names("[]"));
+  EXPECT_FALSE(parse_names(""));
+}
+
 TEST(PgBackRestVerify, DamageIsFoundInTheTextWhateverTheExitCode) {
   VerifyReport fine = parse_verify(
       "stanza: m\nstatus: ok\n  archiveId: 15-1, total WAL checked: 21, total valid WAL: 21\n"

@@ -45,6 +45,10 @@ class TestS3 {
   }
   int port() const { return server_->port(); }
 
+  std::map<std::string, std::string> keys{{std::string(kAccess), std::string(kSecret)}};
+  std::set<std::string> may_not_delete;  // ids of keys
+  std::string deletable;                 // how a path ends that these may delete all the same; empty: none
+  std::atomic<int> refused_deletions = 0;
   std::map<std::string, std::string> objects;  // by key
   std::map<std::string, std::map<int, std::string>> uploads;
   std::vector<std::string> seen;  // "PUT /dr-bucket/key?partNumber=1"
@@ -82,14 +86,15 @@ class TestS3 {
   }
 
   // The canonical request from the bytes that came: nothing is encoded anew here.
-  std::string why_refused(const HttpIncoming& in) const {
+  std::string why_refused(const HttpIncoming& in) {
     std::string authorization = in.header("authorization");
     if (!authorization.starts_with("AWS4-HMAC-SHA256 ")) return "AccessDenied";
     std::string credential = between(authorization, "Credential=", ",");
     std::string names = between(authorization, "SignedHeaders=", ",");
     std::string signature = between(authorization + "\n", "Signature=", "\n");
     std::vector<std::string> scope = split(credential, '/');
-    if (scope.size() != 5 || scope[0] != kAccess) return "InvalidAccessKeyId";
+    auto known = scope.size() != 5 ? keys.end() : keys.find(scope[0]);
+    if (known == keys.end()) return "InvalidAccessKeyId";
     if (scope[2] != "eu-test-1" || scope[3] != "s3") return "AuthorizationHeaderMalformed";
     if (in.header("x-amz-content-sha256") != sha256_hex(in.body)) return "XAmzContentSHA256Mismatch";
     if (in.header("x-amz-security-token") != session) return "InvalidToken";
@@ -112,9 +117,17 @@ class TestS3 {
                             names + "\n" + in.header("x-amz-content-sha256");
     std::string place = scope[1] + "/" + scope[2] + "/" + scope[3] + "/" + scope[4];
     std::string to_sign = "AWS4-HMAC-SHA256\n" + in.header("x-amz-date") + "\n" + place + "\n" + sha256_hex(canonical);
-    std::string key = "AWS4" + std::string(kSecret);
+    std::string key = "AWS4" + known->second;
     for (size_t part = 1; part < scope.size(); ++part) key = hmac_sha256(key, scope[part]);
-    return hmac_sha256_hex(key, to_sign) == signature ? "" : "SignatureDoesNotMatch";
+    if (hmac_sha256_hex(key, to_sign) != signature) return "SignatureDoesNotMatch";
+    // An upload that is given up is no object that is removed.
+    bool removes = in.method == "DELETE" && !in.query.contains("uploadId");
+    if (!removes || may_delete(in) || (!deletable.empty() && in.path.ends_with(deletable))) return "";
+    ++refused_deletions;
+    return "AccessDenied";
+  }
+  bool may_delete(const HttpIncoming& in) const {
+    return !may_not_delete.contains(between(in.header("authorization"), "Credential=", "/"));
   }
 
   Task<HttpReply> handle(HttpIncoming in) {
@@ -141,6 +154,7 @@ class TestS3 {
               "application/xml",
               {}};
     }
+    if (in.method == "POST" && in.query.contains("delete")) return remove_several(in);
     auto upload = in.query.find("uploadId");
     if (upload != in.query.end()) return multipart(in, key, upload->second);
     if (in.method == "PUT") {
@@ -154,6 +168,25 @@ class TestS3 {
     auto found = objects.find(key);
     if (found == objects.end()) return error(404, "NoSuchKey");
     return give(in, found->second);
+  }
+
+  HttpReply remove_several(const HttpIncoming& in) {
+    auto wanted = parse_xml(in.body);
+    if (!wanted) return error(400, "MalformedXML");
+    // Each object has an answer of its own; the request as a whole succeeds.
+    std::string refused;
+    for (const XmlElement& one : wanted->children) {
+      if (one.name != "Object") continue;
+      std::string key = one.text_of("Key");
+      if (may_delete(in)) {
+        objects.erase(key);
+        continue;
+      }
+      ++refused_deletions;
+      refused += fmt::format("<Error><Key>{}</Key><Code>AccessDenied</Code><Message>says the test</Message></Error>",
+                             xml_escape(key));
+    }
+    return {200, "<DeleteResult>" + refused + "</DeleteResult>", "application/xml", {}};
   }
 
   HttpReply give(const HttpIncoming& in, const std::string& body) {

@@ -1,6 +1,8 @@
 // Values that cannot be meant: outside their range, or at odds with each other.
+#include "core/backup/expiry.hpp"
 #include "core/backup/schedule.hpp"
 #include "core/base/similar.hpp"
+#include "core/logical/place.hpp"
 #include "plan/meaning.hpp"
 
 namespace lifeboat {
@@ -190,13 +192,28 @@ class Values {
       if (one->kind == ObjectStoreKind::s3 && (one->endpoint.empty() || one->region.empty()))
         wrong(path, "s3 needs an endpoint and a region", "endpoint: s3.eu-west-1.amazonaws.com, region: eu-west-1");
       if (!one->key_secret) wrong(path, "the access key is missing", "add key_secret: the name of a secret");
+      if (std::string flaw = backup::expiry_key_flaw(*one); !flaw.empty())
+        wrong(path, flaw, "expire_key and expire_key_secret of s3, expire_key_secret alone of azure");
     };
     store(known.store, at + "/store");
+    if (known.dumps) dumps(*known.dumps, at + "/dumps");
     if (!known.second) return;
     plain(known.second->path, at + "/second/path");
     store(known.second->store, at + "/second/store");
     if (known.second->path == known.repository_path && !known.second->store && !known.store)
       wrong(at + "/second/path", "both repositories are the same folder", "name another");
+  }
+  void dumps(const Dumps& known, const std::string& at) {
+    auto place = parse_place(known.to);
+    if (!place) wrong(at + "/to", place.error().what, place.error().hint);
+    if (place && !place->in_store() && known.store)
+      wrong(at + "/store", "a folder needs no store", "to: s3://BUCKET/PREFIX/ is one");
+    auto every = backup::parse_every(known.every);
+    constexpr Duration kShortest{60'000};
+    if (!every || *every < kShortest)
+      wrong(at + "/every", fmt::format("'{}' is not how often a backup is taken", Decoder::printable(known.every)),
+            "hourly, daily, weekly, monthly, or a time such as 6h");
+    count(known.keep, 0, 9999, at + "/keep");
   }
   void judge(const RedisService& service) { endpoints(service.members); }
   void judge(const RedisClusterService& service) {

@@ -7,6 +7,7 @@ void judge_backup_beside_primary(const RuleInput& input, Findings& out) {
       input.plan, [&](const std::string& name, const PostgresService& service, const std::string& at) {
         const PostgresMember* primary = service.members.find(service.primary.text);
         if (!service.backups || primary == nullptr) return;
+        if (!service.backups->repository_host && service.backups->dumps) return;  // those say where they go
         if (!service.backups->repository_host) {
           return tell(out, "backup-beside-primary", Severity::note, at + "/backups",
                       fmt::format("nothing says where the backups of {} stand", name), "add repository_host");

@@ -10,6 +10,7 @@ void judge_signal_without_decision(const RuleInput& input, Findings& out);
 void judge_scenario_not_runnable(const RuleInput& input, Findings& out);
 void judge_backup_beside_primary(const RuleInput& input, Findings& out);
 void judge_repository_traps(const RuleInput& input, Findings& out);
+void judge_expiry_with_writers_key(const RuleInput& input, Findings& out);
 void judge_watch_in_primary_region(const RuleInput& input, Findings& out);
 void judge_voters_lose_majority(const RuleInput& input, Findings& out);
 void judge_status_page_without_key(const RuleInput& input, Findings& out);
@@ -42,6 +43,8 @@ constexpr Rule kRules[] = {
     {"backup-beside-primary", "Would the backups be lost together with the primary?", judge_backup_beside_primary},
     {"repository-traps", "Can backups be kept where the plan says, and be read by nobody else?",
      judge_repository_traps},
+    {"expiry-with-writers-key", "Can the key that backups are written with also delete them?",
+     judge_expiry_with_writers_key},
     {"watch-in-primary-region", "Do the controller and the status page survive what they are for?",
      judge_watch_in_primary_region},
     {"voters-lose-majority", "Does the loss of one region stop the controllers?", judge_voters_lose_majority},

@@ -13,6 +13,7 @@ std::optional<Duration> longest_gap(const Backups& backups) {
                                                          {"weekly", hours(24 * 7)},     {"monthly", hours(24 * 31)},
                                                          {"quarterly", hours(24 * 92)}, {"annually", hours(24 * 366)}};
   std::optional<Duration> best;
+  if (backups.dumps) best = backup::parse_every(backups.dumps->every);
   if (auto schedule = backup::parse_schedule(backups.schedule)) {
     for (const backup::Entry& entry : schedule->entries) {
       if (!best || entry.every < *best) best = entry.every;

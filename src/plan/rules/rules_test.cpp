@@ -99,6 +99,12 @@ const Case kCases[] = {
     {"backup-beside-primary", "services", "schedule", "repository_host: watch, schedule"},
     {"repository-traps", "services", "", ", cipher_pass: k"},
     {"repository-traps", "services", "repository_host: db-w", "repository_host: watch"},
+    {"expiry-with-writers-key", "services",
+     "b, store: {kind: s3, bucket: b, endpoint: s.test, region: r, key: i, key_secret: j}, cipher_pass: k",
+     "b, cipher_pass: k"},
+    {"expiry-with-writers-key", "services",
+     "b, second: {path: c, store: {kind: azure, bucket: b, key: i, key_secret: j}}, cipher_pass: k",
+     "b, cipher_pass: k"},
     {"watch-in-primary-region", "hosts", "region: east, controller", "region: north, controller"},
     {"watch-in-primary-region", "hosts", "region: north", "region: north, controller: true"},
     {"voters-lose-majority", "controllers", "{store: etcd, voters: {east: {host: db-e}, west: {host: db-w}}}"},
@@ -141,6 +147,27 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kCases));
 
 TEST(RuleSet, FindsNothingInACalmPlan) { EXPECT_EQ(lines_of(judge_text(text_of(calm()))), ""); }
+
+TEST(RuleSet, FindsNothingInAStoreWhoseBackupsExpireWithAKeyOfTheirOwn) {
+  for (const char* store : {"{kind: s3, bucket: b, endpoint: s.test, region: r, key: i, key_secret: j, expire_key: x, "
+                            "expire_key_secret: w}",
+                            "{kind: azure, bucket: b, key: i, key_secret: j, expire_key_secret: w}"}) {
+    Parts parts = calm();
+    std::string& part = parts["services"];
+    part.replace(part.find("b, cipher_pass: k"), 17, std::string("b, cipher_pass: k, store: ") + store);
+    EXPECT_EQ(lines_of(judge_text(text_of(parts))), "") << store;
+  }
+}
+
+TEST(RuleSet, LogicalBackupsByTheClockAreBackupsOfAKnownPlace) {
+  Parts parts = calm();
+  std::string& part = parts["services"];
+  size_t at = part.find("{repository_path");
+  part.replace(at, part.find('}', at) + 1 - at, "{tool: pg_dump, dumps: {to: \"s3://b/\", every: daily}}");
+  std::string found = lines_of(judge_text(text_of(parts)));
+  EXPECT_NE(found.find("up to 1d of data would be lost"), std::string::npos) << found;
+  EXPECT_EQ(found.find("nothing says"), std::string::npos) << found;
+}
 
 TEST(RuleSet, HasACaseForEachRule) {
   std::set<std::string_view> tried, known;
