@@ -145,7 +145,7 @@ TEST(HouseRules, ARoomIncludesOnlyTheRoomsItMayUse) {
       {"io", {"core"}},
       {"recovery", {"core", "io"}},
       {"store", {"core", "io"}},
-      {"actions", {"core", "io"}},
+      {"actions", {"core", "io", "recovery"}},
       {"report", {"core", "io", "store"}},
       {"witness", {"core", "io", "report"}},
       {"statuspage", {"core", "io"}},

@@ -99,6 +99,20 @@ void print_backup_status(const std::string& service, const Json& status) {
   if (!text_or(status, "held").empty()) fmt::print("  nothing is expired: {}\n", text_or(status, "held"));
 }
 
+void print_dump_status(const std::string& service, const Json& dumps) {
+  if (!dumps.is_object()) return;
+  std::string newest = text_or(dumps, "newest_at"), busy = text_or(dumps, "busy"), trouble = text_or(dumps, "trouble");
+  int64_t count = int_or(dumps, "count", -1);
+  std::string what =
+      newest.empty() ? "none is whole yet"
+                     : fmt::format("newest {} of {}", when(newest), size_in_words(number_or(dumps, "newest_bytes")));
+  fmt::print("{:<16} {} logical backups in {}, {}\n", service, count < 0 ? "unknown" : std::to_string(count),
+             text_or(dumps, "place"), count < 0 ? "not looked at yet" : what);
+  if (!busy.empty()) fmt::print("  {}\n", busy);
+  if (std::string next = text_or(dumps, "next_at"); !next.empty()) fmt::print("  the next is due {}\n", when(next));
+  if (!trouble.empty()) fmt::print("  TROUBLE: {}\n", trouble);
+}
+
 int list_backups(Client& client, const BackupOptions& options, const Output& output) {
   auto service = service_of(client, options.service);
   if (!service) return complain(service.error());
@@ -107,6 +121,12 @@ int list_backups(Client& client, const BackupOptions& options, const Output& out
   if (output.json) {
     fmt::print("{}\n", to_text(*listed));
     return kOk;
+  }
+  const Json& dumps = member(*listed, "dumps");
+  bool dumps_well = text_or(dumps, "trouble").empty();
+  if (!member(*listed, "status").is_object()) {
+    print_dump_status(*service, dumps);
+    return dumps_well ? kOk : kNotWell;
   }
   const Json& restored = member(*listed, "restored");
   bool all_sound = true;
@@ -132,7 +152,8 @@ int list_backups(Client& client, const BackupOptions& options, const Output& out
   const Json& status = member(*listed, "status");
   print_backup_status(*service, status);
   fmt::print("  {}\n", text_or(status, "guarded"));
-  return text_or(status, "trouble").empty() && all_sound ? kOk : kNotWell;
+  print_dump_status(*service, dumps);
+  return text_or(status, "trouble").empty() && dumps_well && all_sound ? kOk : kNotWell;
 }
 
 int order_backups(Client& client, const std::string& verb, const BackupOptions& options, const Output& output) {

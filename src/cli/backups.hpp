@@ -20,5 +20,7 @@ int list_backups(Client& client, const BackupOptions& options, const Output& out
 int order_backups(Client& client, const std::string& verb, const BackupOptions& options, const Output& output);
 // A line or two of `lifeboat status`; nothing when `status` is null.
 void print_backup_status(const std::string& service, const Json& status);
+// The same of its logical backups.
+void print_dump_status(const std::string& service, const Json& dumps);
 
 }  // namespace lifeboat::cli

@@ -276,6 +276,10 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
   command->add_option("--to-xid", wanted->target.to_xid, "before:N or after:N, a transaction's commit");
   command->add_option("--to-name", wanted->target.to_name, "a restore point");
   command->add_flag("--latest", wanted->target.latest, "the end of the archive");
+  // For the help: with it all of the command line is of restore-dump (means_logical_backup).
+  command->add_option(
+      "--backup-date",
+      "2024-01-01_020000, UTC: a logical backup instead, with the place and the options of restore-dump");
   command
       ->add_option("--into", wanted->into,
                    "isolated, replace (it becomes the database), or a member or host; with --repository a folder that "
@@ -381,8 +385,11 @@ int run(int argc, char** argv) {
   add_logical_commands(app, exit_code);
   add_daemons(app, exit_code);
   add_completion(app, exit_code);
+  std::string restore_dump = "restore-dump";
+  std::vector<char*> words(argv, argv + argc);
+  if (means_logical_backup(words)) words[1] = restore_dump.data();
   try {
-    app.parse(argc, argv);
+    app.parse(argc, words.data());
   } catch (const CLI::ParseError& error) {
     return refuse(app, error, argc, argv);
   }

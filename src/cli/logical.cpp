@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -18,6 +19,7 @@ namespace lifeboat::cli {
 namespace {
 
 constexpr Duration kAsk{60'000};
+constexpr std::string_view kBackupDate = "--backup-date";
 
 // What all three commands take: a place, and how to get there.
 struct PlaceOptions {
@@ -27,6 +29,7 @@ struct PlaceOptions {
   std::string style = "path";
   std::string format = "text";
   std::string within = "12h";
+  std::string key = "s3-access-key", key_secret = "s3-secret-key";  // names of the secrets
 };
 
 struct ServerOptions {
@@ -39,8 +42,8 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-void add_place(CLI::App* command, PlaceOptions& options) {
-  command->add_option("place", options.place, "folder, or s3://BUCKET/PREFIX/")->required();
+void add_place(CLI::App* command, PlaceOptions& options, bool required = true) {
+  command->add_option("place", options.place, "folder, or s3://BUCKET/PREFIX/")->required(required);
   command->add_option(
       "--secrets", options.secrets,
       "folder of secrets; s3-access-key and s3-secret-key are read there when AWS_ACCESS_KEY_ID is not set");
@@ -74,8 +77,8 @@ Result<S3Config> store_config(const PlaceOptions& options, const std::string& bu
                         variable("AWS_SESSION_TOKEN")};
   if (!config.credentials.access_key.empty() || options.secrets.empty()) return config;
   Secrets secrets(options.secrets);
-  TRY(config.credentials.access_key, secrets.get("s3-access-key"));
-  TRY(config.credentials.secret_key, secrets.get("s3-secret-key"));
+  TRY(config.credentials.access_key, secrets.get(options.key));
+  TRY(config.credentials.secret_key, secrets.get(options.key_secret));
   if (auto token = secrets.get("s3-session-token")) config.credentials.session_token = *token;
   return config;
 }
@@ -230,13 +233,6 @@ int verify_all(const std::vector<LogicalBackup>& all, BackupPlace& place, Deadli
   return code;
 }
 
-// The checksum goes first: what is left when this is cut off is then not taken for a whole backup.
-Result<> remove_backup(BackupPlace& place, const LogicalBackup& backup, asio::io_context& context) {
-  for (const std::string& path : {checksum_path(backup.path), profile_path(backup.path), backup.path})
-    TRY_VOID(wait(context, place.remove(path, Deadline::after(kAsk))));
-  return {};
-}
-
 int expire(const ListOptions& options, const std::vector<LogicalBackup>& all, BackupPlace& place,
            asio::io_context& context) {
   auto keep_for = ScalarText<Duration>::parse(options.keep_for);
@@ -245,7 +241,8 @@ int expire(const ListOptions& options, const std::vector<LogicalBackup>& all, Ba
   for (const LogicalExpiry& entry : judge_retention(all, {*keep_for, options.at_least}, wall_now())) {
     bool removing = !entry.keep && options.remove;
     if (removing) {
-      if (auto removed = remove_backup(place, entry.backup, context); !removed) return complain(removed.error());
+      auto removed = wait(context, remove_dump(&place, entry.backup, Deadline::after(kAsk)));
+      if (!removed) return complain(removed.error());
     }
     std::string word = entry.keep ? "keep" : removing ? "removed" : "would go";
     if (options.place.format == "json") {
@@ -282,25 +279,65 @@ int run_dumps(const ListOptions& options) {
 struct LoadOptions {
   PlaceOptions place;
   ServerOptions server;
-  std::string date, source, plan, inventory, confirm, scratch = "/var/tmp";
+  std::string date, source, plan, inventory, service, confirm, scratch = "/var/tmp";
   int jobs = 2;
   bool latest = false, replace = false, create = false, all_or_nothing = false, no_owner = false,
        without_checksum = false;
 };
 
-// The member of the plan that the target is, by host and port; empty when none.
-Result<std::string> member_at(const LoadOptions& options) {
-  if (options.plan.empty()) return std::string();
+Result<Plan> plan_of(const LoadOptions& options) {
   lifeboat::LoadOptions load{.inventory = options.inventory};
   auto loaded = load_plan(options.plan, built_in_actions(), load);
   if (!loaded)
     return fail(ErrorKind::invalid_input, fmt::format("{} cannot be loaded: see lifeboat check", options.plan));
-  for (const auto& [name, service] : loaded->plan.services) {
+  return std::move(loaded->plan);
+}
+
+// The service whose logical backups are meant: the one that is named, or the only one that has some.
+Result<const PostgresService*> service_with_dumps(const Plan& plan, const std::string& named) {
+  const PostgresService* found = nullptr;
+  for (const auto& [name, service] : plan.services) {
+    const auto* database = std::get_if<PostgresService>(&service);
+    bool has_some = database != nullptr && database->backups && database->backups->dumps;
+    if (!has_some || (!named.empty() && name != named)) continue;
+    if (found != nullptr)
+      return fail(ErrorKind::invalid_input, "several services of the plan have logical backups", "--service NAME");
+    found = database;
+  }
+  if (found != nullptr) return found;
+  return fail(ErrorKind::invalid_input,
+              "which place is not said, and the plan has no logical backups that would say it",
+              "a folder, or s3://BUCKET/PREFIX/");
+}
+
+// What is not said on the command line, from the service's backups.dumps.
+Result<> complete_from_plan(LoadOptions& options, const Plan& plan) {
+  TRY(const PostgresService* service, service_with_dumps(plan, options.service));
+  const Dumps& dumps = *service->backups->dumps;
+  options.place.place = dumps.to;
+  if (options.server.database.empty()) options.server.database = service->database;
+  if (options.server.user.empty()) options.server.user = service->user;
+  if (options.server.secret.empty() && service->password && !options.place.secrets.empty())
+    options.server.secret = service->password->name;
+  if (!dumps.store) return {};
+  S3Config& store = options.place.store;
+  if (store.endpoint.empty()) store.endpoint = dumps.store->endpoint;
+  if (store.ca_file.empty()) store.ca_file = dumps.store->ca_file;
+  if (store.region == S3Config{}.region && !dumps.store->region.empty()) store.region = dumps.store->region;
+  if (!dumps.store->path_style) options.place.style = "host";
+  options.place.key = dumps.store->key.name;
+  options.place.key_secret = dumps.store->key_secret.name;
+  return {};
+}
+
+// The member of the plan that the target is, by host and port; empty when none.
+Result<std::string> member_at(const LoadOptions& options, const Plan& plan) {
+  for (const auto& [name, service] : plan.services) {
     const auto* database = std::get_if<PostgresService>(&service);
     if (database == nullptr) continue;
     for (const auto& [member, settings] : database->members) {
-      bool same = settings.host.text == options.server.host ||
-                  address_of(loaded->plan, settings.host.text) == options.server.host;
+      bool same =
+          settings.host.text == options.server.host || address_of(plan, settings.host.text) == options.server.host;
       if (same && settings.port == options.server.port) return fmt::format("{} of {}", member, name);
     }
   }
@@ -316,15 +353,29 @@ Result<LogicalBackup> choose(const LoadOptions& options, BackupPlace& place, asi
   return choose_logical(all, options.source.empty() ? options.server.database : options.source, at);
 }
 
-Result<Loaded> load(const LoadOptions& options) {
+Result<Loaded> load(LoadOptions options) {
   if (options.latest == !options.date.empty())
     return fail(ErrorKind::invalid_input, "which backup is not said", "--backup-date 2024-01-01_020000, or --latest");
+  std::string member;
+  if (options.plan.empty()) {
+    if (options.place.place.empty())
+      return fail(ErrorKind::invalid_input, "which place is not said",
+                  "a folder or s3://BUCKET/PREFIX/; or --plan, whose backups.dumps say it");
+  } else {
+    TRY(Plan plan, plan_of(options));
+    if (options.place.place.empty()) {
+      TRY_VOID(complete_from_plan(options, plan));
+    }
+    TRY(member, member_at(options, plan));
+  }
+  if (options.server.database.empty())
+    return fail(ErrorKind::invalid_input, "which database is loaded is not said", "--database NAME");
   TRY(Deadline deadline, deadline_of(options.place));
   HttpClient http;
   TRY(auto place, open_place(options.place, http));
   LoadRequest request;
   TRY(request.server, params_of(options.server, options.place));
-  TRY(request.member, member_at(options));
+  request.member = member;
   request.run_as = options.server.run_as;
   request.jobs = options.jobs;
   request.create = options.create;
@@ -393,9 +444,9 @@ void add_load(CLI::App& app, int& exit_code) {
   auto* command =
       app.add_subcommand("restore-dump", "load a logical backup into a database, and prove it")->group("Backups");
   auto options = std::make_shared<LoadOptions>();
-  add_place(command, options->place);
+  add_place(command, options->place, false);
   add_server(command, options->server, "target-");
-  command->add_option("--database", options->server.database, "database that is loaded")->required();
+  command->add_option("--database", options->server.database, "database that is loaded");
   command->add_option("--of", options->source, "database that was dumped, when it had another name");
   command->add_option("--backup-date", options->date, "which backup: 2024-01-01_020000, UTC");
   command->add_flag("--latest", options->latest, "the newest backup");
@@ -403,7 +454,10 @@ void add_load(CLI::App& app, int& exit_code) {
   command->add_flag("--create", options->create, "make the database if it does not exist");
   command->add_flag("--replace", options->replace, "drop what is there and load it anew");
   command->add_option("--confirm", options->confirm, "DATABASE@HOST, when the target is in use");
-  command->add_option("--plan", options->plan, "plan whose members are not replaced without --confirm");
+  command->add_option("--plan", options->plan,
+                      "plan whose members are not replaced without --confirm; without a place its backups.dumps say "
+                      "place, database and user");
+  command->add_option("--service", options->service, "with --plan: whose backups, when several have some");
   command->add_option("--inventory", options->inventory, "addresses of hosts");
   command->add_flag("--all-or-nothing", options->all_or_nothing, "in one transaction, by one connection");
   command->add_flag("--no-owner", options->no_owner,
@@ -414,6 +468,13 @@ void add_load(CLI::App& app, int& exit_code) {
 }
 
 }  // namespace
+
+bool means_logical_backup(std::span<char* const> argv) {
+  if (argv.size() < 2 || std::string_view(argv[1]) != "restore") return false;
+  return std::ranges::any_of(argv.subspan(2), [](std::string_view word) {
+    return word == kBackupDate || (word.starts_with(kBackupDate) && word[kBackupDate.size()] == '=');
+  });
+}
 
 void add_logical_commands(CLI::App& app, int& exit_code) {
   add_dump(app, exit_code);

@@ -24,6 +24,7 @@ inline ActionCatalogue lenient_actions() {
                "postgres.adopt",
                "postgres.assess",
                "postgres.clean-point",
+               "postgres.dump",
                "postgres.failover",
                "postgres.forensics",
                "postgres.reprotect",
@@ -46,6 +47,7 @@ inline ActionCatalogue lenient_actions() {
                "traffic.weights",
                "validate.application",
                "validate.database",
+               "validate.profile",
                "wait"};
   out.validate = [](std::string_view, const Json&, const Plan&) { return DecodeProblems{}; };
   out.is_message = [](std::string_view name) { return name == "notify" || name == "statuspage.update"; };

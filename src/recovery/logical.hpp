@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/data/describe.hpp"
+#include "core/logical/note.hpp"
 #include "core/logical/restore_messages.hpp"
 #include "core/logical/target.hpp"
 #include "core/validation/judge.hpp"
@@ -39,6 +40,8 @@ struct DumpRequest {
   int compress = -1;   // 0 to 9; -1: pg_dump's own
   bool profile = true;
   bool contents = false;  // the profile also sums all rows
+  // Written beside it once the dump is there, with what it took; empty: nobody's but the person's who asks for it.
+  std::optional<DumpNote> note;
 };
 
 struct Dumped {
@@ -65,6 +68,9 @@ Task<Result<Dumped>> take_dump(DumpRequest request, BackupPlace* place, Deadline
 
 // Reads a backup whole and holds it against its checksum. `conflict` when it is another, `not_found` without one.
 Task<Result<>> verify_dump(BackupPlace* place, LogicalBackup backup, Deadline deadline, OnLogicalProgress progress);
+
+// With all that lies beside it. The checksum goes first: what is left when this is cut off is then not taken for a whole backup.
+Task<Result<>> remove_dump(BackupPlace* place, LogicalBackup backup, Deadline deadline);
 
 struct LoadRequest {
   PgParams server;  // with the dbname that is loaded

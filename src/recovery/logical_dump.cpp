@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "core/data/encode.hpp"
 #include "io/postgres_profile.hpp"
 #include "io/process.hpp"
 #include "io/sha256.hpp"
@@ -167,10 +168,28 @@ Task<Result<Dumped>> take_dump(DumpRequest request, BackupPlace* place, Deadline
     auto noting = place->write_small(profile_path(out.path), profile_text(**profile), deadline);
     CO_TRY_VOID(co_await std::move(noting));
   }
+  if (request.note) {
+    DumpNote note = *request.note;
+    note.seconds = to_seconds(boot_now() - begun);
+    note.tables = out.tables;
+    note.rows = out.rows;
+    auto telling = place->write_small(note_path(out.path), to_pretty_text(encode(note)) + "\n", deadline);
+    CO_TRY_VOID(co_await std::move(telling));
+  }
   auto sealing = place->write_small(checksum_path(out.path), fmt::format("{}  {}\n", out.sha256, out.path), deadline);
   CO_TRY_VOID(co_await std::move(sealing));
   out.seconds = to_seconds(boot_now() - begun);
   co_return out;
+}
+
+Task<Result<>> remove_dump(BackupPlace* place, LogicalBackup backup, Deadline deadline) {
+  // The note goes last: as long as the file is there, it says whose it is.
+  for (const std::string& path :
+       {checksum_path(backup.path), profile_path(backup.path), backup.path, note_path(backup.path)}) {
+    auto removing = place->remove(path, deadline);
+    CO_TRY_VOID(co_await std::move(removing));
+  }
+  co_return Result<>{};
 }
 
 }  // namespace lifeboat

@@ -77,6 +77,7 @@ TEST(XidSearch, TheNextNumberFollowsEveryOneThatWasSeen) {
   EXPECT_EQ(next_xid_in(""), 0u);
 }
 
+// Case 66, pgbackrest#1616: a restore that was a test archived into the repository of production.
 TEST(RestoredSettings, CutTheServerOffAndAreUndoneAfterReplay) {
   RestoreFolder folder{"/somewhere", "postgres"};
   std::string fast = server_settings(folder, to("2026-11-27 23:54:24Z"), {}, 3, 512, true);

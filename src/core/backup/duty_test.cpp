@@ -63,6 +63,7 @@ wire::ArchiveReport archive(int64_t bytes, int64_t ms, int64_t waiting_ms) {
   return out;
 }
 
+// Case 77, cloudnative-pg#6152: nobody was told that the archive takes nothing while the log filled the disk.
 TEST(BackupLoss, IsWhatTheStreamLacksAndWithoutOneWhatWasNotArchived) {
   wire::ArchiveReport streamed = archive(100, 900, 0), broken = archive(-1, 30'000, 0),
                       late = archive(-1, 3'600'000, 120'000);

@@ -20,20 +20,25 @@ std::vector<std::string> words_of(std::string_view text) {
   return out;
 }
 
-std::optional<Duration> span_of(const std::vector<std::string>& words) {
+std::optional<Duration> span_named(std::string_view name) {
   static constexpr std::pair<std::string_view, hours> kWords[] = {
       {"hourly", hours(1)},         {"daily", hours(24)},        {"nightly", hours(24)},
       {"weekly", hours(24 * 7)},    {"monthly", hours(24 * 31)}, {"quarterly", hours(24 * 92)},
       {"annually", hours(24 * 366)}};
-  if (words.size() == 3 && words[1] == "every") {
-    auto span = parse_duration(words[2]);
-    return span && *span > Duration{0} ? span : std::nullopt;
-  }
-  if (words.size() != 2) return std::nullopt;
   for (const auto& [word, span] : kWords) {
-    if (words[1] == word) return Duration(span);
+    if (name == word) return Duration(span);
   }
   return std::nullopt;
+}
+
+std::optional<Duration> span_written(std::string_view text) {
+  auto span = parse_duration(text);
+  return span && *span > Duration{0} ? span : std::nullopt;
+}
+
+std::optional<Duration> span_of(const std::vector<std::string>& words) {
+  if (words.size() == 3 && words[1] == "every") return span_written(words[2]);
+  return words.size() == 2 ? span_named(words[1]) : std::nullopt;
 }
 
 std::optional<Type> type_of(const std::string& word) {
@@ -43,13 +48,25 @@ std::optional<Type> type_of(const std::string& word) {
   return std::nullopt;
 }
 
+// Clocks of two hosts differ; one that is further ahead is wrong, and a backup that was taken by it would be young for as long.
+constexpr Duration kClocksDiffer{600'000};
+
+bool lies_ahead(const Taken& one, WallTime now) { return one.at > now + kClocksDiffer; }
+
 // The newest that does at least as much as `type`.
-const Taken* newest(const std::vector<Taken>& taken, Type type) {
+const Taken* newest(const std::vector<Taken>& taken, Type type, WallTime now) {
   const Taken* best = nullptr;
   for (const Taken& one : taken) {
-    if (one.type <= type && (best == nullptr || one.at > best->at)) best = &one;
+    if (one.type > type || lies_ahead(one, now)) continue;
+    if (best == nullptr || one.at > best->at) best = &one;
   }
   return best;
+}
+
+std::string no_full_backup(const std::vector<Taken>& taken, WallTime now) {
+  bool ahead = std::ranges::any_of(taken, [&](const Taken& one) { return lies_ahead(one, now); });
+  return ahead ? "there is no full backup but what lies in the future: a clock is or was wrong"
+               : "there is no full backup";
 }
 
 }  // namespace
@@ -69,6 +86,11 @@ std::expected<Schedule, std::string> parse_schedule(const std::vector<std::strin
   }
   std::ranges::sort(out.entries, {}, &Entry::type);
   return out;
+}
+
+std::optional<Duration> parse_every(std::string_view word) {
+  auto named = span_named(word);
+  return named ? named : span_written(word);
 }
 
 std::expected<Retention, std::string> parse_retention(std::string_view text) {
@@ -109,9 +131,9 @@ std::expected<Retention, std::string> parse_retention(std::string_view text) {
 
 std::optional<Due> due(const Schedule& schedule, const std::vector<Taken>& taken, WallTime now) {
   if (schedule.entries.empty()) return std::nullopt;
-  if (newest(taken, Type::full) == nullptr) return Due{Type::full, "there is no full backup"};
+  if (newest(taken, Type::full, now) == nullptr) return Due{Type::full, no_full_backup(taken, now)};
   for (const Entry& entry : schedule.entries) {
-    Duration age = now - newest(taken, entry.type)->at;
+    Duration age = now - newest(taken, entry.type, now)->at;
     if (age >= entry.every)
       return Due{entry.type, fmt::format("the last one that does as much as {} is {} old", enum_name(entry.type),
                                          format_span(age))};
@@ -121,9 +143,9 @@ std::optional<Due> due(const Schedule& schedule, const std::vector<Taken>& taken
 
 std::string overdue(const Schedule& schedule, const std::vector<Taken>& taken, WallTime now) {
   if (schedule.entries.empty()) return {};
-  if (newest(taken, Type::full) == nullptr) return "there is no full backup";
+  if (newest(taken, Type::full, now) == nullptr) return no_full_backup(taken, now);
   for (const Entry& entry : schedule.entries) {
-    Duration age = now - newest(taken, entry.type)->at;
+    Duration age = now - newest(taken, entry.type, now)->at;
     if (age > entry.every + entry.every / 2)
       return fmt::format("a {} backup is due every {}, and the last one is {} old", enum_name(entry.type),
                          format_duration(entry.every), format_span(age));

@@ -28,6 +28,9 @@ struct Schedule {
 // 'full weekly', 'diff daily', 'incr every 6h', 'wal continuous'. What does not fit is told in words.
 std::expected<Schedule, std::string> parse_schedule(const std::vector<std::string>& words);
 
+// 'daily', 'weekly', '6h'; nothing for what is no time.
+std::optional<Duration> parse_every(std::string_view word);
+
 // The most recent backups that are kept: a number of full ones, or all that are needed to go back so many days.
 struct Retention {
   int full = 4;

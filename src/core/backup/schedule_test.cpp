@@ -48,6 +48,23 @@ TEST(BackupSchedule, HalfAsLongAgainIsTooLong) {
   EXPECT_NE(overdue(weekly_and_daily(), {}, at(0)), "");
 }
 
+// Case 91, the jobs of a scheduler: a clock went back, and nothing was due until it had caught up.
+TEST(BackupSchedule, ABackupFromTheFutureKeepsNoneFromBeingDue) {
+  std::vector<Taken> taken{{Type::full, at(0)}, {Type::full, at(8760)}};
+  EXPECT_FALSE(due(weekly_and_daily(), taken, at(1)));
+  EXPECT_EQ(due(weekly_and_daily(), taken, at(168))->type, Type::full);
+  EXPECT_NE(overdue(weekly_and_daily(), taken, at(300)), "");
+  auto first = due(weekly_and_daily(), {{Type::full, at(8760)}}, at(1));
+  ASSERT_TRUE(first);
+  EXPECT_NE(first->reason.find("lies in the future"), std::string::npos) << first->reason;
+}
+
+TEST(BackupSchedule, OneWordSaysHowOften) {
+  EXPECT_EQ(parse_every("daily"), Duration(hours(24)));
+  EXPECT_EQ(parse_every("6h"), Duration(hours(6)));
+  for (const char* word : {"", "often", "0s", "every 6h", "full daily"}) EXPECT_FALSE(parse_every(word)) << word;
+}
+
 TEST(BackupRetention, IsACountOrATime) {
   EXPECT_EQ(parse_retention("")->full, 4);
   EXPECT_EQ(parse_retention("30d")->days, 30);

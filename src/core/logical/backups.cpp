@@ -85,17 +85,45 @@ uint64_t median_of(std::vector<uint64_t> values) {
   return values[values.size() / 2];
 }
 
+// That the newest one is much smaller than those before it; empty when it is not.
+std::string shrunken(const std::vector<LogicalBackup>& of) {
+  std::vector<uint64_t> sizes;
+  for (size_t index = of.size() - 1; index-- > 0 && sizes.size() < 7;) sizes.push_back(of[index].bytes);
+  if (sizes.size() < 2 || of.back().bytes >= median_of(sizes) / 2) return {};
+  return fmt::format("the newest one has {} bytes where {} are usual", of.back().bytes, median_of(sizes));
+}
+
 // Why nothing of this database may go; empty when the newest is as it should be.
 std::string hold_back(const std::vector<LogicalBackup>& of, const LogicalRetention& retention, WallTime now) {
   const LogicalBackup& newest = of.back();
   if (!newest.checksum) return "the newest one has no checksum";
   if (newest.at > now) return "the newest one lies in the future: a clock is or was wrong";
   if (now - newest.at > retention.keep_for) return "the newest one is itself older than that";
-  std::vector<uint64_t> sizes;
-  for (size_t index = of.size() - 1; index-- > 0 && sizes.size() < 7;) sizes.push_back(of[index].bytes);
-  if (sizes.size() >= 2 && newest.bytes < median_of(sizes) / 2)
-    return fmt::format("the newest one has {} bytes where {} are usual", newest.bytes, median_of(sizes));
-  return {};
+  return shrunken(of);
+}
+
+using ByDatabase = std::map<std::string, std::vector<LogicalBackup>>;
+
+// Each database's, the newest last.
+ByDatabase by_database(const std::vector<LogicalBackup>& all) {
+  ByDatabase out;
+  for (const LogicalBackup& backup : all) out[backup.database].push_back(backup);
+  for (auto& [database, of] : out)
+    std::ranges::sort(of, [](const auto& a, const auto& b) { return std::tie(a.at, a.path) < std::tie(b.at, b.path); });
+  return out;
+}
+
+constexpr Duration kMayBeUnderWay = std::chrono::hours(24);
+
+LogicalExpiry judge_one_kept(const LogicalBackup& backup, size_t keep, size_t whole_after, const std::string& held,
+                             WallTime now) {
+  if (!backup.checksum && now - backup.at <= kMayBeUnderWay)
+    return {backup, true, "it is not whole, and may be under way"};
+  if (backup.checksum && whole_after < keep) return {backup, true, fmt::format("one of the {} newest", keep)};
+  // What is not whole stands in for nothing, but it goes only when something newer is whole.
+  if (whole_after == 0) return {backup, true, "nothing newer is whole"};
+  if (!held.empty()) return {backup, true, fmt::format("nothing goes: {}", held)};
+  return {backup, false, backup.checksum ? fmt::format("{} newer ones are whole", whole_after) : "it is not whole"};
 }
 
 }  // namespace
@@ -118,6 +146,7 @@ std::optional<LogicalBackup> parse_logical_path(std::string_view path) {
 
 std::string checksum_path(std::string_view path) { return fmt::format("{}.sha256", path); }
 std::string profile_path(std::string_view path) { return fmt::format("{}.profile.json", path); }
+std::string note_path(std::string_view path) { return fmt::format("{}.made.json", path); }
 
 std::vector<LogicalBackup> logical_backups(const std::vector<PlacedFile>& files) {
   std::map<std::string_view, bool> there;
@@ -129,6 +158,7 @@ std::vector<LogicalBackup> logical_backups(const std::vector<PlacedFile>& files)
     backup->bytes = file.bytes;
     backup->checksum = there.contains(checksum_path(file.path));
     backup->profile = there.contains(profile_path(file.path));
+    backup->noted = there.contains(note_path(file.path));
     out.push_back(std::move(*backup));
   }
   std::ranges::sort(out, [](const auto& a, const auto& b) { return std::tie(a.at, a.path) < std::tie(b.at, b.path); });
@@ -200,11 +230,8 @@ Result<std::string> parse_checksum(std::string_view text, std::string_view name)
 
 std::vector<LogicalExpiry> judge_retention(const std::vector<LogicalBackup>& all, const LogicalRetention& retention,
                                            WallTime now) {
-  std::map<std::string, std::vector<LogicalBackup>> by_database;
-  for (const LogicalBackup& backup : all) by_database[backup.database].push_back(backup);
   std::vector<LogicalExpiry> out;
-  for (auto& [database, of] : by_database) {
-    std::ranges::sort(of, [](const auto& a, const auto& b) { return std::tie(a.at, a.path) < std::tie(b.at, b.path); });
+  for (const auto& [database, of] : by_database(all)) {
     std::string held = hold_back(of, retention, now);
     size_t whole_after = 0;  // backups with a checksum that are newer
     std::vector<LogicalExpiry> judged;
@@ -225,6 +252,26 @@ std::vector<LogicalExpiry> judge_retention(const std::vector<LogicalBackup>& all
       }
       whole_after += backup.checksum ? 1 : 0;
       judged.push_back(std::move(entry));
+    }
+    std::ranges::reverse(judged);
+    std::ranges::move(judged, std::back_inserter(out));
+  }
+  return out;
+}
+
+std::vector<LogicalExpiry> judge_keep(const std::vector<LogicalBackup>& all, size_t keep, WallTime now) {
+  std::vector<LogicalExpiry> out;
+  for (const auto& [database, of] : by_database(all)) {
+    std::vector<LogicalBackup> whole;
+    std::ranges::copy_if(of, std::back_inserter(whole), &LogicalBackup::checksum);
+    std::string held;
+    if (!whole.empty())
+      held = whole.back().at > now ? "the newest one lies in the future: a clock is or was wrong" : shrunken(whole);
+    std::vector<LogicalExpiry> judged;
+    size_t whole_after = 0;
+    for (size_t index = of.size(); index-- > 0;) {
+      judged.push_back(judge_one_kept(of[index], std::max<size_t>(1, keep), whole_after, held, now));
+      whole_after += of[index].checksum ? 1 : 0;
     }
     std::ranges::reverse(judged);
     std::ranges::move(judged, std::back_inserter(out));

@@ -3,7 +3,8 @@
 //
 // A name is DATABASE_full_YYYYMMDD_HHMMSS.backup, in UTC, so that sorting the listing as text puts the newest of a database
 // last. Beside it lie NAME.sha256 (as sha256sum writes and reads it) and NAME.profile.json (what was in the database in the
-// very snapshot that was dumped). The checksum is written last: a backup without one is not whole, or is not ours.
+// very snapshot that was dumped). One that a plan had taken has NAME.made.json, too (core/logical/note.hpp). The checksum is written
+// last: a backup without one is not whole, or is not ours.
 #pragma once
 
 #include <optional>
@@ -23,6 +24,7 @@ struct LogicalBackup {
   uint64_t bytes = 0;
   bool checksum = false;  // NAME.sha256 is there
   bool profile = false;   // NAME.profile.json is there
+  bool noted = false;     // NAME.made.json is there: a plan had it taken, and may have it removed
 };
 
 struct PlacedFile {
@@ -36,6 +38,7 @@ std::string logical_name(std::string_view database, WallTime at);
 std::optional<LogicalBackup> parse_logical_path(std::string_view path);
 std::string checksum_path(std::string_view path);
 std::string profile_path(std::string_view path);
+std::string note_path(std::string_view path);
 
 // The backups among the files, the newest last; of one moment, by their path.
 std::vector<LogicalBackup> logical_backups(const std::vector<PlacedFile>& files);
@@ -70,5 +73,9 @@ struct LogicalExpiry {
 // less than half as large as is usual: then old ones may be all there is.
 std::vector<LogicalExpiry> judge_retention(const std::vector<LogicalBackup>& all, const LogicalRetention& retention,
                                            WallTime now);
+
+// What may be deleted so that the newest `keep` whole ones of each database stay. What is not whole stays for a day: it may be under
+// way. Nothing goes while the newest lies in the future or is less than half as large as is usual.
+std::vector<LogicalExpiry> judge_keep(const std::vector<LogicalBackup>& all, size_t keep, WallTime now);
 
 }  // namespace lifeboat

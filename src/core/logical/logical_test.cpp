@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "core/logical/backups.hpp"
+#include "core/logical/duty.hpp"
 #include "core/logical/place.hpp"
 #include "core/logical/restore_messages.hpp"
+#include "core/logical/source.hpp"
 #include "core/logical/target.hpp"
 
 namespace lifeboat {
@@ -153,6 +155,104 @@ TEST(LogicalPlaceName, IsAFolderOrABucket) {
   EXPECT_EQ(parse_place("s3://bucket")->prefix, "");
   for (const char* text : {"", "relative", "s3://", "s3:///x", "gs://b/x", "https://b/x"})
     EXPECT_FALSE(parse_place(text).has_value()) << text;
+}
+
+// Of days 1 to `count` of January, each whole.
+std::vector<LogicalBackup> of_days(int count) {
+  std::vector<LogicalBackup> out;
+  for (int day = 1; day <= count; ++day)
+    out.push_back({.database = "shop",
+                   .at = at(fmt::format("2024-01-{:02}T02:00:00Z", day)),
+                   .path = std::to_string(day),
+                   .bytes = 100,
+                   .checksum = true});
+  return out;
+}
+std::vector<std::string> that_go(const std::vector<LogicalBackup>& all, size_t keep, std::string_view now) {
+  std::vector<std::string> out;
+  for (const LogicalExpiry& one : judge_keep(all, keep, at(now))) {
+    if (!one.keep) out.push_back(one.backup.path);
+  }
+  return out;
+}
+
+TEST(LogicalKeep, TheNewestStayAndOnlyWholeOnesCount) {
+  using testing::ElementsAre;
+  EXPECT_THAT(that_go(of_days(5), 3, "2024-01-05T03:00:00Z"), ElementsAre("1", "2"));
+  EXPECT_THAT(that_go(of_days(5), 5, "2024-01-05T03:00:00Z"), ElementsAre());
+  EXPECT_THAT(that_go(of_days(5), 0, "2024-01-05T03:00:00Z"), ElementsAre("1", "2", "3", "4")) << "never the last one";
+  auto all = of_days(5);
+  all[4].checksum = false;  // may be under way
+  EXPECT_THAT(that_go(all, 3, "2024-01-05T03:00:00Z"), ElementsAre("1"));
+  EXPECT_THAT(that_go(all, 3, "2024-02-05T03:00:00Z"), ElementsAre("1")) << "nothing newer is whole";
+  all = of_days(5);
+  all[1].checksum = false;  // was cut off, and something newer is whole
+  EXPECT_THAT(that_go(all, 3, "2024-01-05T03:00:00Z"), ElementsAre("1", "2"));
+  EXPECT_THAT(that_go(all, 4, "2024-01-03T01:00:00Z"), ElementsAre()) << "a clock was wrong";
+}
+
+TEST(LogicalKeep, NothingGoesWhileTheNewestIsMuchSmallerThanUsualAndDatabasesAreCountedApart) {
+  auto all = of_days(5);
+  all[4].bytes = 40;
+  EXPECT_TRUE(that_go(all, 1, "2024-01-05T03:00:00Z").empty());
+  EXPECT_THAT(judge_keep(all, 1, at("2024-01-05T03:00:00Z"))[0].reason, HasSubstr("40 bytes where 100 are usual"));
+  all = of_days(2);
+  all[0].database = "other";
+  EXPECT_TRUE(that_go(all, 1, "2024-01-05T03:00:00Z").empty());
+}
+
+TEST(LogicalSource, IsTheStandbyThatIsLeastBehindAndThenThePrimary) {
+  auto standby = [](std::string name, uint64_t replayed) {
+    DumpServer out{.member = std::move(name), .connected = true};
+    out.report.streaming = true;
+    out.report.replayed = Lsn{replayed};
+    return out;
+  };
+  std::vector<DumpServer> all{{.member = "east-1", .connected = true}, standby("east-2", 10), standby("west-1", 20)};
+  EXPECT_THAT(dump_order(all, "east-1"), testing::ElementsAre("west-1", "east-1"));
+  all[2].report.replay_delay = "1h";
+  EXPECT_THAT(dump_order(all, "east-1"), testing::ElementsAre("east-2", "east-1"));
+  all[1].report.replay_still_ms = 6'000;
+  EXPECT_THAT(dump_order(all, "east-1"), testing::ElementsAre("east-1"));
+  EXPECT_THAT(dump_order({}, ""), testing::ElementsAre());
+}
+
+TEST(LogicalDuty, ABackupIsTakenWhenTheNewestIsAsOldAsThePlanSays) {
+  constexpr Duration kDay = std::chrono::hours(24);
+  constexpr Duration kLong = std::chrono::hours(1000);
+  WallTime now = at("2024-01-02T02:00:00Z");
+  DumpSituation situation{.server = true, .since_last = kLong};
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::list);
+  situation.listed = true;
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::take) << "there is none";
+  situation.newest = at("2024-01-01T02:00:01Z");
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::nothing);
+  situation.newest = at("2024-01-01T02:00:00Z");
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::take);
+  situation.server = false;
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::nothing);
+  situation.server = situation.ordered = true;
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::nothing);
+  situation.ordered = false;
+  situation.failures = 3;
+  situation.since_last = Duration{1'000};
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::nothing) << "after a failure it waits";
+  situation.since_last = kLong;
+  situation.newest = at("2025-01-01T00:00:00Z");
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::take) << "one from the future is none";
+  situation.stale = true;
+  EXPECT_EQ(next_dump_duty(kDay, situation, now), DumpDuty::list);
+}
+
+TEST(LogicalDuty, AFailureAndABackupThatIsTooOldAreTold) {
+  constexpr Duration kDay = std::chrono::hours(24);
+  DumpSituation situation{.listed = true, .server = true, .newest = at("2024-01-01T02:00:00Z")};
+  EXPECT_EQ(dump_trouble(kDay, situation, at("2024-01-02T14:00:00Z")), "");
+  EXPECT_THAT(dump_trouble(kDay, situation, at("2024-01-02T14:00:01Z")), HasSubstr("due every 1d"));
+  situation.problem = "the bucket is not there";
+  EXPECT_THAT(dump_trouble(kDay, situation, at("2024-01-01T03:00:00Z")), HasSubstr("the bucket is not there"));
+  DumpSituation none{.listed = true};
+  EXPECT_THAT(dump_trouble(kDay, none, at("2024-01-01T03:00:00Z")), HasSubstr("nobody to take it from"));
 }
 
 TEST(LogicalTarget, ThatHoldsDataIsReplacedOnlyWhenSaidSo) {
