@@ -9,6 +9,7 @@
 #include "core/data/encode.hpp"
 #include "core/recovery/target.hpp"
 #include "io/clock.hpp"
+#include "io/postgres_access.hpp"
 #include "io/secrets.hpp"
 
 namespace lifeboat {
@@ -61,6 +62,7 @@ struct Rehearsed {
   Checks checks;
   int64_t rows = 0;
   size_t tables = 0;
+  std::string access;  // who may do what, for whoever reads it
 };
 
 class PostgresRestoreDrill : public Action {
@@ -107,6 +109,7 @@ class PostgresRestoreDrill : public Action {
  private:
   Task<Result<Rehearsed>> rehearse(ActionContext context, std::string host, recovery::BackupSet set, bool to_the_end);
   Task<Result<void>> look(ActionContext context, std::string name, Rehearsed& out);
+  Task<std::string> look_at_access(ActionContext context, std::string name, std::optional<WallTime> data_until);
   Task<Result<void>> remove(ActionContext context, std::string host, std::string name);
   Result<Outcome> judge(const ActionContext& context, const std::vector<Rehearsed>& done, uint64_t bytes) const;
 
@@ -141,6 +144,10 @@ Task<Result<Rehearsed>> PostgresRestoreDrill::rehearse(ActionContext context, st
     MonoTime begun = boot_now();
     auto looking = look(context, name, out);
     auto looked = co_await std::move(looking);
+    if (looked) {
+      auto seeing = look_at_access(context, name, data_until(*restored));
+      out.access = co_await std::move(seeing);
+    }
     out.check_seconds = to_seconds(boot_now() - begun);
     if (looked && !all_hold(out.checks)) {
       out.timing.problem = in_words(out.checks);
@@ -199,6 +206,26 @@ Task<Result<void>> PostgresRestoreDrill::look(ActionContext context, std::string
   co_return Result<void>{};
 }
 
+// It says nothing of whether the backup is sound, so it is told and fails nothing.
+Task<std::string> PostgresRestoreDrill::look_at_access(ActionContext context, std::string name,
+                                                       std::optional<WallTime> data_until) {
+  DatabaseAsked asked{.service = params_.service, .restored = name};
+  auto finding = databases_of_copy(context, asked);
+  auto open = co_await std::move(finding);
+  auto access = Result<AccessProfile>(AccessProfile{});
+  if (open) {
+    auto taking = take_access(*open, context.deadline);
+    access = co_await std::move(taking);
+  } else {
+    access = std::unexpected(std::move(open).error());
+  }
+  if (!access)
+    co_return context.world.secrets.redact(
+        fmt::format("who may do what could not be looked at: {}", access.error().text()));
+  std::shared_ptr<const KnownProfile> last = last_profile(context.world, asked, data_until);
+  co_return access_in_words(last.get(), std::move(*access), hash_of_profiles(context.world, params_.service.text));
+}
+
 Task<Result<void>> PostgresRestoreDrill::remove(ActionContext context, std::string host, std::string name) {
   // Not the step's own time: what was put there goes also when that has run out.
   context.deadline = Deadline::after(kRemoveWithin);
@@ -224,6 +251,7 @@ Result<Outcome> PostgresRestoreDrill::judge(const ActionContext& context, const 
     row["tables"] = one.tables;
     row["rows"] = one.rows;
     row["check_seconds"] = one.check_seconds;
+    row["access"] = one.access;
     told.push_back(std::move(row));
     if (one.timing.problem.empty()) continue;
     ++unsound;
@@ -246,6 +274,7 @@ Result<Outcome> PostgresRestoreDrill::judge(const ActionContext& context, const 
     data["per_month_ms"] = expected->per_month ? Json(expected->per_month->count()) : Json(nullptr);
     text += ". A restore takes " + recovery::in_words(*expected);
   }
+  text += fmt::format(". Who may do what there: {}", newest.access);
   return Outcome{std::move(text), std::move(data)};
 }
 
@@ -261,11 +290,13 @@ const ActionDescriptor& postgres_restore_drill_action() {
           "of the log, with "
           "`backups: every` each older one to the moment at which it was whole. Rows are counted, foreign keys, "
           "sequences, indexes, page checksums and, with the extension amcheck, the structure of tables and B-trees are "
-          "looked at, and the step's own checks are asked. The copy is removed in each case. What each restore took "
+          "looked at, and the step's own checks are asked. Who may do what and what acts by itself is told, as "
+          "validate.database does: what is new since the last profile of before the copy's data, or all of it where "
+          "there is none; it fails nothing. The copy is removed in each case. What each restore took "
           "stands in the journal; `lifeboat preview` and `lifeboat backups list` tell from it how long the next one "
           "will take. Never holds: what it proves is proven anew. Fails when one backup cannot be restored or is not "
           "sound, after all were tried. Its data: seconds, rows, expected_ms, longest_ms, per_month_ms, backups "
-          "{backup, target, bytes, seconds, copy_seconds, replay_seconds, check_seconds, rows, tables}.",
+          "{backup, target, bytes, seconds, copy_seconds, replay_seconds, check_seconds, rows, tables, access}.",
       .example =
           "- {id: prove, uses: postgres.restore-drill, timeout: 3h,\n"
           "   with: {service: database, backups: every, not_empty: [users]}}",

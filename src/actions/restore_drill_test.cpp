@@ -8,6 +8,8 @@
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
 #include "core/recovery/messages.hpp"
+#include "io/postgres_profile.hpp"
+#include "io/test_postgres.hpp"
 
 namespace lifeboat {
 namespace {
@@ -38,7 +40,8 @@ class RestoreDrill : public RestoresTest {
     std::string name = text_or(params, "name");
     if (method == wire::RestoreList::kMethod) {
       JsonArray restores;
-      for (const std::string& copy : copies) restores.push_back(JsonObject{{"name", copy}, {"state", "done"}});
+      for (const std::string& copy : copies)
+        restores.push_back(JsonObject{{"name", copy}, {"state", "done"}, {"restored", restored}});
       return Json(JsonObject{{"restores", host == "db-2" ? restores : JsonArray{}}, {"evidence", JsonArray{}}});
     }
     if (method == wire::RestoreBegin::kMethod) {
@@ -74,6 +77,7 @@ class RestoreDrill : public RestoresTest {
 
   std::vector<recovery::BackupSet> sets{backup_set("20260101-000000F", 900), backup_set("20260102-000000F", 1000)};
   std::set<std::string> copies, damaged;
+  Json restored;  // what the list of copies says came of each
   std::vector<std::string> begun, asked;
   ErrorKind asked_in_vain = ErrorKind::unreachable;
 };
@@ -168,6 +172,78 @@ TEST_F(RestoreDrill, APreviewTellsHowLongItTook) {
 TEST_F(RestoreDrill, AServiceWithoutBackupsOfItsOwnIsNoParameter) {
   world.plan.services.add("plain", PostgresService{});
   EXPECT_THROW(world.make(postgres_restore_drill_action(), R"({"service":"plain"})"), std::runtime_error);
+}
+
+// The copy is a server of this machine.
+class RestoreDrillOfAServer : public RestoreDrill {
+ protected:
+  void SetUp() override {
+    if (std::string why = TestPostgres::missing(); !why.empty()) GTEST_SKIP() << why;
+    server = std::make_unique<TestPostgres>(context);
+    server->sql("postgres", "CREATE TABLE orders (id int PRIMARY KEY)");
+    server->sql("postgres", "INSERT INTO orders SELECT generate_series(1, 7)");
+    world.agents.on_call = [this](std::string host, std::string method, Json params) {
+      return method == wire::RestoreQuery::kMethod ? ask(params) : answer(host, method, params);
+    };
+  }
+  Result<Json> ask(const Json& params) {
+    PgParams where = server->params(text_or(params, "database", "postgres"));
+    if (where["dbname"].empty()) where["dbname"] = "postgres";
+    where["options"] = profile_options(Duration{10'000});
+    TRY(PgRows found,
+        TestWorld::run(pg_query_once(where, text_or(params, "sql"), {}, Deadline::after(Duration{10'000}))));
+    JsonArray columns, all;
+    for (const std::string& column : found.columns) columns.push_back(Json(column));
+    for (const auto& row : found.rows) {
+      JsonArray values;
+      for (const auto& value : row) values.push_back(value ? Json(*value) : Json(nullptr));
+      all.push_back(std::move(values));
+    }
+    return rows(std::move(columns), std::move(all));
+  }
+  std::string proven() {
+    auto outcome = world.apply(postgres_restore_drill_action(), R"({"service":"orders"})", Duration{60'000});
+    EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().text());
+    return outcome ? outcome->summary : "";
+  }
+
+  asio::io_context context;
+  std::unique_ptr<TestPostgres> server;
+};
+
+TEST_F(RestoreDrillOfAServer, TellsWhoMayDoWhatAndWhatIsNewSinceTheLastProfile) {
+  std::string first = proven();
+  EXPECT_THAT(first, HasSubstr("the newest, 7 rows in 1 tables"));
+  EXPECT_THAT(first, HasSubstr("Who may do what there: no profile is known from before it: superusers: postgres"));
+  std::get<PostgresService>(*world.plan.services.find("orders")).members.find("one")->port = server->port();
+  ASSERT_TRUE(world.apply(validate_profile_action(), R"({"service":"orders"})"));
+  EXPECT_THAT(proven(), HasSubstr(": nothing is new"));
+  // It is nothing that a backup could be unsound for.
+  server->sql("postgres", "CREATE ROLE mallory SUPERUSER");
+  EXPECT_THAT(proven(), HasSubstr("role mallory: is new, with superuser"));
+  EXPECT_EQ(kept().back().problem, "");
+  EXPECT_THAT(copies, testing::IsEmpty());
+}
+
+TEST_F(RestoreDrillOfAServer, ACopyIsNotHeldAgainstWhatWasCountedAfterItsData) {
+  std::get<PostgresService>(*world.plan.services.find("orders")).members.find("one")->port = server->port();
+  auto taken = world.apply(validate_profile_action(), R"({"service":"orders"})");
+  ASSERT_TRUE(taken) << taken.error().text();
+  copies = {"undo"};
+  auto judged = [&] {
+    return world.apply(validate_database_action(), R"({"service":"orders","restored":"undo","profile":"last"})",
+                       Duration{30'000});
+  };
+  restored = JsonObject{{"reached", JsonObject{{"next_time", "2020-01-01 00:00:00Z"}}}};
+  auto older = judged();
+  ASSERT_TRUE(older) << older.error().text();
+  EXPECT_THAT(older->summary, HasSubstr("no profile is known from before these data"));
+  restored = JsonObject{{"reached", JsonObject{{"next_time", "2999-01-01 00:00:00Z"}}}};
+  auto newer = judged();
+  ASSERT_TRUE(newer) << newer.error().text();
+  EXPECT_EQ(text_or(newer->data, "against"), text_or(taken->data, "taken"));
+  server->sql("postgres", "DELETE FROM orders WHERE id > 5");
+  EXPECT_THAT(judged().error().text(), HasSubstr("rows of public.orders: 5 rows, 7 were known"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "actions/action.hpp"
+#include "core/validation/known_profile.hpp"
 #include "io/http_client.hpp"
 #include "io/secrets.hpp"
 
@@ -125,6 +126,22 @@ class FakeRestoreTimes final : public RestoreTimes {
   }
 };
 
+class FakeProfiles final : public Profiles {
+ public:
+  std::map<std::string, KnownProfiles> by_service;
+
+  std::shared_ptr<const KnownProfile> last(std::string service, std::string database,
+                                           std::optional<WallTime> data_until) override {
+    KnownProfiles of_database = by_service[service];
+    std::erase_if(of_database, [&](const auto& known) { return known->profile.database != database; });
+    return newest_of(of_database, data_until);
+  }
+  Task<Result<void>> taken(std::string service, std::shared_ptr<const KnownProfile> profile) override {
+    by_service[service].push_back(std::move(profile));
+    co_return Result<void>{};
+  }
+};
+
 class TestWorld {
  public:
   TestWorld() : folder_(make_folder()), secrets(folder_ / "secrets") {
@@ -218,9 +235,11 @@ class TestWorld {
   FakeIncidents incidents;
   FakeCredentials credentials{secrets};
   FakeRestoreTimes restore_times;
+  FakeProfiles profiles;
   std::vector<std::string> lines;  // of progress
   WallTime run_opened{};
-  World world{plan, secrets, http, databases, agents, observers, incidents, credentials, restore_times, false};
+  World world{plan,      secrets,     http,          databases, agents, observers,
+              incidents, credentials, restore_times, profiles,  false};
 };
 
 }  // namespace lifeboat

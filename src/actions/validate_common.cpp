@@ -7,6 +7,7 @@
 #include "actions/restore_common.hpp"
 #include "core/data/encode.hpp"
 #include "core/recovery/messages.hpp"
+#include "io/crypto.hpp"
 #include "io/secrets.hpp"
 
 namespace lifeboat {
@@ -18,6 +19,8 @@ constexpr size_t kKept = 500;  // in the data
 constexpr size_t kRowsMost = 1'000'000;
 constexpr size_t kBytesMost = 64UL * 1024 * 1024;
 constexpr int64_t kRowsAtOnce = 20'000;
+// Of a hash that only has to differ when its text does.
+constexpr size_t kDigits = 16;
 
 // Adds what one message brought. Gives its bytes.
 Result<size_t> add_rows(const Json& answer, const std::string& host, PgRows& out) {
@@ -79,6 +82,7 @@ PgAsk asking_of(ActionContext context, std::string host, DatabaseAsked asked, st
 struct FoundCopy {
   std::string host;
   DatabaseAsked asked;  // by the name of its folder
+  Json restored;        // what came of the restore
 };
 
 Task<Result<FoundCopy>> the_copy(ActionContext context, DatabaseAsked asked) {
@@ -105,7 +109,7 @@ Task<Result<FoundCopy>> the_copy(ActionContext context, DatabaseAsked asked) {
                                asked.restored, asked.service.text),
                    "give it a name of its own, or remove the other: lifeboat restores remove");
   asked.restored = text_or(done.front().second, "name");
-  co_return FoundCopy{done.front().first, asked};
+  co_return FoundCopy{done.front().first, asked, lifeboat::member(done.front().second, "restored")};
 }
 
 Task<Result<PgAsk>> ask_of_that_copy(ActionContext context, FoundCopy copy, std::string database) {
@@ -179,6 +183,28 @@ PgAskOf databases_of_server(ActionContext context, DatabaseAsked asked, std::str
   return [context, asked, options](std::string database, Deadline deadline) {
     return ask_of_server(context, asked, options, std::move(database), deadline);
   };
+}
+
+Task<Result<std::optional<WallTime>>> data_until_of_copy(ActionContext context, DatabaseAsked asked) {
+  auto finding = the_copy(context, std::move(asked));
+  CO_TRY(FoundCopy copy, co_await std::move(finding));
+  co_return data_until(copy.restored);
+}
+
+std::shared_ptr<const KnownProfile> last_profile(World& world, const DatabaseAsked& asked,
+                                                 std::optional<WallTime> data_until) {
+  const auto* database = service_as<PostgresService>(world.plan, asked.service.text);
+  std::string name = asked.database;
+  if (name.empty() && database != nullptr) name = database->database;
+  return world.profiles.last(asked.service.text, name, data_until);
+}
+
+KeyedHash hash_of_profiles(World& world, const std::string& service) {
+  const auto* database = service_as<PostgresService>(world.plan, service);
+  if (database == nullptr || !database->password) return {};
+  auto password = world.secrets.get(*database->password);
+  if (!password) return {};
+  return [key = *password](std::string_view text) { return hmac_sha256_hex(key, text).substr(0, kDigits); };
 }
 
 Result<Outcome> outcome_of(ActionContext context, const std::string& what, const Checks& checks, JsonObject data) {

@@ -3,6 +3,7 @@
 
 #include "actions/action.hpp"
 #include "core/validation/judge.hpp"
+#include "core/validation/known_profile.hpp"
 #include "io/postgres_access.hpp"
 
 namespace lifeboat {
@@ -26,6 +27,14 @@ Task<Result<PgAsk>> ask_of_copy(ActionContext context, DatabaseAsked asked);
 Task<Result<PgAskOf>> databases_of_copy(ActionContext context, DatabaseAsked asked);
 // Any database of a server, each over a connection of its own.
 PgAskOf databases_of_server(ActionContext context, DatabaseAsked asked, std::string options);
+
+// Until when that copy can hold data (core/validation/known_profile.hpp).
+Task<Result<std::optional<WallTime>>> data_until_of_copy(ActionContext context, DatabaseAsked asked);
+// The newest profile by the journal that is not younger than `data_until`. Null: none is known.
+std::shared_ptr<const KnownProfile> last_profile(World& world, const DatabaseAsked& asked,
+                                                 std::optional<WallTime> data_until);
+// With the service's password: who has it can read in the database itself what was hashed. Empty when there is none.
+KeyedHash hash_of_profiles(World& world, const std::string& service);
 
 // The outcome of checks that all hold, with each of them in its data; else an error of kind `conflict` that names those that do
 // not, which are told to `progress` too.

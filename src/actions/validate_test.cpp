@@ -245,6 +245,84 @@ TEST_F(ValidateDatabase, SaysWhatIsWrongWithItsParametersAndItsProfile) {
   EXPECT_TRUE(copy.has_value()) << copy.error().text();
 }
 
+// The profile that the journal has, wherever it was taken.
+class ValidateAgainstTheLast : public ValidateDatabase {
+ protected:
+  Result<Outcome> take_last() { return world.apply(validate_profile_action(), R"({"service":"database"})"); }
+  Result<Outcome> check_last(const std::string& more = {}) {
+    return world.apply(validate_database_action(), R"({"service":"database","profile":"last")" + more + "}",
+                       Duration{30'000});
+  }
+  void set_password(const std::string& value) {
+    world.add_secret("db-password", value);
+    std::get<PostgresService>(*world.plan.services.find("database")).password = SecretRef{"db-password"};
+  }
+};
+
+TEST_F(ValidateAgainstTheLast, NothingFailsForWantOfAProfileAndThatIsSaid) {
+  auto alone = check_last(R"(,"fewer":"1%")");
+  ASSERT_TRUE(alone.has_value()) << alone.error().text();
+  EXPECT_THAT(alone->summary, HasSubstr("profile: no profile is known from before these data"));
+  EXPECT_THAT(alone->summary, HasSubstr("superusers: postgres"));
+  EXPECT_TRUE(member(alone->data, "against").is_null());
+  auto seen = world.observe(validate_database_action(), R"({"service":"database","profile":"last"})");
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_THAT(seen->change, HasSubstr("without a profile"));
+}
+
+TEST_F(ValidateAgainstTheLast, HoldsForWhatItWasTakenOfAndFindsWhatIsMissingOrNew) {
+  set_password("of-the-database");
+  ASSERT_TRUE(take_last().has_value());
+  auto held = check_last();
+  ASSERT_TRUE(held.has_value()) << held.error().text();
+  EXPECT_THAT(held->summary, Not(HasSubstr("profile: ")));
+  EXPECT_EQ(text_or(held->data, "against"), world.profiles.by_service["database"].back()->profile.taken);
+  server->sql("shop", "DELETE FROM \"Orders\" WHERE id > 1990");
+  server->sql("postgres", "CREATE ROLE mallory SUPERUSER");
+  std::string text = check_last().error().text();
+  EXPECT_THAT(text, HasSubstr("rows of public.\"Orders\": 1,990 rows, 2,000 were known"));
+  EXPECT_THAT(text, HasSubstr("role mallory: is new, with superuser"));
+  // The next good day is another one.
+  ASSERT_TRUE(take_last().has_value());
+  EXPECT_TRUE(check_last().has_value());
+}
+
+TEST_F(ValidateAgainstTheLast, AnotherDatabaseOfTheServiceHasAProfileOfItsOwn) {
+  ASSERT_TRUE(take_last().has_value());
+  server->sql("postgres", "CREATE TABLE here (id int)");
+  server->sql("postgres", "INSERT INTO here VALUES (1)");
+  auto other = check_last(R"(,"database":"postgres")");
+  ASSERT_TRUE(other.has_value()) << other.error().text();
+  EXPECT_THAT(other->summary, HasSubstr("no profile is known"));
+}
+
+TEST_F(ValidateAgainstTheLast, AHashInTheJournalIsGuessedByNobody) {
+  set_password("of-the-database");
+  server->sql("postgres", "ALTER DATABASE shop SET shop.signing_key = 'weak'");
+  std::string guess = server->sql("postgres", "SELECT md5('shop.signing_key=weak')");
+  auto taken = take_last();
+  ASSERT_TRUE(taken.has_value()) << taken.error().text();
+  std::string kept = profile_text(world.profiles.by_service["database"].back()->profile);
+  EXPECT_THAT(kept, HasSubstr("shop.signing_key"));
+  EXPECT_THAT(kept + to_text(taken->data), Not(HasSubstr(guess)));
+  server->sql("postgres", "ALTER DATABASE shop SET shop.signing_key = 'other'");
+  EXPECT_THAT(check_last().error().text(), HasSubstr("setting shop.signing_key in database shop: has another value"));
+  // Nobody can make the same hashes again once the password was renewed.
+  set_password("renewed");
+  auto renewed = check_last();
+  ASSERT_TRUE(renewed.has_value()) << renewed.error().text();
+  EXPECT_THAT(renewed->summary, HasSubstr("the service's password is another than then"));
+}
+
+TEST_F(ValidateAgainstTheLast, TheProfileOfAnotherServerIsNotTheServices) {
+  std::string where = fmt::format(R"("service":"database","host":"127.0.0.1","port":{})", server->port());
+  EXPECT_THROW(world.make(validate_profile_action(), "{" + where + "}"), std::runtime_error);
+  auto taken = world.apply(validate_profile_action(), fmt::format(R"({{{},"file":"{}"}})", where, profile));
+  ASSERT_TRUE(taken.has_value()) << taken.error().text();
+  EXPECT_TRUE(world.profiles.by_service["database"].empty());
+  EXPECT_TRUE(check().has_value()) << failure();
+}
+
 class ValidateApplication : public testing::Test {
  protected:
   Result<Outcome> check(const std::string& more) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +16,9 @@
 
 namespace lifeboat {
 
-class Secrets;     // io/secrets.hpp
-class HttpClient;  // io/http_client.hpp
+class Secrets;        // io/secrets.hpp
+class HttpClient;     // io/http_client.hpp
+struct KnownProfile;  // core/validation/known_profile.hpp
 
 // One member of a database as the controller sees it now.
 struct MemberView {
@@ -152,6 +154,16 @@ class RestoreTimes {
   virtual Task<Result<void>> measured(std::string service, recovery::RestoreTiming timing) = 0;
 };
 
+// What databases held on good days, from the journal.
+class Profiles {
+ public:
+  virtual ~Profiles() = default;
+  // The newest that is not younger than `data_until`; without that moment the newest of all. Null: none is known.
+  virtual std::shared_ptr<const KnownProfile> last(std::string service, std::string database,
+                                                   std::optional<WallTime> data_until) = 0;
+  virtual Task<Result<void>> taken(std::string service, std::shared_ptr<const KnownProfile> profile) = 0;
+};
+
 struct World {
   const Plan& plan;  // with the inventory's addresses
   Secrets& secrets;
@@ -162,6 +174,7 @@ struct World {
   Incidents& incidents;
   Credentials& credentials;
   RestoreTimes& restore_times;
+  Profiles& profiles;
   bool drill = false;  // every message says so
 };
 

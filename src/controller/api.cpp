@@ -10,6 +10,7 @@
 #include "controller/report_of_run.hpp"
 #include "controller/restore_book.hpp"
 #include "core/data/encode.hpp"
+#include "core/member/cancelled_waits.hpp"
 #include "io/crypto.hpp"
 
 namespace lifeboat {
@@ -275,6 +276,11 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
 Json Api::status() const {
   JsonObject databases;
   bool all_write = true;
+  auto waits_of = [](const MemberReport& report) {
+    Json out = encode(report.cancelled);
+    out.as_object()["text"] = in_words(report.cancelled);
+    return out;
+  };
   for (const std::string& service : parts_.databases.services()) {
     auto view = parts_.databases.view(service);
     if (!view) continue;
@@ -291,7 +297,8 @@ Json Api::status() const {
                          {"timeline", one.report.timeline},
                          {"written", ScalarText<Lsn>::format(one.report.written)},
                          {"lag_ms", one.report.lag_ms},
-                         {"handicaps", JsonArray(one.report.handicaps.begin(), one.report.handicaps.end())}});
+                         {"handicaps", JsonArray(one.report.handicaps.begin(), one.report.handicaps.end())},
+                         {"cancelled_waits", waits_of(one.report)}});
     }
     databases[service] = {{"term", view->term},
                           {"holder", view->holder},
@@ -302,6 +309,8 @@ Json Api::status() const {
                           {"members", members}};
     if (Json backups = parts_.backups.status(service); !backups.is_null())
       databases[service].as_object()["backups"] = std::move(backups);
+    if (Json dumps = parts_.dumps.status(service); !dumps.is_null())
+      databases[service].as_object()["dumps"] = std::move(dumps);
   }
   JsonArray signals, runs, incidents;
   for (const ActiveSignal& signal : parts_.watch.active()) {
@@ -447,14 +456,23 @@ Task<Result<Json>> Api::backups(const HttpIncoming& request, Json body) {
     JsonObject services;
     for (const std::string& service : parts_.backups.services())
       services[service] = {{"status", parts_.backups.status(service)}, {"job", parts_.backups.job(service)}};
+    for (const std::string& service : parts_.dumps.services()) {
+      if (!services.contains(service)) services[service] = {{"status", nullptr}, {"job", nullptr}};
+      services[service].as_object()["dumps"] = parts_.dumps.status(service);
+    }
     co_return Json(JsonObject{{"services", services}});
   }
   std::string rest = request.path.substr(std::min(request.path.size(), std::string_view("/api/backups/").size()));
   size_t slash = std::min(rest.find('/'), rest.size());
   std::string service = rest.substr(0, slash), verb = rest.substr(std::min(slash + 1, rest.size()));
   if (request.method == "GET" && verb.empty()) {
+    Json dumps = parts_.dumps.status(service);
+    // Of a service that has logical backups alone there is nothing else to list.
+    if (!dumps.is_null() && parts_.backups.status(service).is_null())
+      co_return Json(JsonObject{{"service", service}, {"dumps", std::move(dumps)}});
     auto listing = parts_.backups.list(service);
     CO_TRY(Json listed, co_await std::move(listing));
+    if (!dumps.is_null()) listed.as_object()["dumps"] = std::move(dumps);
     listed.as_object()["restored"] = restores_measured(parts_.world, service, listed);
     co_return listed;
   }

@@ -13,8 +13,8 @@
 //   POST /api/signals                          {signal, subject, by, text}
 //   POST /api/acknowledge                      {by, text}: what was done by itself counts no more
 //   POST /api/preview                          {scenario, vars, plan_hash}
-//   GET  /api/backups                          {services: {NAME: status and last order}}
-//   GET  /api/backups/SERVICE                  every backup that is there, and the archive
+//   GET  /api/backups                          {services: {NAME: status, last order and dumps}}
+//   GET  /api/backups/SERVICE                  every backup that is there, the archive, and dumps
 //   GET  /api/backups/SERVICE/job              how the last order goes
 //   POST /api/backups/SERVICE/VERB             {by, type, looked_at}; take, verify, expire → {number}
 //   GET  /api/restores/SERVICE                 restored copies and what is kept as evidence, by host
@@ -25,6 +25,7 @@
 
 #include "controller/backups.hpp"
 #include "controller/databases.hpp"
+#include "controller/dumps.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
 #include "controller/orphan_book.hpp"
@@ -46,6 +47,7 @@ struct ApiParts {
   DatabaseKeeper& databases;
   OrphanBook& orphans;
   BackupKeeper& backups;
+  DumpKeeper& dumps;
   RestoreKeeper& restores;
   Watch& watch;
   IncidentBook& incidents;

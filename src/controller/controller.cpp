@@ -17,11 +17,13 @@
 #include "controller/configure.hpp"
 #include "controller/crash_points.hpp"
 #include "controller/databases.hpp"
+#include "controller/dumps.hpp"
 #include "controller/election.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
 #include "controller/open_store.hpp"
 #include "controller/orphan_book.hpp"
+#include "controller/profile_book.hpp"
 #include "controller/restore_book.hpp"
 #include "controller/restores.hpp"
 #include "controller/secret_book.hpp"
@@ -75,10 +77,12 @@ class Controller {
         incidents_(*store_),
         credentials_(*store_, secrets_, [this] { tell_agents(); }),
         restore_book_(*store_),
+        profile_book_(*store_),
         watch_(context.get_executor(), *store_, loaded_.plan, http_, databases_, options.host, scope_, watch_hooks()),
-        world_{loaded_.plan, secrets_,   http_,        databases_,    hub_,
-               watch_,       incidents_, credentials_, restore_book_, options.drill},
+        world_{loaded_.plan, secrets_,     http_,         databases_,    hub_,         watch_,
+               incidents_,   credentials_, restore_book_, profile_book_, options.drill},
         restores_(*store_, world_, scope_),
+        dumps_(*store_, world_, scope_),
         runs_(context.get_executor(), *store_, world_, executor_options()) {}
 
   Task<> run(asio::signal_set& signals) {
@@ -115,9 +119,11 @@ class Controller {
   IncidentBook incidents_;
   SecretBook credentials_;
   RestoreBook restore_book_;
+  ProfileBook profile_book_;
   Watch watch_;
   World world_;
   RestoreKeeper restores_;
+  DumpKeeper dumps_;
   RunExecutor runs_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<HttpServer> server_;
@@ -261,7 +267,10 @@ class Controller {
 
   Watch::Hooks watch_hooks() {
     Watch::Hooks hooks;
-    hooks.backup_trouble = [this](const std::string& service) { return backups_.trouble(service); };
+    hooks.backup_trouble = [this](const std::string& service) {
+      std::string trouble = backups_.trouble(service);
+      return trouble.empty() ? dumps_.trouble(service) : trouble;
+    };
     hooks.start_run = [this](std::string scenario, decision::RaisedNow signal, std::string reason) {
       return start_run(std::move(scenario), std::move(signal), std::move(reason));
     };
@@ -318,6 +327,7 @@ class Controller {
     CO_TRY(std::string token, secrets_.get("api-token"));
     CO_TRY_VOID(co_await credentials_.start());
     CO_TRY_VOID(co_await restore_book_.start());
+    CO_TRY_VOID(co_await profile_book_.start());
     CO_TRY_VOID(co_await incidents_.start());
     CO_TRY_VOID(co_await databases_.start());
     // Runs first: a signal that is still there must find the run that answers it.
@@ -326,9 +336,10 @@ class Controller {
     for (const std::string& problem : resumed.problems) say("CANNOT GO ON: " + problem);
     CO_TRY_VOID(co_await watch_.start());
     CO_TRY_VOID(co_await backups_.start());
-    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,    options_.drill,
-                   *store_,      world_,     databases_,       orphans_, backups_,
-                   restores_,    watch_,     incidents_,       runs_,    options_.host};
+    dumps_.start();
+    ApiParts parts{loaded_.plan, plan_hash_,   options_.profile, token,  options_.drill, *store_, world_,
+                   databases_,   orphans_,     backups_,         dumps_, restores_,      watch_,  incidents_,
+                   runs_,        options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },
