@@ -158,6 +158,24 @@ TEST_F(Checks, AFailoverHoldsOnceSomebodyInTheRegionTakesWrites) {
   EXPECT_FALSE(world.observe(postgres_failover_action(), with)->holds);
 }
 
+// Case 18, patroni#1412: a commit whose wait was cancelled was lost with its primary, and nobody was told.
+TEST_F(Checks, AFailoverTellsWhatTheLostPrimaryMayHaveAlone) {
+  PostgresService database;
+  database.members.add("east-1", PostgresMember{.host = {"web"}});
+  database.members.add("west-1", PostgresMember{.host = {"cold"}});
+  world.plan.services.add("database", database);
+  DatabaseView view{.service = "database", .term = 3, .holder = "west-1", .writable = true};
+  view.members = {{.member = "east-1", .region = "east"}, {.member = "west-1", .region = "west", .connected = true}};
+  world.databases.views["database"] = view;
+  world.databases.on_call = [](auto&&...) -> Result<Json> { return JsonObject{{"member", "west-1"}}; };
+  std::string with = R"({"service":"database","to":"west"})";
+  EXPECT_THAT(world.apply(postgres_failover_action(), with)->summary, Not(HasSubstr("alone")));
+  world.databases.views["database"].members[0].report.cancelled = {.count = 3, .alone = 2};
+  EXPECT_THAT(world.apply(postgres_failover_action(), with)->summary,
+              HasSubstr("; 2 commits whose wait for a standby was cancelled may be on east-1 alone"));
+  EXPECT_THAT(world.observe(postgres_failover_action(), with)->state, HasSubstr("may be on east-1 alone"));
+}
+
 TEST_F(Checks, AnIncidentIsOpenedOnceAndClosed) {
   std::string with = R"({"title":"east is lost","severity":"critical"})";
   ASSERT_TRUE(world.apply(incident_open_action(), with).has_value());
@@ -187,6 +205,7 @@ TEST_F(Checks, AProgramMayHaveSecretsButItsOutputDoesNotShowThem) {
                                                   Not(HasSubstr("the-token-value"))));
 }
 
+// Case 17, orchestrator#1472: that a program has ended was taken for what it was to do.
 TEST_F(Checks, AProgramIsObservedByItsOwnCheck) {
   std::string flag = (world.folder() / "flag").string();
   std::string with =

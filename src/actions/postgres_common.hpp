@@ -12,6 +12,13 @@ inline const MemberView* member_of(const DatabaseView& view, std::string_view na
   return nullptr;
 }
 
+// What was committed on it while nobody waited for a standby any more; it was primary.
+inline std::string left_alone_on(const MemberView& member) {
+  int64_t alone = member.report.cancelled.alone;
+  return fmt::format("{} whose wait for a standby was cancelled may be on {} alone",
+                     alone == 1 ? "1 commit" : fmt::format("{} commits", alone), member.member);
+}
+
 // "east-1 is primary (term 3); west-1 standby 240 ms behind; east-2 stopped".
 inline std::string in_words(const DatabaseView& view) {
   std::vector<std::string> parts;
@@ -23,13 +30,15 @@ inline std::string in_words(const DatabaseView& view) {
   }
   for (const MemberView& member : view.members) {
     if (member.member == view.holder) continue;
+    std::string alone = member.report.cancelled.alone > 0 ? "; " + left_alone_on(member) : "";
     if (!member.connected) {
-      parts.push_back(fmt::format("{} is not heard from", member.member));
+      parts.push_back(fmt::format("{} is not heard from{}", member.member, alone));
       continue;
     }
     std::string lag = member.report.lag_ms >= 0 ? " " + format_span(Duration{member.report.lag_ms}) + " behind" : "";
     bool standby = member.report.state == ServerState::standby;
-    parts.push_back(fmt::format("{} is {}{}", member.member, enum_name(member.report.state), standby ? lag : ""));
+    parts.push_back(fmt::format("{} is {}{}", member.member, enum_name(member.report.state), standby ? lag : "") +
+                    alone);
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }

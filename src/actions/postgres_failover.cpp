@@ -53,6 +53,12 @@ class PostgresFailover : public Action {
                                                      context.deadline, context.progress));
     std::string summary = fmt::format("{} is primary, timeline {}, term {}", text_or(done, "member"),
                                       int_or(done, "timeline"), int_or(done, "term"));
+    if (auto view = context.world.databases.view(params_.service.text)) {
+      for (const MemberView& one : view->members) {
+        bool lost = one.member != text_or(done, "member") && one.report.cancelled.alone > 0;
+        if (lost) summary += "; " + left_alone_on(one);
+      }
+    }
     co_return Outcome{std::move(summary), std::move(done)};
   }
 

@@ -129,10 +129,14 @@ int show_status(Client& client, const Output& output) {
                  bool_or(one, "streaming") ? "streams" : "", text_or(one, "written"));
       for (const Json& handicap : list_of(one, "handicaps"))
         if (handicap.is_string()) fmt::print("    {}\n", std::string(handicap.get_string()));
+      std::string waits = text_or(member(one, "cancelled_waits"), "text");
+      if (!waits.empty()) fmt::print("    {}\n", waits);
     }
   }
-  for (const auto& [name, database] : databases.is_object() ? databases.get_object() : JsonObject{})
+  for (const auto& [name, database] : databases.is_object() ? databases.get_object() : JsonObject{}) {
     print_backup_status(std::string(name), member(database, "backups"));
+    print_dump_status(std::string(name), member(database, "dumps"));
+  }
   for (const Json& signal : list_of(*status, "signals"))
     fmt::print("SIGNAL           {} {}: {}\n", text_or(signal, "signal"), text_or(signal, "subject"),
                text_or(signal, "text"));

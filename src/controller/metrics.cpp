@@ -34,7 +34,8 @@ class Page {
  public:
   void add(std::string_view name, std::string_view help, const Labels& labels, double value) {
     std::string& block = blocks_[std::string(name)];
-    if (block.empty()) block = fmt::format("# HELP lifeboat_{0} {1}\n# TYPE lifeboat_{0} gauge\n", name, help);
+    std::string_view kind = name.ends_with("_total") ? "counter" : "gauge";
+    if (block.empty()) block = fmt::format("# HELP lifeboat_{0} {1}\n# TYPE lifeboat_{0} {2}\n", name, help, kind);
     std::string written;
     for (const auto& [label, text] : labels)
       written += fmt::format("{}{}=\"{}\"", written.empty() ? "" : ",", label, escaped(text));
@@ -60,6 +61,13 @@ void add_member(Page& page, const std::string& service, const Json& member_) {
   if (lag >= 0) page.add("member_lag_seconds", "Age of what a standby has not replayed.", labels, lag / 1000);
   page.add("member_handicaps", "What would hinder a rewind or a failover on the day.", labels,
            static_cast<double>(list_of(member_, "handicaps").size()));
+  const Json& waits = member(member_, "cancelled_waits");
+  bool counted = text_or(member_, "state") == "primary" && waits.is_object() && text_or(waits, "not_counted").empty();
+  if (!counted) return;
+  page.add("member_cancelled_waits_total", "Commits whose wait for a standby was cancelled, since its server started.",
+           labels, number_or(waits, "count"));
+  page.add("member_cancelled_waits_alone", "Such commits that may be on the primary alone.", labels,
+           number_or(waits, "alone"));
 }
 
 void add_moment(Page& page, std::string_view name, std::string_view help, const Labels& labels, const std::string& at) {

@@ -6,16 +6,22 @@ namespace lifeboat {
 namespace {
 
 Json status() {
-  JsonArray members{
-      JsonObject{
-          {"member", "east-1"}, {"region", "east"}, {"connected", true}, {"lag_ms", -1}, {"handicaps", JsonArray{}}},
-      JsonObject{{"member", "west-1"},
-                 {"region", "west"},
-                 {"connected", true},
-                 {"streaming", true},
-                 {"lag_ms", 1'500},
-                 {"handicaps", JsonArray{"a right is missing"}}},
-      JsonObject{{"member", "west-2"}, {"region", "west"}, {"connected", false}, {"streaming", true}}};
+  JsonArray members{JsonObject{{"member", "east-1"},
+                               {"region", "east"},
+                               {"connected", true},
+                               {"state", "primary"},
+                               {"lag_ms", -1},
+                               {"handicaps", JsonArray{}},
+                               {"cancelled_waits", JsonObject{{"count", 3}, {"alone", 2}, {"not_counted", ""}}}},
+                    JsonObject{{"member", "west-1"},
+                               {"region", "west"},
+                               {"connected", true},
+                               {"state", "standby"},
+                               {"streaming", true},
+                               {"cancelled_waits", JsonObject{{"count", 0}, {"alone", 0}, {"not_counted", ""}}},
+                               {"lag_ms", 1'500},
+                               {"handicaps", JsonArray{"a right is missing"}}},
+                    JsonObject{{"member", "west-2"}, {"region", "west"}, {"connected", false}, {"streaming", true}}};
   JsonObject backups{{"trouble", "a backup is overdue"},
                      {"rpo_ms", 300'000},
                      {"loss_ms", 250},
@@ -45,6 +51,9 @@ TEST(Metrics, SayWhatTheStatusSaysInPrometheusFormat) {
            "lifeboat_database_term{service=\"main\"} 4",
            "lifeboat_member_lag_seconds{service=\"main\",member=\"west-1\",region=\"west\"} 1.5",
            "lifeboat_member_handicaps{service=\"main\",member=\"west-1\",region=\"west\"} 1",
+           "# TYPE lifeboat_member_cancelled_waits_total counter",
+           "lifeboat_member_cancelled_waits_total{service=\"main\",member=\"east-1\",region=\"east\"} 3",
+           "lifeboat_member_cancelled_waits_alone{service=\"main\",member=\"east-1\",region=\"east\"} 2",
            "lifeboat_backup_trouble{service=\"main\"} 1",
            "lifeboat_backup_loss_seconds{service=\"main\"} 0.25",
            "lifeboat_backup_rpo_seconds{service=\"main\"} 300",
@@ -59,9 +68,18 @@ TEST(Metrics, WhatIsNotKnownIsLeftOut) {
   std::string text = metrics_text(status());
   EXPECT_EQ(text.find("lag_seconds{service=\"main\",member=\"east-1\""), std::string::npos);
   EXPECT_EQ(text.find("lifeboat_member_streaming{service=\"main\",member=\"west-2\""), std::string::npos);
+  EXPECT_EQ(text.find("cancelled_waits_total{service=\"main\",member=\"west-1\""), std::string::npos)
+      << "nobody waits at a standby";
   EXPECT_EQ(text.find("backup_archive_lag_seconds"), std::string::npos);
   EXPECT_EQ(text.find("backup_oldest_timestamp_seconds"), std::string::npos);
   EXPECT_EQ(metrics_text(JsonObject{}), "");
+}
+
+TEST(Metrics, WaitsThatCannotBeCountedAreNotZero) {
+  Json all = status();
+  Json& primary = all.at("databases").at("main").at("members").at(0);
+  primary.at("cancelled_waits").as_object()["not_counted"] = "lc_messages is 'de'";
+  EXPECT_EQ(metrics_text(all).find("cancelled_waits"), std::string::npos);
 }
 
 }  // namespace

@@ -50,6 +50,24 @@ BOOST_DEFINE_ENUM_CLASS(ServerState,
                         changing,  // rewinding, copying or promoting
                         parked)    // cannot go on by itself; `reason` says why
 
+// Commits whose wait for a standby was cut short: each is on the primary's disk and visible, and may be nowhere else. For people: no
+// decision reads it.
+struct CancelledWaits {
+  int64_t count = 0;        // since its server started
+  int64_t alone = 0;        // the last so many of them are not known to be on as many others as commits wait for
+  std::string last_at;      // when the last one was seen, UTC; empty: none was
+  std::string not_counted;  // why its log does not tell; empty: it does
+  bool operator==(const CancelledWaits&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(CancelledWaits, (), (count, alone, last_at, not_counted))
+constexpr auto field_docs(const CancelledWaits*) {
+  return std::to_array<FieldDoc>(
+      {{"count", Need::optional, "commits whose wait for a standby was cancelled since its server started"},
+       {"alone", Need::optional, "how many of them may be on no other member"},
+       {"last_at", Need::optional, "when the last one was seen"},
+       {"not_counted", Need::optional, "why they cannot be counted"}});
+}
+
 struct MemberReport {
   std::string member;
   ServerState state = ServerState::stopped;
@@ -81,12 +99,13 @@ struct MemberReport {
   bool put_back = false;      // and so it may lack what it once had
   OrderedMap<Lsn> standbys;   // primary: flushed position of each connected standby, by member
   std::vector<std::string> handicaps;  // what would hinder a rewind or a failover on the day, in words
+  CancelledWaits cancelled;            // of its server, also when that has ended
 };
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
                        streaming, upstream, replay_paused, replay_still_ms, replay_delay, lag_ms, current_ms,
                        current_with, busy, disk_full, promised_ms, promise_over_ms, primary_data, sync, heard, mark,
-                       restored, put_back, standbys, handicaps))
+                       restored, put_back, standbys, handicaps, cancelled))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -117,7 +136,8 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"restored", Need::optional, "the restore that its data come from"},
                                   {"put_back", Need::optional, "it may lack what it once had"},
                                   {"standbys", Need::optional, "positions of its standbys"},
-                                  {"handicaps", Need::optional, "what would hinder a rewind or a failover"}});
+                                  {"handicaps", Need::optional, "what would hinder a rewind or a failover"},
+                                  {"cancelled", Need::optional, "waits for a standby that were cut short"}});
 }
 
 }  // namespace lifeboat
