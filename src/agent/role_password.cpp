@@ -33,4 +33,24 @@ Task<Result<Json>> set_role_password(DatabaseMember& member, wire::SetPassword o
   co_return Json(JsonObject{{"ended", std::atoll(ended.text(0, "ended").c_str())}});
 }
 
+Task<Result<Json>> replication_password(DatabaseMember& member, wire::ReplicationPassword order, Deadline deadline) {
+  if (!is_verifier(order.verifier))
+    co_return fail(ErrorKind::invalid_input, "the verifier of a password is not of the form that PostgreSQL keeps");
+  bool knows = member.has_password(order.verifier);
+  JsonObject out{{"knows", knows}};
+  if (!knows) co_return Json(std::move(out));
+  auto keeping = member.keep_password(order.look, deadline);
+  auto kept = co_await std::move(keeping);
+  if (!kept) co_return std::unexpected(std::move(kept).error().with("password of replication"));
+  out["running"] = kept->has_value();
+  if (!*kept) co_return Json(std::move(out));
+  out["in_force"] = (*kept)->in_force;
+  out["standby"] = (*kept)->standby;
+  out["ended"] = (*kept)->ended;
+  JsonArray streaming;
+  for (const std::string& name : (*kept)->streaming) streaming.push_back(Json(name));
+  out["streaming"] = std::move(streaming);
+  co_return Json(std::move(out));
+}
+
 }  // namespace lifeboat

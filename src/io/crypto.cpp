@@ -7,6 +7,7 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -47,17 +48,38 @@ std::string hmac_sha256(std::string_view key, std::string_view data) {
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view data) { return to_hex(hmac_sha256(key, data)); }
 
-std::string scram_verifier(std::string_view password, std::string_view salt) {
-  constexpr int kRounds = 4096;  // what PostgreSQL 15 takes by default
+namespace {
+
+std::string scram_verifier(std::string_view password, std::string_view salt, int rounds) {
   std::string salted(SHA256_DIGEST_LENGTH, '\0'), stored(SHA256_DIGEST_LENGTH, '\0');
   if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), bytes_of(salt),
-                        static_cast<int>(salt.size()), kRounds, EVP_sha256(), SHA256_DIGEST_LENGTH,
+                        static_cast<int>(salt.size()), rounds, EVP_sha256(), SHA256_DIGEST_LENGTH,
                         reinterpret_cast<unsigned char*>(salted.data())) != 1)
     std::abort();
   std::string client = hmac_sha256(salted, "Client Key");
   if (SHA256(bytes_of(client), client.size(), reinterpret_cast<unsigned char*>(stored.data())) == nullptr) std::abort();
-  return "SCRAM-SHA-256$" + std::to_string(kRounds) + ":" + base64_encode(salt) + "$" + base64_encode(stored) + ":" +
+  return "SCRAM-SHA-256$" + std::to_string(rounds) + ":" + base64_encode(salt) + "$" + base64_encode(stored) + ":" +
          base64_encode(hmac_sha256(salted, "Server Key"));
+}
+
+}  // namespace
+
+std::string scram_verifier(std::string_view password, std::string_view salt) {
+  return scram_verifier(password, salt, 4096);  // what PostgreSQL 15 takes by default
+}
+
+bool scram_fits(std::string_view verifier, std::string_view password) {
+  constexpr std::string_view kForm = "SCRAM-SHA-256$";
+  constexpr int kRoundsMost = 100'000;  // some 50 ms; a verifier is somebody else's text
+  if (!verifier.starts_with(kForm)) return false;
+  std::string_view rest = verifier.substr(kForm.size());
+  size_t colon = rest.find(':'), dollar = rest.find('$');
+  if (colon == std::string_view::npos || dollar == std::string_view::npos || dollar < colon) return false;
+  int rounds = 0;
+  auto [end, problem] = std::from_chars(rest.data(), rest.data() + colon, rounds);
+  if (problem != std::errc() || end != rest.data() + colon || rounds < 1 || rounds > kRoundsMost) return false;
+  auto salt = base64_decode(rest.substr(colon + 1, dollar - colon - 1));
+  return salt && equal_in_constant_time(scram_verifier(password, *salt, rounds), verifier);
 }
 
 std::string base64_encode(std::string_view bytes) {

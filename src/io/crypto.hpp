@@ -18,6 +18,8 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view data);
 // What PostgreSQL keeps of a password (RFC 5803 form, "SCRAM-SHA-256$4096:SALT$STORED:SERVER"; RFC 5802 and 7677): it can be checked
 // with it, but nobody can log in with it. `salt`: 16 random bytes. The password must be printable ASCII, since SASLprep is not done.
 std::string scram_verifier(std::string_view password, std::string_view salt);
+// Whether such a verifier is of that password; false for what is none.
+bool scram_fits(std::string_view verifier, std::string_view password);
 
 std::string to_hex(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);

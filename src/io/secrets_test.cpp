@@ -56,6 +56,17 @@ TEST(Crypto, AScramVerifierFitsToTheExampleOfTheStandard) {
   EXPECT_EQ(sha256_hex(client), to_hex(stored));
 }
 
+TEST(Crypto, AVerifierFitsItsOwnPasswordOnly) {
+  std::string salt = *base64_decode("W22ZaJ0SNY7soEsUEjb6gQ==");
+  std::string verifier = scram_verifier("pencil", salt);
+  EXPECT_TRUE(scram_fits(verifier, "pencil"));
+  EXPECT_FALSE(scram_fits(verifier, "pencils"));
+  EXPECT_FALSE(scram_fits(verifier + "x", "pencil"));
+  for (const char* none : {"", "md5abc", "SCRAM-SHA-256$", "SCRAM-SHA-256$0:YQ==$x:y",
+                           "SCRAM-SHA-256$99999999999:YQ==$x:y", "SCRAM-SHA-256$4096:%$x:y", "SCRAM-SHA-256$$4096:x"})
+    EXPECT_FALSE(scram_fits(none, "pencil")) << none;
+}
+
 TEST(Crypto, CodesBase64BothWaysAndRefusesWhatIsNone) {
   for (std::string text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
     EXPECT_EQ(base64_decode(base64_encode(text)), text);
