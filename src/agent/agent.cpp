@@ -548,6 +548,14 @@ class Agent {
       auto setting = set_role_password(*member, std::move(order), deadline);
       co_return co_await std::move(setting);
     }
+    if (request.method == wire::ReplicationPassword::kMethod) {
+      CO_TRY(wire::ReplicationPassword order, params_of<wire::ReplicationPassword>(request));
+      CO_TRY(DatabaseMember * member, member_of(order.service));
+      // It has not been told the one that counts, and nobody hears its server.
+      if (isolation_.stands()) co_return Json(JsonObject{{"cut_off", true}});
+      auto keeping = replication_password(*member, std::move(order), deadline);
+      co_return co_await std::move(keeping);
+    }
     if (request.method == wire::ReadOrphans::kMethod) {
       CO_TRY(wire::ReadOrphans what, params_of<wire::ReadOrphans>(request));
       CO_TRY(DatabaseMember * member, member_of(what.service));

@@ -25,6 +25,7 @@ Task<int64_t> count_on(Pair& p, std::string host) {
   co_return rows ? std::atoll(rows->text(0, "n").c_str()) : -1;
 }
 
+// Case 101, patroni#199: passwords stood in the list of processes.
 Task<bool> two_agents_replicate(Pair& p) {
   REQUIRE(co_await p.stand_up());
   REQUIRE(co_await p.takes_writes("a"));
@@ -48,7 +49,8 @@ Task<bool> two_agents_replicate(Pair& p) {
 }
 TEST_F(AgentPair, OneLeadsAndTheOtherFollows) { play(two_agents_replicate(*pair)); }
 
-// patroni#3685: the rewinding role lacked a right, and that was seen on the day. Here it is seen while the server is well.
+// Cases 59 and 31, patroni#3685 and patroni#1056: the rewinding role lacked a right, a slot was on one server alone, and that was seen
+// on the day. Here it is seen while the server is well.
 Task<bool> handicaps_are_seen(Pair& p) {
   REQUIRE(co_await p.stand_up());
   // A look that came while the cluster was being set up is followed by another.
@@ -80,6 +82,7 @@ Task<bool> handicaps_are_seen(Pair& p) {
 }
 TEST_F(AgentPair, WhatWouldHinderARewindIsSeenWhileTheServerIsWell) { play(handicaps_are_seen(*pair)); }
 
+// Case 64, cloudnative-pg#3680: an old primary that had not ended cleanly could not follow the new one.
 // The reflex: the death of the server is told at once, the standby is promoted, the old primary is rewound.
 Task<bool> server_dies(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -120,6 +123,7 @@ Task<bool> server_dies(Pair& p) {
 }
 TEST_F(AgentPair, ADeadServerIsToldAtOnceAndTheOldPrimaryIsRewound) { play(server_dies(*pair)); }
 
+// Case 48, repmgr#851: the primary hung, and whoever watched it hung with it.
 Task<bool> server_hangs(Pair& p) {
   REQUIRE(co_await p.stand_up());
   pid_t postmaster = p.postmaster_of("a");
@@ -136,6 +140,7 @@ Task<bool> server_hangs(Pair& p) {
 }
 TEST_F(AgentPair, AHungPrimaryIsKilledAndGivesItsTermBack) { play(server_hangs(*pair)); }
 
+// Case 9, pg_auto_failover#311: a primary that heard nobody was to stop by itself, and did not.
 Task<bool> renewals_unanswered(Pair& p) {
   REQUIRE(co_await p.stand_up());
   p.stop_agent("b");  // so that nobody promises anything
@@ -154,6 +159,7 @@ Task<bool> renewals_unanswered(Pair& p) {
 }
 TEST_F(AgentPair, APrimaryWhoseRenewalsAreNotAnsweredIsDeadBeforeItsLeaseEnds) { play(renewals_unanswered(*pair)); }
 
+// Case 80, patroni#3403: the store was away, and a primary was demoted whom all members heard.
 // With no controller left the others promise not to take its place, and keep that, until they do not answer either.
 Task<bool> the_other_promises(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -279,6 +285,7 @@ Task<bool> has_nothing_to_give_back(Pair& p) {
 }
 TEST_F(AgentPair, AStandbyThatIsToldToStepDownGoesOn) { play(has_nothing_to_give_back(*pair)); }
 
+// Case 51, patroni#1905: a demotion waited for processes that did not end, and was stuck.
 // A standby that takes nothing keeps the old primary's last processes waiting, not the new primary.
 Task<bool> gives_its_right_back_when_its_log_has_ended(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -305,6 +312,7 @@ Task<bool> gives_its_right_back_when_its_log_has_ended(Pair& p) {
 }
 TEST_F(AgentPair, ItsRightGoesBackWhenItsLogHasEnded) { play(gives_its_right_back_when_its_log_has_ended(*pair)); }
 
+// Case 6, repmgr#766: an old primary was started again and stayed a second one.
 Task<bool> agent_is_killed(Pair& p) {
   REQUIRE(co_await p.stand_up());
   MonoTime killed = boot_now();
@@ -391,6 +399,7 @@ Task<bool> guard_is_stopped(Pair& p) {
 }
 TEST_F(AgentPair, AStoppedGuardDoesNotKeepTheLeaseFromEnding) { play(guard_is_stopped(*pair)); }
 
+// Case 92, patroni#2969: whoever was to renew the right slept beyond its end.
 // A stopped agent watches nothing: the guard does its work.
 Task<bool> agent_is_stopped(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -408,6 +417,7 @@ Task<bool> agent_is_stopped(Pair& p) {
 }
 TEST_F(AgentPair, AStoppedAgentDoesNotKeepTheLeaseFromEnding) { play(agent_is_stopped(*pair)); }
 
+// Case 65, pg_auto_failover#683: a standby was promoted by hand and given back, and never found its way back.
 // Somebody promotes a standby by hand: two primaries would be next.
 Task<bool> promoted_by_a_stranger(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -447,6 +457,7 @@ Task<bool> standby_hangs(Pair& p) {
 }
 TEST_F(AgentPair, AHungStandbyIsStartedAgain) { play(standby_hangs(*pair)); }
 
+// Case 49, repmgr#195: a standby went on choosing a node that was dead.
 // The upstream that is named cannot be reached: the standby stays what it is, a candidate with its data.
 Task<bool> follow_into_nowhere(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -482,6 +493,7 @@ Task<bool> starts_with_claims(Pair& p) {
 }
 TEST_F(AgentPair, AStandbyForgetsTheTimelinesItClaimedForAPromotion) { play(starts_with_claims(*pair)); }
 
+// Case 11, postgresql-operator#1152: two halves of a cluster each had a leader, and users were sent to both.
 // Two groups of controllers are at work, as after one region went on alone.
 Task<bool> hears_of_a_newer_term(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -552,6 +564,7 @@ Task<bool> link_is_cut(Pair& p) {
 }
 TEST_F(AgentPair, ALostLinkIsMadeAgainWithinTheLease) { play(link_is_cut(*pair)); }
 
+// Case 85, patroni#2070: when its agent was stopped a right was free before the old primary had ended.
 Task<bool> stops_in_good_order(Pair& p) {
   REQUIRE(co_await p.stand_up());
   MonoTime begun = boot_now();

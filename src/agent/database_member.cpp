@@ -1,6 +1,7 @@
 #include "agent/database_member.hpp"
 
 #include "core/member/member_impl.hpp"
+#include "io/crypto.hpp"
 #include "io/file.hpp"
 
 namespace lifeboat {
@@ -52,10 +53,31 @@ Task<Result<std::unique_ptr<PgConnection>>> DatabaseMember::connect_to_read(life
   co_return co_await std::move(connecting);
 }
 
+bool DatabaseMember::has_password(const std::string& verifier) const {
+  return scram_fits(verifier, server.config().replication_password);
+}
+
+Task<Result<std::optional<PasswordInForce>>> DatabaseMember::keep_password(bool look, lifeboat::Deadline deadline) {
+  if (!server.running()) co_return std::optional<PasswordInForce>();
+  auto keeping = server.keep_password(look, deadline);
+  CO_TRY(PasswordInForce kept, co_await std::move(keeping));
+  co_return std::optional(std::move(kept));
+}
+
+Task<> DatabaseMember::count_cancelled_waits() {
+  constexpr Duration kEvery{250};
+  while (true) {
+    co_await lifeboat::sleep_for(kEvery);
+    co_await server.count_cancelled_waits();
+  }
+}
+
 DatabaseMember::DatabaseMember(asio::any_io_executor executor, Scope& scope, std::string service,
                                wire::ServerConfig config, std::string folder, std::string run_as, Hooks hooks)
     : MemberParts{MemberRim{executor, scope, folder + "/member.json"},
                   PostgresServer(executor, folder, std::move(run_as), std::move(config)), service},
-      MemberLogic(rim, server, std::move(service), std::move(hooks)) {}
+      MemberLogic(rim, server, std::move(service), std::move(hooks)) {
+  scope.spawn("cancelled waits " + MemberParts::service, count_cancelled_waits());
+}
 
 }  // namespace lifeboat

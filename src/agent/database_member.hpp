@@ -48,6 +48,13 @@ class DatabaseMember : private MemberParts, public MemberLogic<MemberRim> {
   // To the users' database, to read a little of it: nothing can be written, no lock is waited for, no statement lasts. The caller
   // lets go of it soon; it would keep the database from being renamed or dropped.
   Task<Result<std::unique_ptr<PgConnection>>> connect_to_read(lifeboat::Deadline deadline);
+  // Whether it was told the password of replication that this verifier is of.
+  bool has_password(const std::string& verifier) const;
+  // See PostgresServer. Nothing when its server does not run.
+  Task<Result<std::optional<PasswordInForce>>> keep_password(bool look, lifeboat::Deadline deadline);
+
+ private:
+  Task<> count_cancelled_waits();
 };
 
 extern template class MemberLogic<MemberRim>;

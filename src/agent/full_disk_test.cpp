@@ -34,6 +34,7 @@ void fill(const std::string& disk) {
   close(ballast);
 }
 
+// Case 73, patroni#3196: with a full disk nothing could be written of a demotion, and so it was not carried out.
 // A checkpoint made there ends all sessions of the server, for nobody's good.
 Task<bool> steps_down_without_a_checkpoint_before(Pair& p) {
   REQUIRE(co_await p.stand_up());

@@ -1,4 +1,5 @@
-// How a server ends: PostgresServer's end_writes, stop and kill_now.
+// How a server ends: PostgresServer's end_writes, stop, kill_now and end_stranger.
+#include <errno.h>
 #include <signal.h>
 
 #include <fstream>
@@ -68,6 +69,17 @@ Task<Result<>> PostgresServer::stop(Deadline deadline) {
 bool PostgresServer::kill_now() {
   kept_.clear();
   return guard_ == nullptr || guard_->kill_now();
+}
+
+bool PostgresServer::end_stranger() {
+  std::ifstream lock(paths_.data + "/postmaster.pid");
+  pid_t pid = 0;
+  // Most often it is that of a server which is gone.
+  if (!(lock >> pid) || pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH)) return false;
+  std::string program = tool("postgres");
+  if (processes_at(paths_.data, program).empty()) return false;
+  end_processes_at(paths_.data, program, Duration{0});
+  return true;
 }
 
 void PostgresServer::forget_process() {

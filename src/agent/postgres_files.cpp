@@ -106,7 +106,8 @@ std::string settings_text(const wire::ServerConfig& config, const ServerPaths& p
   auto set = [&](std::string_view name, std::string_view value) {
     out += fmt::format("{} = {}\n", name, conf_value(value));
   };
-  set("listen_addresses", config.listen);
+  // A server that is started by hand has no right to write, and is reached by nobody.
+  set("listen_addresses", "");
   set("port", std::to_string(config.port));
   set("unix_socket_directories", paths.socket);
   set("cluster_name", config.member);
@@ -130,6 +131,8 @@ std::string settings_text(const wire::ServerConfig& config, const ServerPaths& p
   set("tcp_keepalives_count", "3");
   set("logging_collector", "off");
   set("log_line_prefix", "%m [%p] ");
+  // In its log the agent looks for waits that were cut short.
+  set("lc_messages", "C");
   if (!config.archive.stanza.empty()) out += fmt::format("include_if_exists {}\n", conf_value(paths.archive_settings));
   // A standby has it from its start on: the processes that wait look first at whether there is anything to wait for at all, and
   // a promoted server would acknowledge its first commits before it has read new settings. Without it, it is left to the

@@ -39,6 +39,11 @@ TEST(PostgresFiles, ARetryOfWalIsNeverSleptOut) {
             std::string::npos);
 }
 
+// The agent reads it.
+TEST(PostgresFiles, TheLogIsInWordsThatAreKnown) {
+  EXPECT_NE(settings_text(config(), paths(), "").find("lc_messages = 'C'\n"), std::string::npos);
+}
+
 TEST(PostgresFiles, ThePasswordStandsOnlyInThePassfile) {
   EXPECT_EQ(settings_text(config(), paths(), "west-1").find("p:a"), std::string::npos);
   EXPECT_EQ(connection_info(config(), "west-1", paths()).find("p:a"), std::string::npos);

@@ -250,13 +250,15 @@ Result<> PostgresServer::start(MonoTime fence, Guard::OnEnd on_end) {
   unlink((paths_.data + "/postmaster.pid").c_str());
   unlink(fmt::format("{}/.s.PGSQL.{}.lock", paths_.socket, config_.port).c_str());
   GuardedProgram program;
-  program.argv = {tool("postgres"), "-D", paths_.data};
+  program.argv = {tool("postgres"), "-D", paths_.data, "-c", "listen_addresses=" + config_.listen};
   program.user = run_as_;
   program.output_file = paths_.log;
   program.directory = paths_.data;
   program.fence = fence;
   kept_.clear();
   slot_trouble_.clear();
+  password_ = {};
+  count_waits_anew();
   TRY(guard_, Guard::start(executor_, program, std::move(on_end)));
   return {};
 }
@@ -345,6 +347,7 @@ Task<Result<PgRows>> PostgresServer::ask(std::string sql, Deadline deadline) {
 }
 
 Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
+  int64_t cancelled = waits_.is().count;
   auto asking = ask(std::string(kLook), deadline);
   CO_TRY(PgRows rows, co_await std::move(asking));
   if (rows.empty()) co_return fail(ErrorKind::internal, "the server said nothing of itself");
@@ -374,7 +377,9 @@ Task<Result<ServerLook>> PostgresServer::look(Deadline deadline) {
         seen.standbys.add(name, position(standbys.text(row, "flush_lsn")));
     }
   }
+  waits_.saw(cancelled, seen, sync_ && sync_->copies > 0 ? *sync_ : config_.sync);
   co_await look_for_handicaps(deadline);
+  co_await look_after_password(deadline);
   seen.handicaps = handicaps_;
   co_return seen;
 }
@@ -391,6 +396,7 @@ Task<> PostgresServer::look_for_handicaps(Deadline deadline) {
   if (!rows) co_return;
   handicaps_ = handicaps_in(*rows);
   if (!slot_trouble_.empty()) handicaps_.push_back(slot_trouble_);
+  co_await ask_whether_waits_are_told(deadline);
 }
 
 Task<Result<>> PostgresServer::wait_until_answers(Deadline deadline) {

@@ -10,6 +10,8 @@
 
 #include "agent/guard.hpp"
 #include "agent/postgres_files.hpp"
+#include "agent/server_log.hpp"
+#include "core/member/cancelled_waits.hpp"
 #include "core/member/server.hpp"
 #include "io/postgres.hpp"
 
@@ -19,6 +21,14 @@ namespace lifeboat {
 struct SourceHistory {
   uint64_t timeline = 0;
   std::string text;
+};
+
+// The replication role's password, as this server has it.
+struct PasswordInForce {
+  bool in_force = false;               // the role has that of the configuration; sessions of another one were ended
+  bool standby = false;                // the role comes with the log
+  int64_t ended = 0;                   // so many sessions
+  std::vector<std::string> streaming;  // by their names: who receives the log from here over a connection made since
 };
 
 // Full path of one of PostgreSQL's programs, of the newest version that is installed; empty: there is none.
@@ -31,7 +41,8 @@ class PostgresServer {
 
   const wire::ServerConfig& config() const { return config_; }
   const ServerPaths& paths() const { return paths_; }
-  void reconfigure(wire::ServerConfig config) { config_ = std::move(config); }
+  // Another password of replication is in the file of passwords at once, whatever the server is doing.
+  void reconfigure(wire::ServerConfig config);
   // Whom commits wait for from the next write_settings() on, instead of whom the configuration names.
   void sync_with(SyncSet set) { sync_ = std::move(set); }
 
@@ -67,6 +78,10 @@ class PostgresServer {
   // On connections that are kept.
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<PgRows>> ask(std::string sql, Deadline deadline);
+  // Commits of this server, or of the one that ran last, whose wait for a standby was cut short.
+  const CancelledWaits& cancelled_waits() const { return waits_.is(); }
+  // Reads what is new in its log; not from more than one place at the same time. A disk that hangs holds up nothing but this.
+  Task<> count_cancelled_waits();
 
   // Does while users are served what a stop would do while they are not: flushes what is dirty, and fills the segment of the log that
   // the stop would fill with zeroes. Changes nothing that anybody could see, and does nothing on a full disk.
@@ -76,6 +91,10 @@ class PostgresServer {
   // A slot for each other member, none for itself. On a standby: none at all, they would hold WAL for nobody. What can be done is
   // done also when something cannot; a slot that is missing then is told with the handicaps until it is made.
   Task<Result<>> keep_slots(bool primary, Deadline deadline);
+  // Sees to it that the replication role has the password that the configuration names: a primary gives it to the role, a standby waits
+  // for it to come with the log. Then sessions that were opened with another one are ended. `look`: only says how it stands.
+  // It is done without being asked, too, whenever the server is looked at.
+  Task<Result<PasswordInForce>> keep_password(bool look, Deadline deadline);
   // Asks a server that takes writes to stop at once without losing anything ("fast"), and returns when nothing can be written any
   // more: its sessions are gone, and its control file says that the log has ended. What serves standbys the end of the log may still
   // be there; stop() waits for it. Killed at the deadline, which is an error: `unknown_outcome` when something could not be killed.
@@ -84,6 +103,9 @@ class PostgresServer {
   Task<Result<>> stop(Deadline deadline);
   // False when something of it could not be killed.
   bool kill_now();
+  // Ends a server that somebody started on the data by hand, without waiting for its last process; whether there was one. Not while
+  // a server of ours runs or an order is at work here: what that starts would be taken for a stranger's.
+  bool end_stranger();
   // Called by the owner when on_end was called.
   void forget_process();
 
@@ -141,6 +163,19 @@ class PostgresServer {
   std::vector<std::string> handicaps_;
   MonoTime looked_for_handicaps_{};
   std::string slot_trouble_;  // which slots are missing and why; empty: none
+  struct KeptPassword {
+    bool in_force = false;
+    bool old_sessions = false;  // some may have been opened with another one
+    std::string since;          // by the server's clock: what was opened before is ended; empty: nothing was
+    MonoTime late_until{};      // until then somebody may come through who began to log in before
+    MonoTime next{};            // when to look after it again
+    int64_t ended = 0;
+  };
+  KeptPassword password_;
+  bool keeps_password_ = false;  // somebody is in set_password()
+  WaitCount waits_;
+  LogPlace log_place_;
+  uint64_t starts_ = 0;
   BeforeGivingUp before_giving_up_;
   SourceHistory source_history_;  // of the source that was prepared last
   std::string damage_;
@@ -157,6 +192,11 @@ class PostgresServer {
   std::string isolated_folder() const { return paths_.folder + "/isolated"; }
   std::string tool(const std::string& name) const;
   Task<> look_for_handicaps(Deadline deadline);
+  Task<> ask_whether_waits_are_told(Deadline deadline);
+  void count_waits_anew();
+  Task<Result<>> set_password(Deadline deadline);
+  Task<> look_after_password(Deadline deadline);
+  Task<Result<>> end_old_sessions(Deadline deadline);
   Task<Result<>> checkpoint(Deadline deadline);
   Task<Result<>> fill_segment(Deadline deadline);
   // No room is left for its files.

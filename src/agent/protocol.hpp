@@ -343,6 +343,20 @@ constexpr auto field_docs(const SetPassword*) {
                                   {"verifier", Need::required, "what the server keeps of the password"}});
 }
 
+// postgres.replication-password: see agent/role_password.hpp.
+struct ReplicationPassword {
+  static constexpr std::string_view kMethod = "postgres.replication-password";
+  std::string service;
+  std::string verifier;  // of the password that counts: whoever was told another one is not taken for renewed
+  bool look = false;     // nothing is changed
+};
+BOOST_DESCRIBE_STRUCT(ReplicationPassword, (), (service, verifier, look))
+constexpr auto field_docs(const ReplicationPassword*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"verifier", Need::required, "of the password that counts"},
+                                  {"look", Need::optional, "nothing is changed"}});
+}
+
 // units.scale: run `count` instances of a service. Replies {up} when that many are healthy (or stopped).
 struct Scale {
   static constexpr std::string_view kMethod = "units.scale";

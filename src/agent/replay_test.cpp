@@ -6,6 +6,7 @@ namespace {
 
 class HeldUpReplay : public PairTest {};
 
+// Case 24, cloudnative-pg#11134: nobody saw that the replay of a replica did not go on.
 // A reader on the standby holds a lock that the next record of the log needs.
 Task<bool> a_reader_holds_it_up(Pair& p) {
   REQUIRE(co_await p.stand_up());
@@ -35,6 +36,7 @@ Task<bool> a_reader_holds_it_up(Pair& p) {
 }
 TEST_F(HeldUpReplay, ByALockIsToldWithItsTimeUntilItMovesAgain) { play(a_reader_holds_it_up(*pair)); }
 
+// Case 35, patroni#1402: nobody saw that a replica is delayed on purpose.
 Task<bool> it_is_delayed(Pair& p) {
   REQUIRE(co_await p.stand_up());
   EXPECT_EQ(p.controller.member("b")->replay_delay, "");

@@ -6,6 +6,7 @@ namespace {
 
 class Rewind : public PairTest {};
 
+// Case 57, patroni#3652: a rewind was cut off, and a server was started on what it left.
 // A rewind that was cut off leaves data of no history at all: never led, never started, replaced as a whole.
 Task<bool> rewind_was_cut_off(Pair& p) {
   REQUIRE(co_await p.stand_up());

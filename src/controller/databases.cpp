@@ -19,6 +19,8 @@ constexpr Duration kFirstReports{5'000};
 // A promotion takes a tenth of a second; creating a cluster takes seconds. The lease bounds what an agent that does not
 // answer can do, so this only bounds the waiting.
 constexpr Duration kLeadPatience{30'000};
+// After a crash a server replays its log from the last checkpoint, and begins anew whenever it is cut off.
+constexpr Duration kRecoveryPatience{std::chrono::hours(12)};
 constexpr Duration kStepDownPatience{60'000};
 // The restored data are moved, not copied.
 constexpr Duration kAdoptPatience{600'000};
@@ -181,8 +183,9 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
     wire::Lead params{service,        lead->member, lead->term,    lead->as_of_ns,
                       lead->at_least, lead->sync,   lead->goes_on, lead->after};
-    scope_.spawn("lead " + lead->member, ask_agent(service, What::lead, lead->member, lead->term,
-                                                   std::string(wire::Lead::kMethod), encode(params), kLeadPatience));
+    scope_.spawn("lead " + lead->member,
+                 ask_agent(service, What::lead, lead->member, lead->term, std::string(wire::Lead::kMethod),
+                           encode(params), lead->patient ? kRecoveryPatience : kLeadPatience));
   } else if (const auto* record = std::get_if<RecordSync>(&command)) {
     scope_.spawn("sync " + service, record_sync(service, *record));
   } else if (const auto* sync = std::get_if<SendSync>(&command)) {

@@ -33,7 +33,10 @@ void World::granted(uint64_t term, const std::string& holder) {
   // Terms may have been left out.
   auto before = entry == store.granted.begin() ? store.granted.end() : std::prev(entry);
   bool unasked = before != store.granted.end() && before->second != holder && !move_asked_;
-  if (unasked && ++moved_unasked_ > setup.automatic_at_most)
+  // Back from who never led: that move is undone, and was counted when it began.
+  bool undone = unasked && newest_written_ < before->first && before != store.granted.begin() &&
+                std::prev(before)->second == holder;
+  if (unasked && !undone && ++moved_unasked_ > setup.automatic_at_most)
     violated("S23", fmt::format("the primary moved {} times and nobody asked; {} are the limit", moved_unasked_,
                                 setup.automatic_at_most));
   // S2: the right of the one before has ended, or nothing of its server is left.

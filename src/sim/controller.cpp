@@ -20,6 +20,7 @@ constexpr Nanos kLeadLength = 2_s;
 constexpr Duration kLeadLocal{2'000};
 constexpr Duration kLeadMargin{200};
 constexpr Duration kLeadPatience{30'000};
+constexpr Duration kRecoveryPatience{std::chrono::hours(12)};
 constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
 constexpr Duration kAdoptPatience{600'000};
@@ -228,7 +229,7 @@ void Controller::carry_out(const Command& command) {
     call({.what = What::lead, .member = lead->member, .term = lead->term},
          wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on,
                     lead->after},
-         kLeadPatience);
+         lead->patient ? kRecoveryPatience : kLeadPatience);
   } else if (const auto* record = std::get_if<RecordSync>(&command)) {
     scope_.spawn(record_sync(*record));
   } else if (const auto* sync = std::get_if<SendSync>(&command)) {

@@ -148,7 +148,9 @@ class Server {
   void reload();
   Task<Result<>> wait_until_answers(Deadline deadline);
   Task<Result<>> knock(Deadline deadline);
-  int64_t work() const { return 0; }  // what is stuck here does nothing
+  bool end_stranger() { return false; }                  // nobody starts a server by hand here
+  int64_t work() const { return 0; }                     // what is stuck here does nothing
+  CancelledWaits cancelled_waits() const { return {}; }  // no wait is cut short here
   Task<Result<ServerLook>> look(Deadline deadline);
   Task<Result<>> ready_to_stop(Deadline deadline);
   Task<Result<>> promote(uint64_t timeline, Deadline deadline);

@@ -5,6 +5,25 @@
 namespace lifeboat::sim {
 namespace {
 
+// Known failures of real systems that are planted here again, by their number in the list of cases:
+//   restarts-as-primary            6 repmgr#766
+//   guard-needs-its-agent          9 pg_auto_failover#311, 92 patroni#2969
+//   loss-not-weighed               19 stolon#783, 28 patroni#1894
+//   any-state-is-chosen            20 stolon#917
+//   sync-sets-not-asked            21 cloudnative-pg#1688, 26 PAF#225
+//   timeline-not-compared          22 cloudnative-pg#2513
+//   promotes-before-stop           23 cloudnative-pg#11114
+//   promotes-before-it-caught-up   23 cloudnative-pg#11293
+//   stuck-replay-is-chosen         24 cloudnative-pg#11134
+//   first-is-chosen                25 orchestrator#83
+//   parted-standby-is-attached     29 repmgr#386
+//   standbys-made-by-force         33 patroni#2221
+//   paused-replay-is-chosen        34 repmgr#540
+//   delayed-replay-is-chosen       35 patroni#2551
+//   cut-off-step-is-repeated       54 patroni#1776
+//   half-rewound-data-started      57 patroni#3652
+//   full-disk-is-chosen            74 cloudnative-pg#4521
+//   deposed-controller-writes      83 patroni#316
 constexpr Mutant kMutants[] = {
     {"guard-ignores-fence", "the guard does not end the server at its fence time"},
     {"guard-needs-its-agent", "the guard ends the server at its fence time only while the agent lives"},

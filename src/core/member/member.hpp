@@ -170,6 +170,7 @@ class MemberLogic {
   Task<> knock_loop();
   Task<> look_and_judge();
   void judge();
+  void end_stranger();
   Task<> look_once();
   Result<> start_standby();
   Task<> restart_standby();

@@ -310,12 +310,24 @@ auto MemberLogic<Rim>::watch_loop() -> Task<> {
     co_await rim_.sleep_until(due);
     // Who was held up itself has answers that it has yet to read.
     if (now() - due > member_times::kHeldUp) co_await sleep_for(member_times::kReads);
+    if (!server_.running() && doing_.empty()) end_stranger();
     if (!server_.running() || stopping_) continue;
     bool is_due = now() >= look_due_;
     if (is_due && !std::exchange(looking_, true)) rim_.spawn("look " + service_, look_and_judge());
     pulse_.used(server_.work(), now());
     judge();
   }
+}
+
+// Nobody gave it the right, no guard would fence it, and it may be an old primary beside a new one.
+template <class Rim>
+void MemberLogic<Rim>::end_stranger() {
+  if (!server_.end_stranger()) return;
+  reason_ = "a server that somebody had started by hand was ended";
+  log(reason_ + ": servers of this database are started by controllers");
+  // It may have written.
+  if (!server_.marked_standby()) rim_.spawn("position " + service_, read_position());
+  hooks_.changed();
 }
 
 template <class Rim>
@@ -452,6 +464,7 @@ MemberReport MemberLogic<Rim>::report() const {
   out.busy = !doing_.empty();
   out.restored = restored_;
   out.put_back = put_back_;
+  out.cancelled = server_.cancelled_waits();
   out.heard = mark_heard_;
   out.mark = server_.running() ? mark_seen_ : mark_heard_;
   // The last part of a millisecond of a promise is no end of it.

@@ -14,6 +14,7 @@ TEST(Slots, APrimaryHasOneForEachOfTheOthersAndNoneForItself) {
   EXPECT_EQ(changes.make, (Names{"c", "stream"}));
 }
 
+// Case 76, patroni#3641: a slot had lost its log, and its replica stayed broken.
 TEST(Slots, OneThatHasLostItsLogIsMadeAnew) {
   SlotChanges changes =
       slot_changes(true, "a", kOthers, {{.name = "b", .lost = true}, {.name = "c"}, {.name = "stream"}});

@@ -105,7 +105,8 @@ struct SendLead {
   Lsn at_least;
   bool goes_on = false;
   SyncSet sync;
-  uint64_t after = 0;  // the term before
+  uint64_t after = 0;    // the term before
+  bool patient = false;  // it has all the time that its server needs to recover: nobody else can or may take over
 };
 struct SendFollow {
   wire::Follow order;

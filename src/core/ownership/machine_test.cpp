@@ -34,6 +34,7 @@ TEST(Ownership, PromotesTheReplicaAtOnceWhenTheServerDied) {
   EXPECT_EQ(world.state.term, 2u);
 }
 
+// Case 7, repmgr#42: the network of the old primary came back, and there were two.
 // A cut ends, and what the holder said long ago arrives: a renewal, and then that it has fenced itself.
 TEST(Ownership, ARenewalThatArrivesLateProvesNobodyWritable) {
   World world;
@@ -59,6 +60,7 @@ TEST(Ownership, ARenewalThatArrivesLateProvesNobodyWritable) {
   EXPECT_FALSE(world.find<FinishTransfer>()->error.has_value());
 }
 
+// Case 8, pg_auto_failover#1032: a primary that stood still was judged by what had been known of it, and woke up beside another.
 TEST(Ownership, WaitsForTheLeaseWhenTheHolderIsSilent) {
   World world;
   world.settle();
@@ -147,6 +149,7 @@ void let_disks_be_full(World& world, bool also_the_standbys, int64_t ms) {
   }
 }
 
+// Case 72, patroni#1732: a primary with a full disk fell and rose, and nobody took over.
 TEST(Ownership, LeavesAFullDiskInGoodOrderAndCountsIt) {
   World world;
   world.settle();
@@ -162,6 +165,7 @@ TEST(Ownership, LeavesAFullDiskInGoodOrderAndCountsIt) {
   EXPECT_EQ(world.state.automatic_failovers.size(), 1u);
 }
 
+// Case 42, orchestrator#410: that people had looked at a failover did not let the next one be made.
 TEST(Ownership, CountsAnewWhatHappensByItselfOncePeopleHaveLooked) {
   Config config = three_members(AutomaticFailover::any);
   config.automatic_at_most = 1;
@@ -179,6 +183,7 @@ TEST(Ownership, CountsAnewWhatHappensByItselfOncePeopleHaveLooked) {
   EXPECT_EQ(world.state.holder, "west-1");
 }
 
+// Case 74, cloudnative-pg#4521: all disks were full, and one failover followed the other for nothing.
 TEST(Ownership, StaysOnAFullDiskWhenNobodyHasRoomOrAPersonDecides) {
   World all_full;
   all_full.settle();
@@ -213,6 +218,7 @@ TEST(Ownership, WaitingForOneThatStaysAwayKeepsNobodyElseWaiting) {
   EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
 }
 
+// Case 33, patroni#2221: a good former leader was taken for one that had parted, and its data were deleted by themselves.
 TEST(Ownership, NeverRewindsAFormerPrimaryUnlessAsked) {
   World world;
   world.settle();
@@ -291,6 +297,7 @@ TEST(Ownership, AReprotectionWaitsForAnAgentThatIsJustDialling) {
   EXPECT_FALSE(world.find<FinishTransfer>()->error);
 }
 
+// Case 29, repmgr#386: a member that was ahead of the new primary was told to follow it, and that was called a success.
 // Its upstream turns it away again and again, and for moments it looks as if it received something.
 TEST(Ownership, AStandbyOnATimelineOfItsOwnIsNotAttachedAndIsAskedAgain) {
   World world;
@@ -349,6 +356,29 @@ TEST(Ownership, ARestartedControllerGivesTheHolderTimeToComeBack) {
   ASSERT_NE(world.find<SendLead>(), nullptr);
   EXPECT_EQ(world.find<SendLead>()->member, "east-1");
   EXPECT_EQ(world.state.term, 6u);
+}
+
+// Cases 44 and 55, stolon#322 and cloudnative-pg#3161: after a loss of power nobody could lead, or it hung on who was started first.
+TEST(Ownership, AfterTheLossOfAllPowerTheHolderGoesOnInWhateverOrderTheyAreStarted) {
+  std::vector<std::string> order{"east-1", "east-2", "west-1"};
+  do {
+    World world(three_members(AutomaticFailover::any), 5, "east-1");
+    std::string told;
+    for (size_t up = 1; up <= order.size(); ++up) {
+      world.feed(AgentConnected{order[up - 1]});
+      told += order[up - 1] + " ";
+      bool holder_is_up = told.contains("east-1");
+      for (int tenth = 0; tenth < 60 && world.find<SendLead>() == nullptr; ++tenth) {
+        for (size_t member = 0; member < up; ++member)
+          world.report(order[member], order[member] == "east-1" ? ServerState::stopped : ServerState::standby, 1000);
+        world.pass(100);
+      }
+      ASSERT_EQ(world.find<SendLead>() != nullptr, holder_is_up) << told << "are up";
+    }
+    EXPECT_EQ(world.find<SendLead>()->member, "east-1") << told;
+    EXPECT_EQ(world.find<SendLead>()->term, 6u) << told;
+    EXPECT_TRUE(world.find<SendLead>()->goes_on) << told << ": it has everything";
+  } while (std::ranges::next_permutation(order).found);
 }
 
 // The store was restored from a copy of term 3, while west-1 took over under term 9 since.
@@ -518,6 +548,7 @@ TEST(Ownership, AHolderThatLedIsPromotedAgainByAControllerThatNeverSawIt) {
   EXPECT_NE(world.find<MakeGrant>(), nullptr);
 }
 
+// Case 1, patroni#3194: two and three primaries at once while nodes were killed and cut off.
 // Ring 2 in small: members that follow orders late or never, renewals that get lost, agents that come and go. Each member
 // counts its own lease from when it sent the renewal; no two may believe at once that they may write.
 TEST(Ownership, NoTwoMembersMayWriteAtOnceInRandomHistories) {

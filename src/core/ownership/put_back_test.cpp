@@ -150,6 +150,27 @@ TEST(PutBack, ThePrimaryItselfTakesTheDataAfterItHasStopped) {
   EXPECT_FALSE(world.find<SendLead>()->goes_on) << "it is another history from here on";
 }
 
+// The agent ended where it answered, and nobody waits for the restore any more: the data are older all the same.
+TEST(PutBack, ThePrimaryThatTookTheDataUnheardDoesNotGoOnWithItsHistory) {
+  World world;
+  world.ask("east-1");
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 3, true, false, {}, {{"lsn", "0/500"}}});
+  ASSERT_NE(world.find<SendAdopt>(), nullptr);
+  world.feed(AgentLost{"east-1"});
+  world.pass(8'000);
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_TRUE(world.find<FinishTransfer>()->error.has_value());
+  world.last.clear();
+  world.feed(AgentConnected{"east-1"});
+  for (const char* member : {"east-2", "west-1"}) world.report(member, ServerState::standby, 1000, 0, "east-1");
+  world.report("east-1", ServerState::standby, 0x200, 0, {}, "before-the-drop", true);
+  world.feed(TransferAsked{
+      Transfer{.id = 10, .kind = TransferKind::failover, .to = "east-1", .accept_loss = true, .asked = world.now}});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  EXPECT_FALSE(world.find<SendLead>()->goes_on);
+  EXPECT_EQ(world.state.begun.written.value, 0x200u) << "who has more than that keeps it";
+}
+
 TEST(PutBack, APrimaryThatCannotBeAskedIsWaitedForToTheEndOfItsLease) {
   World world;
   world.feed(AgentLost{"east-1"});
@@ -188,6 +209,47 @@ TEST(PutBack, DataThatWerePutBackStandApartUntilSomebodyAsksForStandbys) {
   world.feed(TransferAsked{Transfer{.id = 10, .kind = TransferKind::reprotect}});
   ASSERT_NE(world.find<SendFollow>(), nullptr);
   EXPECT_EQ(world.find<SendFollow>()->order.member, "east-2");
+}
+
+// Case 68, autobase#712: after a restore to an older moment the replicas stayed on the old timeline.
+TEST(PutBack, TheOthersAreStandbysAgainOnlyOnTheTimelineThatBeganThere) {
+  World world;
+  world.ask("east-2");
+  world.adopted("east-2");
+  world.feed(CommandDone{CommandDone::What::step_down, "east-1", 3, true, false, {}, {{"lsn", "0/500"}}});
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 4, true, false, {}, {{"timeline", 4}}});
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_TRUE(world.find<SendFollow>()->order.keep_data) << "unasked nobody gives up what was taken back";
+  world.feed(CommandDone{CommandDone::What::follow, "west-1", 4, false, false, "it keeps its data", {}});
+  world.last.clear();
+  world.feed(TransferAsked{Transfer{.id = 10, .kind = TransferKind::reprotect}});
+  world.report("east-1", ServerState::stopped, 0x500);
+  world.report("west-1", ServerState::standby, 0x500, 0, "east-1");
+  for (const char* member : {"east-1", "west-1"}) {
+    bool told = std::ranges::any_of(world.last, [&](const Command& command) {
+      const auto* follow = std::get_if<SendFollow>(&command);
+      return follow != nullptr && follow->order.member == member && follow->order.given_up;
+    });
+    EXPECT_TRUE(told) << member;
+    world.feed(CommandDone{CommandDone::What::follow, member, 4, true, false, {}, JsonObject{}});
+  }
+  auto both_stream_on = [&](uint64_t timeline) {
+    for (const char* member : {"east-1", "west-1"}) {
+      MemberReport report;
+      report.member = member;
+      report.state = ServerState::standby;
+      report.upstream = "east-2";
+      report.timeline = timeline;
+      report.written = Lsn{0x500};
+      report.streaming = true;
+      world.feed(Reported{world.now.time_since_epoch().count(), report});
+    }
+  };
+  both_stream_on(3);
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
+  both_stream_on(4);
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  EXPECT_FALSE(world.find<FinishTransfer>()->error);
 }
 
 TEST(PutBack, WithSynchronousCommitsItProvesNothingOfWhatItOnceHad) {

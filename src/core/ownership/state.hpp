@@ -148,6 +148,7 @@ struct State {
   MonoTime started{};                // when this controller began to watch
   bool grant_in_flight = false;      // handed to the store, not answered
   bool confirmed = false;            // the holder has reported the present term
+  MonoTime recovers_since{};         // the holder was given all the time that its server needs; 0: it was not
   bool ever_written = true;          // somebody took writes once, so there is something to be kept
   std::optional<Transfer> transfer;  // of the right to write
   std::vector<Reprotection> reprotections;  // that somebody waits for

@@ -147,6 +147,7 @@ TEST(SyncSets, TheLastOneDoesNotLeave) {
   EXPECT_EQ(world.in_force, R"(ANY 1 ("west-1"))");
 }
 
+// Case 46, patroni#1849: what a candidate lacks was counted in whole segments of the log. Here five bytes decide.
 TEST(SyncSets, WhoeverHasMostOfAllThatMustBeAskedIsPromoted) {
   World world;
   world.run(3'000);
@@ -170,6 +171,7 @@ TEST(SyncSets, AReportFromBeforeTheEndOfThePrimaryDoesNotCount) {
   EXPECT_EQ(world.promoted(), "");
 }
 
+// Case 26, PAF#225: an instance that lacked what was acknowledged was promoted.
 TEST(SyncSets, NothingIsPromotedThatMayLackWhatWasAcknowledged) {
   World world;
   world.run(3'000);
@@ -185,6 +187,7 @@ TEST(SyncSets, NothingIsPromotedThatMayLackWhatWasAcknowledged) {
   EXPECT_THAT(world.refused(), HasSubstr("is on 1 of east-2, west-1, and 1 of these can be asked, not 2"));
 }
 
+// Case 38, pg_auto_failover#1169: the synchronous standby was lost, then the primary, and no way led on from there.
 TEST(SyncSets, OneWhoseFellowHadLeftHasEverything) {
   World world;
   world.run(2'000);
@@ -238,6 +241,7 @@ TEST(SyncSets, AfterAnAcceptedLossTheNewHolderAloneHasWhatIsLeft) {
               HasSubstr("nobody knows who has what east-2 acknowledged"));
 }
 
+// Case 21, cloudnative-pg#1688: nodes failed and came back in a bad order, and one led that lacked commits.
 // The second primary dies before anybody followed it: what the first one acknowledged may be on the second alone.
 TEST(SyncSets, OldSetsCountUntilTheNewOneHasTakenHold) {
   World world;
@@ -312,6 +316,11 @@ TEST(SyncSets, ADatabaseThatBeganAsynchronousIsNotBelievedAtOnce) {
 TEST(SyncSets, NamesAreQuoted) {
   EXPECT_EQ(sync_setting({"a", {"b", R"(c"d)"}, 2}), R"(ANY 2 ("b", "c""d"))");
   EXPECT_EQ(sync_setting({}), "");
+}
+
+// Case 50, patroni#1518: the case of a member's name was changed on the way, the server waited for nobody, and nobody was promoted.
+TEST(SyncSets, NamesKeepTheirCaseAndTheirDots) {
+  EXPECT_EQ(sync_setting({"a", {"DB-East.1", "db-east.1"}, 1}), R"(ANY 1 ("DB-East.1", "db-east.1"))");
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ TEST(Transfers, AHolderIsNotChosenByWhatItSaidBeforeItLed) {
   EXPECT_EQ(choose(world.state, "east-1", {}, world.now).member, "east-1");
 }
 
+// Case 71, repmgr#367: a switchover that failed half way left the demoted primary spoiled.
 // What happened: a switchover granted the right to a target whose host had gone while the old primary stopped, and waited half a minute for
 // its answer, while nobody wrote. True now: who has not been heard of for a second is passed over, and the old primary goes on.
 TEST(Transfers, ASwitchoverWhoseTargetIsGoneWhenTheOldPrimaryHasStoppedGoesBackAtOnce) {
@@ -69,6 +70,7 @@ TEST(Transfers, ASwitchoverWhoseTargetIsGoneWhenTheOldPrimaryHasStoppedGoesBackA
   EXPECT_EQ(world.find<SendLead>()->member, "east-1");
 }
 
+// Case 23, cloudnative-pg#11293: who had been chosen lacked the last writes of the old primary, and led.
 TEST(Transfers, UndoesASwitchoverWhoseTargetCannotLead) {
   World world;
   world.settle();
@@ -83,6 +85,7 @@ TEST(Transfers, UndoesASwitchoverWhoseTargetCannotLead) {
   EXPECT_TRUE(world.find<FinishTransfer>()->error);
 }
 
+// Case 23, cloudnative-pg#11114: a new primary was decided upon before the old one had stopped.
 TEST(Transfers, SwitchoverStopsTheOldPrimaryBeforeItGrantsTheNew) {
   World world;
   world.settle();

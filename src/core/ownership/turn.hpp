@@ -24,6 +24,7 @@ inline constexpr Duration kStreamPatience{2'000};
 inline constexpr Duration kRestartPause{5'000};
 // How long a switchover waits for its target to stream.
 inline constexpr Duration kAttachPatience{6'000};
+inline constexpr Duration kRecoversInPeace{30'000};
 inline constexpr Duration kSecondChance{500};
 inline constexpr Duration kAsksAgain{500};
 // An order that its agent does not speak of after so long never came, or its answer was lost.
@@ -109,7 +110,7 @@ class Turn {
     bool comes_back = state_.vacancy == Vacancy::lease_ended && !state_.released;
     // It may have been sent long ago. One that is still wanted comes again.
     if (holds && comes_back && now_ < state_.stood_still_until) return;
-    bool granted = holds && (state_.vacancy == Vacancy::none || comes_back);
+    bool granted = holds && (state_.vacancy == Vacancy::none || comes_back) && !is_wanted_elsewhere();
     if (granted && comes_back) {
       state_.vacancy = Vacancy::none;
       state_.renewed_mark = ++state_.mark;
@@ -119,6 +120,17 @@ class Turn {
     Duration length = LIFEBOAT_BUG("margin-counted-twice") ? state_.config.lease * 3 / 4 : state_.config.lease;
     if (granted) state_.lease_until = std::max(state_.lease_until, now_ + length);
     commands.push_back(AnswerRenew{input.member, input.term, input.sent_ns, granted});
+  }
+
+  // Its server recovers for longer than any order is given, and a person wants somebody to take over who can.
+  bool is_wanted_elsewhere() const {
+    bool long_at_it = state_.recovers_since != MonoTime{} && now_ > state_.recovers_since + kRecoversInPeace;
+    bool waits = state_.transfer && state_.transfer->kind == TransferKind::failover &&
+                 state_.transfer->stage == Transfer::Stage::waiting_for_vacancy;
+    if (!long_at_it || !waits || state_.confirmed) return false;
+    Choice choice = choose(state_, state_.transfer->to, {state_.holder}, now_);
+    bool may = state_.transfer->accept_loss || (choice.may_lose.empty() && !is_too_much(state_.config, choice));
+    return !choice.member.empty() && may;
   }
 
   void take(const Released& input) {
@@ -160,10 +172,12 @@ class Turn {
     if (LIFEBOAT_BUG("told-done-at-the-grant") && by_transfer && state_.transfer->kind != TransferKind::reflex)
       finish_transfer(std::nullopt, result_of_transfer(state_, "promoted", now_));
     if (!goes_on) state_.begun = {now_, holder->report.timeline, holder->report.written};
+    bool patient = !by_transfer && could_not_lately(*holder, now_);
+    state_.recovers_since = patient ? now_ : MonoTime{};
     begin_order(*holder);
     uint64_t term = LIFEBOAT_BUG("order-without-the-new-term") ? input.term - 1 : input.term;
     commands.push_back(SendLead{input.holder, term, holder->agent_clock_ns, at_least, goes_on,
-                                state_.sync_sets.empty() ? SyncSet{} : state_.sync_sets.back(), before});
+                                state_.sync_sets.empty() ? SyncSet{} : state_.sync_sets.back(), before, patient});
   }
 
   void take(const GrantFailed& input) {
@@ -388,6 +402,7 @@ class Turn {
   void lead_done(Member& member, const CommandDone& input) {
     if (input.term != state_.term) return;
     if (input.ok) {
+      state_.recovers_since = MonoTime{};
       holder_writes();
       member.report.state = ServerState::primary;
       member.report.term = input.term;
@@ -402,8 +417,8 @@ class Turn {
     }
     // A definite no: by contract the agent holds no term any more. An unknown one: the lease has to run out.
     bool no = !input.unknown || LIFEBOAT_BUG("no-answer-is-a-no");
+    member.could_not = no ? now_ : now_ + state_.config.lease;
     if (no) {
-      member.could_not = now_;
       become_vacant(Vacancy::server_died, fmt::format("{} could not take over: {}", member.config.name, input.error));
     }
     if (leading_now() && no) {
@@ -475,7 +490,10 @@ class Turn {
       reflex_failover();  // says why not
       return;
     }
-    if (state_.vacancy != Vacancy::server_died && regrant_holder()) return;
+    // One that could not start a moment ago would be given its time again and again, beside others that could lead.
+    const Member* holder = state_.find(state_.holder);
+    bool could_not = holder != nullptr && could_not_lately(*holder, now_);
+    if (state_.vacancy != Vacancy::server_died && !could_not && regrant_holder()) return;
     if (awaits_looks(state_, now_)) return;
     if (reflex_failover()) return;
     // Nobody else can or may: a server that merely crashed is started again, but not in a tight loop.
