@@ -139,6 +139,7 @@ TEST_P(RepositoryFault, ASegmentThatIsMissingInTheMiddleOfTheLog) {
   EXPECT_FALSE(fs::exists(folder)) << "it is known before anything is done";
 }
 
+// Case 69, pgbackrest#842: a verification passed a segment that was cut short.
 TEST_P(RepositoryFault, ATruncatedSegment) {
   std::string file = source().middle_segment(repository);
   fs::permissions(file, fs::perms::owner_write, fs::perm_options::add);

@@ -70,6 +70,7 @@ class Restoring : public testing::Test {
   }
 };
 
+// Case 67, patroni#1870: the moment that was named was passed over, and all there was came back.
 TEST_F(Restoring, ToRandomMomentsGivesExactlyTheCommitsUpToThem) {
   unsigned seed = std::random_device{}();
   if (const char* given = std::getenv("LIFEBOAT_SEED")) seed = static_cast<unsigned>(std::atoi(given));
@@ -140,6 +141,7 @@ TEST_F(Restoring, ToAPositionOrANameGivesWhatWasThereThen) {
   EXPECT_EQ(static_cast<int64_t>(ids().size()), source().middle_count);
 }
 
+// Case 66, pgbackrest#1616: a restore that was a test archived into the repository of production.
 TEST_F(Restoring, ToTheLatestHasEveryCommitAndAPromotedCopyStaysCutOff) {
   auto restored = restore_to({}, {}, false, true);
   ASSERT_TRUE(restored) << restored.error().text();
@@ -225,6 +227,7 @@ TEST_F(Restoring, WhatOneRepositoryLacksTheSecondHas) {
   EXPECT_NE(by_second->repository_note.find("repository 2"), std::string::npos) << by_second->repository_note;
 }
 
+// Case 69, pgbackrest#842: a segment that was cut short was taken for whole.
 TEST_F(Restoring, ATruncatedSegmentIsSaidPlainly) {
   std::string repository = source().copy_of_repository("truncated");
   std::string file = source().middle_segment(repository);

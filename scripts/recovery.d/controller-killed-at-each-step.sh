@@ -1,4 +1,5 @@
 #!/bin/bash
+# Case 54, patroni#1418: what belongs to a change of roles was left out when its process died, or done twice.
 # The controller is killed before and after the effect of every step of the loss of a region and of the way back, and started
 # anew each time. Both runs must come to the same end as undisturbed ones: every step finished once, nothing lost, nobody
 # else writing, no second run, and a journal that is whole. How long it takes is the killing's doing and not judged here,

@@ -1,4 +1,5 @@
 #!/bin/bash
+# Case 41, orchestrator#1296: the leader noted that a recovery begins and died, and the next one was kept from it.
 # A region dies in two blows: first all that serves users, then, in the middle of the run that this starts, the leading controller at
 # one of the run's steps and its voter with it. Another controller finishes what was begun, and the way back too. Each drill takes a
 # minute: one step of the list by day, all ten with LIFEBOAT_LONG=1.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# Case 88, patroni#1182: the site of the majority was lost, and nobody was left who could decide.
 # Two of three regions are lost for good, and with them the majority of voters. Two people let the third go on alone and promote its
 # member; when the lost regions come back, their controllers are a majority again and know nothing of it, and still nobody
 # there takes a write.

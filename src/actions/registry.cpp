@@ -22,6 +22,7 @@ const auto& table() {
       &postgres_adopt_action(),
       &postgres_assess_action(),
       &postgres_clean_point_action(),
+      &postgres_dump_action(),
       &postgres_failover_action(),
       &postgres_forensics_action(),
       &postgres_reprotect_action(),

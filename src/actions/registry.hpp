@@ -18,6 +18,7 @@ const ActionDescriptor& notify_action();
 const ActionDescriptor& postgres_adopt_action();
 const ActionDescriptor& postgres_assess_action();
 const ActionDescriptor& postgres_clean_point_action();
+const ActionDescriptor& postgres_dump_action();
 const ActionDescriptor& postgres_failover_action();
 const ActionDescriptor& postgres_forensics_action();
 const ActionDescriptor& postgres_reprotect_action();

@@ -213,6 +213,7 @@ TEST_F(ElectionTest, HandsRequestsOnThoughItStandsAside) {
   run_in_test(context_, stopped(leading));
 }
 
+// Case 90, orchestrator#892: a new leader did not know the clusters.
 // What passes by itself is no reason to stand aside.
 TEST_F(ElectionTest, IsNotElectedBeforeItHasReadWhatIsThere) {
   store_.electable = true;

@@ -218,6 +218,7 @@ TEST_F(RunExecutorTest, RunsAScenarioToItsEnd) {
   EXPECT_TRUE(wait(store_->verify())->whole);
 }
 
+// Case 54, patroni#1418: what belongs to a change of roles was left out when its process died, or done twice.
 TEST_F(RunExecutorTest, GoesOnToTheSameEndWhenItIsKilledBeforeOrAfterAnyEffect) {
   auto phases = [] {
     return std::vector<std::vector<Step>>{{step("a"), step("b")}, {step("c"), step("tell", "test.tell")}, {step("d")}};

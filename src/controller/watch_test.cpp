@@ -188,6 +188,7 @@ TEST_F(WatchTest, ASignalStandsWhileNobodyCanSay) {
   EXPECT_TRUE(stands());
 }
 
+// Case 41, orchestrator#1296: the leader noted that a recovery begins and died, and the next one was kept from it.
 TEST_F(WatchTest, AStartThatWasCutOffIsCarriedOutByTheNextController) {
   start();
   hang_ = true;

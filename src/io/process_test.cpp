@@ -84,6 +84,7 @@ TEST(Process, TellsWhichSignalEndedIt) {
   EXPECT_EQ(result->exit_code, 128 + SIGKILL);
 }
 
+// Case 53, orchestrator#1452: a hook did not exist, which came out in the middle of a takeover.
 TEST(Process, SaysThatAProgramIsNotInstalled) {
   ProcessSpec spec;
   spec.argv = {"no-such-program-of-lifeboat"};

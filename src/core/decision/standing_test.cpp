@@ -33,6 +33,7 @@ TEST(Standing, ASignalStandsUntilItIsCleared) {
   EXPECT_TRUE(standing.signals.empty());
 }
 
+// Case 32, cloudnative-pg#11346: a failover that was decided and not yet begun was dropped without a word.
 TEST(Standing, AStartIsOwedUntilARunStandsOrWasRefused) {
   for (std::string_view ending : {"run-started", "start-refused"}) {
     Standing standing;

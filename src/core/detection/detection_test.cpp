@@ -38,6 +38,7 @@ TEST(Detection, BelievesALostRegionWhenTwoOtherRegionsSeeItForLongEnough) {
   EXPECT_EQ(verdict.regions_agreeing, 2);
 }
 
+// Case 4, repmgr#439: who was cut off took all others for dead and was promoted.
 TEST(Detection, NeverBelievesAnObserverThatLostItsOwnNetwork) {
   State state = three_regions();
   run(state, 0, 5000, "", "controller");
@@ -74,6 +75,7 @@ TEST(Detection, AStaleVantagePointHasNoVote) {
   EXPECT_FALSE(judge_region(state, "east", kWindow, at(6000)).lost);
 }
 
+// Case 5, repmgr#821: something was taken for lost though another observer saw it well.
 TEST(Detection, AnEndpointFailsOnlyWhenNobodyInTheQuorumSeesItWell) {
   State state = three_regions();
   state.targets.push_back({"entry", ""});

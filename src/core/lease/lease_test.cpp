@@ -46,6 +46,7 @@ TEST(Lease, AnswersOutOfOrderNeverShortenIt) {
   EXPECT_EQ(lease.until, at(3800));
 }
 
+// Case 2, cloudnative-pg#7407: a primary that was cut off went on taking writes while another one was promoted.
 TEST(Lease, StopsBeforeAnybodyElseCanBeGranted) {
   // The granting side counts the same length from a later moment, whatever the network did in between.
   for (int64_t delay = 0; delay < 1500; delay += 100) {

@@ -43,6 +43,7 @@ TEST(Lineage, AnOldPrimaryPartsWhereTheNewOneWasPromoted) {
   EXPECT_EQ(behind(mine, *fork)[0], (Stretch{1, Lsn{0x5000148}, kNoEnd}));
 }
 
+// Case 60, patroni#2118: a timeline between two promotions was missing, and no rewind was tried.
 // A to B to A, each with a tail that the other never had: what lies behind the fork spans two timelines.
 TEST(Lineage, AForkThatLiesBackTwoPromotionsKeepsBothTails) {
   Lineage mine = lineage(3, "1\t0/5000000\tx\n2\t0/7000000\tx\n");
@@ -56,12 +57,14 @@ TEST(Lineage, AForkThatLiesBackTwoPromotionsKeepsBothTails) {
   EXPECT_EQ(tail[1], (Stretch{3, Lsn{0x7000000}, kNoEnd}));
 }
 
+// Case 33, patroni#2221: a history that was whole was judged to have parted.
 TEST(Lineage, OneThatWentOnFromMineHasPartedNowhere) {
   Lineage one = lineage(2, "1\t0/5000000\tx\n");
   EXPECT_EQ(fork_of(one, one)->at, kNoEnd);
   EXPECT_TRUE(behind(one, *fork_of(one, one)).empty());
 }
 
+// Case 63, cloudnative-pg#10928: two sites were promoted in the wrong order, and their histories had parted.
 // Two promotions of timeline 2 at different places: the same number is not the same history.
 TEST(Lineage, TheSameTimelineNumberBegunElsewhereIsAnotherHistory) {
   auto fork = fork_of(lineage(2, "1\t0/5000000\tx\n"), lineage(2, "1\t0/4000000\tx\n"));

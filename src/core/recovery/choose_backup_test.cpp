@@ -48,6 +48,7 @@ TEST(ChoosingABackup, RefusesWhatLiesBeforeEveryBackupAndNamesTheEarliest) {
   EXPECT_NE(choice.error().hint.find("2026-11-27 12:11:01 UTC"), std::string::npos) << choice.error().hint;
 }
 
+// Case 67, patroni#1277: a moment that could not be reached was passed over, and all there was came back.
 TEST(ChoosingABackup, RefusesWhatLiesBehindTheArchiveAndNamesTheLatest) {
   auto choice = choose_backup(quiet_week(), to_minute(55));
   ASSERT_FALSE(choice);

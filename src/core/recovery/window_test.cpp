@@ -83,6 +83,34 @@ TEST(RestorableWindow, FollowsTheHistoryAcrossAFork) {
   EXPECT_EQ(old->newest, minutes_after_noon(50));
 }
 
+// Case 70, wal-g#1390: a verification left a timeline out and told of log that was lost.
+TEST(RestorableWindow, FollowsTheHistoryAcrossFiveForksAndFindsAGapBetweenThem) {
+  Catalogue catalogue = quiet_week();
+  std::string history;
+  for (uint64_t timeline = 2; timeline <= 6; ++timeline) {
+    // Each leaves the one before in the middle of its last segment but ten.
+    uint64_t fork = 20 + 10 * timeline;
+    archive(catalogue, timeline, fork, fork + 20);
+    Lsn at{fork * kSegment + kSegment / 2};
+    history += std::to_string(timeline - 1) + "\t" + ScalarText<Lsn>::format(at) + "\tx\n";
+    catalogue.histories.push_back({timeline, history});
+  }
+  auto window = window_of(catalogue);
+  ASSERT_TRUE(window) << window.error().text();
+  EXPECT_EQ(window->timeline, 6u);
+  EXPECT_TRUE(window->gaps.empty());
+  EXPECT_EQ(window->newest, minutes_after_noon(100));
+  SegmentChain chain(catalogue, *lineage_of(catalogue, 6));
+  for (uint64_t number : {39, 40, 49, 50, 65, 79, 80, 100})
+    EXPECT_EQ(chain.find(number)->timeline, number < 40 ? 1 : std::min<uint64_t>(6, number / 10 - 2)) << number;
+  std::erase_if(catalogue.segments,
+                [](const WalSegment& segment) { return segment.number == 65 && segment.timeline == 4; });
+  window = window_of(catalogue);
+  ASSERT_TRUE(window);
+  ASSERT_EQ(window->gaps.size(), 1u) << "that another timeline went on there is no help";
+  EXPECT_EQ(window->gaps[0].first, 65u);
+}
+
 TEST(RestorableWindow, WithoutAHistoryFileSaysSo) {
   Catalogue catalogue = quiet_week();
   archive(catalogue, 2, 40, 60);

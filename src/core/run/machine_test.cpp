@@ -69,6 +69,7 @@ TEST(RunMachine, BackoffDoublesUpToItsBoundAndIsJittered) {
   EXPECT_EQ(backoff_before(retries, 9, 0.999999), Duration{4'999});
 }
 
+// Case 53, orchestrator#1452: a hook that did not exist was called again and again in the middle of a takeover.
 TEST(RunMachine, DoesNotRetryWhatRepeatingCannotHelp) {
   for (ErrorKind kind : {ErrorKind::invalid_input, ErrorKind::refused, ErrorKind::unsupported}) {
     auto step = a_step("a");
@@ -90,6 +91,7 @@ TEST(RunMachine, ObservesBeforeItRepeatsWhatMayHaveHappened) {
   EXPECT_EQ(run.status("a"), StepStatus::failed);
 }
 
+// Case 17, orchestrator#1472: what comes after a failover had failed, and people were told of a success.
 TEST(RunMachine, AFailureStopsEverythingButMessagesUntilAPersonDecides) {
   Bench run({a_step("a"), a_step("b"), a_step("after-b", {"b"}), message("tell", {"b"})});
   run.fail_with("a", ErrorKind::refused);
@@ -280,6 +282,17 @@ TEST(RunMachine, CarriesWaitsOverARebootByWallTime) {
   EXPECT_EQ(decision.wake, later.mono + Duration{18'000});
 }
 
+// Case 91, patroni#3560: the clock went back by two hours, and what was to be done waited for as long.
+TEST(RunMachine, AWallClockThatWentBackOverARebootMakesNoWaitLonger) {
+  auto step = a_step("settle");
+  step.kind = StepKind::wait;
+  step.wait = Duration{30'000};
+  Bench run({step});
+  Now later{MonoTime(Duration{1'000}), run.now().wall - std::chrono::hours(2)};
+  auto decision = advance(run.state, input::Recovered{"boot-2"}, later, [] { return 0.5; });
+  EXPECT_EQ(decision.wake, later.mono + Duration{30'000});
+}
+
 TEST(RunMachine, AbortStopsRunningStepsAndThenEnds) {
   Bench run({a_step("a"), asked(a_step("b")), a_step("c", {"a"})});
   run.give(input::Abort{"ann", "wrong scenario", false});
@@ -330,6 +343,7 @@ TEST(RunMachine, ARollbackThatCannotTakeSomethingBackEndsAsFailedAndNamesIt) {
   EXPECT_THAT(run.state.end_reason, HasSubstr("could not be taken back: a"));
 }
 
+// Case 54, patroni#1776: what was to be done once when roles change was done twice.
 TEST(RunMachine, StartsAgainWhatARestartCutOffAndObservesItFirst) {
   Bench run({a_step("a"), a_step("b", {"a"})});
   auto folded = fold("R-1", run.journal);

@@ -272,6 +272,7 @@ size_t seeds() {
   return wanted == nullptr ? 150 : std::strtoull(wanted, nullptr, 10);
 }
 
+// Case 36, pg_auto_failover#1025: no way led from one state to the next, and everything stood still.
 TEST(RunSimulation, EveryRunEndsAndKeepsItsRulesWhateverHappens) {
   if (const char* one = std::getenv("LIFEBOAT_SIM_SEED")) {
     World(std::strtoull(one, nullptr, 10), true).run();
@@ -295,6 +296,7 @@ TEST(RunSimulation, TheSameSeedGivesTheSameHistory) {
   for (uint64_t seed = 1; seed <= 20; ++seed) EXPECT_EQ(World(seed, false).run(), World(seed, false).run()) << seed;
 }
 
+// Case 37, pg_auto_failover#774: a state that could be reached had no way out.
 // The journal may be cut after any event, also between those of one decision, and the run still goes on to an end.
 TEST(RunSimulation, ARunCanBeTakenUpFromEveryEventOfItsJournal) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {

@@ -152,6 +152,7 @@ TEST_F(EtcdStoreTest, HasOneLeaderWhomEverybodyCanName) {
   EXPECT_EQ((*leader)->address, "10.0.0.1:7400");
 }
 
+// Case 83, patroni#316: a leader went by what it had read before and led on.
 // The one that was deposed still believes that it leads; etcd knows better.
 TEST_F(EtcdStoreTest, RefusesADeposedLeaderThoughItBelievesToLead) {
   auto first = open(), second = open();
@@ -188,6 +189,7 @@ TEST_F(EtcdStoreTest, RefusesALeaderOfAnEarlierTimeAlsoWhenNobodyLeads) {
   EXPECT_TRUE(wait(second->read({}))->empty());
 }
 
+// Case 82, etcd#15247: leases were revoked, and their holders went on.
 TEST_F(EtcdStoreTest, GoesOnLeadingAsLongAsItRenewsAndLosesTheLeadWhenEtcdSaysSo) {
   auto store = open(kShort);
   ASSERT_TRUE(elect(*store, "control-east"));
@@ -211,6 +213,7 @@ TEST_F(EtcdStoreTest, GoesOnLeadingAsLongAsItRenewsAndLosesTheLeadWhenEtcdSaysSo
   EXPECT_FALSE(store->leads());
 }
 
+// Case 81, patroni#3407: the store stood still for the length of a snapshot.
 TEST_F(EtcdStoreTest, StopsLeadingBeforeItsLeaseEndsWhenEtcdIsSilentAndAnotherTakesOver) {
   auto first = open(kShort), second = open(kShort);
   ASSERT_TRUE(elect(*first, "control-east"));
@@ -337,6 +340,7 @@ TEST_F(EtcdStoreTest, ShowsEveryByteOfAnEventThatWasChanged) {
   EXPECT_EQ(wait(store->verify())->broken_at, 2u);
 }
 
+// Case 43, stolon#794: the first endpoint of the list was dead, and so nobody took over.
 TEST_F(EtcdStoreTest, AsksTheNextEndpointWhenOneDoesNotAnswer) {
   EtcdOptions options = TestEtcd::shared().options(prefix_);
   // Nothing listens on the first; the second takes connections and says nothing of sense.
@@ -369,6 +373,7 @@ TEST_F(EtcdStoreTest, ReadsALongJournalThatIsFarAwayInAFewRequestsAndOnce) {
   EXPECT_EQ(far.asked, 1);
 }
 
+// Case 84, patroni#2219: what was kept of the store was taken for what is there.
 TEST_F(EtcdStoreTest, SeesWhatOthersWroteSinceItReadTheJournal) {
   auto store = open(), other = open();
   ASSERT_TRUE(elect(*store, "control-east"));
