@@ -558,9 +558,11 @@ Task<Result<>> Server::rewind(const std::string& source, Deadline) {
   Host& from = *world_.hosts[static_cast<size_t>(index)];
   if (host_.disk.full) co_return fail(ErrorKind::refused, "no space");
   if (auto cleared = clear_up(); !cleared) co_return cleared;
+  uint32_t source_timeline = world_.wal.timeline(from.disk.where);
+  if (world_.wal.timeline(host_.disk.where) != source_timeline && !host_.disk.spoiled)
+    world_.replaces(host_, from.disk.where, "rewound");
   host_.disk.spoiled = true;
   world_.agent_effect(host_.index, "begins to rewind");
-  uint32_t source_timeline = world_.wal.timeline(from.disk.where);
   co_await sleep(world_.random.between(100, 1'500) * 1_ms);
   bool is_there = reaches_primary(index) && world_.wal.timeline(from.disk.where) == source_timeline;
   if (!is_there) co_return fail(ErrorKind::refused, "pg_rewind: the source is gone; rewinding from");
@@ -598,7 +600,8 @@ Task<Result<>> Server::copy(const std::string& source, Deadline) {
     if (host_.disk.full) co_return fail(ErrorKind::refused, "pg_basebackup: no space");
   }
   world_.agent_effect(host_.index, "puts the copy in place");
-  if (host_.disk.present) world_.replaces(host_, from.disk.where, "copied anew");
+  // What a rewind that was cut off left is good for nothing: it was given up when that began.
+  if (host_.disk.present && !host_.disk.spoiled) world_.replaces(host_, from.disk.where, "copied anew");
   host_.disk.present = true;
   host_.disk.standby = true;
   host_.disk.clean = false;

@@ -191,6 +191,7 @@ class MemberLogic {
   Task<Result<std::string>> replace_history(const wire::Follow& order, bool damaged, Deadline deadline,
                                             Progress progress);
   // Whether what it has may be replaced by the upstream's history.
+  Result<> as_judged(const wire::Follow& order) const;
   Task<Result<>> may_replace(const wire::Follow& order, Deadline deadline);
   Task<> newer_wanted();
   // Gives the right back as soon as nothing here can write.

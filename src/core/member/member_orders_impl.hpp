@@ -349,6 +349,16 @@ auto MemberLogic<Rim>::newer_wanted() -> Task<> {
   while (!newer_waits_) co_await sleep_for(Duration{5});
 }
 
+// What is given up unasked was judged by the history that the upstream had then. It may have been put back since, or lead another.
+template <class Rim>
+Result<> MemberLogic<Rim>::as_judged(const wire::Follow& order) const {
+  bool gives_up_nothing = order.given_up || !server_.has_data() || server_.spoiled();
+  if (gives_up_nothing || server_.source_timeline() == order.timeline || LIFEBOAT_BUG("rewinds-to-another-history"))
+    return {};
+  return fail(ErrorKind::refused, fmt::format("{} is on timeline {} by now, and this was ordered for timeline {}",
+                                              order.upstream, server_.source_timeline(), order.timeline));
+}
+
 // The present history is given up for the upstream's.
 template <class Rim>
 auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, Deadline deadline, Progress progress)
@@ -366,13 +376,7 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, 
   auto prepared = co_await std::move(waiting);
   if (!prepared) co_return fail(ErrorKind::cancelled, "a newer order came");
   CO_TRY_VOID(std::move(*prepared));
-  // What is given up unasked was judged by the history that the upstream had then. It may have been put back since, or lead another.
-  bool gives_up_nothing = order.given_up || !server_.has_data() || server_.spoiled();
-  bool as_judged =
-      gives_up_nothing || server_.source_timeline() == order.timeline || LIFEBOAT_BUG("rewinds-to-another-history");
-  if (!as_judged)
-    co_return fail(ErrorKind::refused, fmt::format("{} is on timeline {} by now, and this was ordered for timeline {}",
-                                                   upstream, server_.source_timeline(), order.timeline));
+  CO_TRY_VOID(as_judged(order));
   hides_state_ = true;
   if (server_.running()) {
     stopping_ = true;
@@ -396,6 +400,12 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, 
     }
     why_not = rewound.error().text();
     log("it could not be rewound: " + why_not);
+  }
+  // The rewind may have failed because the upstream stopped to take on another history.
+  if (server_.has_data() && !server_.spoiled() && !order.given_up) {
+    auto looking = server_.prepare_source(upstream, system_id, deadline);
+    CO_TRY_VOID(co_await std::move(looking));
+    CO_TRY_VOID(as_judged(order));
   }
   progress("takes a fresh copy");
   auto copying = server_.copy(upstream, deadline);
