@@ -510,6 +510,10 @@ MemberReport MemberLogic<Rim>::report() const {
     out.state = ServerState::hung;
   } else if (!seen_ || (seen_->in_recovery && seen_->replaying)) {
     out.state = ServerState::starting;
+  } else if (!seen_->in_recovery && lease_.term != 0 && !lease_.held(now())) {
+    // What was seen is from before this host stood still.
+    out.state = ServerState::changing;
+    out.reason = "its lease ended";
   } else {
     out.state = seen_->in_recovery ? ServerState::standby : ServerState::primary;
   }
