@@ -98,9 +98,11 @@ bool has_taken_hold(State& state, MonoTime now) {
     state.sync_from.reset();
     return false;
   }
-  if (!state.sync_since) state.sync_since = now;
-  // Said by a report that came after it was in force everywhere.
-  if (!state.sync_from && holder->last_report >= *state.sync_since + kInForceAfter)
+  // By the clock of its host: a report may have been on its way for as long. One that was begun anew says nothing of before.
+  MonoTime said{std::chrono::nanoseconds(holder->agent_clock_ns)};
+  if (!state.sync_since || said < *state.sync_since) state.sync_since = said;
+  // Said when it had been in force everywhere.
+  if (!state.sync_from && said >= *state.sync_since + kInForceAfter)
     state.sync_from = PositionAt{now, holder->report.timeline, holder->report.written};
   if (!state.sync_from) return false;
   auto have = std::ranges::count_if(newest.members, [&](const std::string& name) {

@@ -32,6 +32,7 @@ struct World {
   std::vector<Command> said;
   std::vector<SyncSet> recorded;  // as the store has them
   std::string in_force;           // at the holder
+  std::optional<MonoTime> sent;   // when reports that come now were sent, if the network held them up
 
   explicit World(Config config = config_of(1)) : state(initial_state(std::move(config), 0, {}, now)) {
     for (const char* member : {"east-1", "east-2", "west-1"}) feed(AgentConnected{member});
@@ -74,7 +75,7 @@ struct World {
       report.sync = in_force;
     }
     report.primary_data = server == ServerState::stopped;
-    feed(Reported{now.time_since_epoch().count(), report});
+    feed(Reported{sent.value_or(now).time_since_epoch().count(), report});
   }
   // All is well for so long, or one standby is away.
   void run(int64_t ms, const std::string& away = {}) {
@@ -264,6 +265,22 @@ TEST(SyncSets, OldSetsCountUntilTheNewOneHasTakenHold) {
   world.feed(AgentConnected{"east-1"});
   world.report("east-1", ServerState::stopped, 1004);
   EXPECT_EQ(world.promoted(), "east-1");
+}
+
+// A commit may still have been acknowledged by the former set when they were sent.
+TEST(SyncSets, ReportsThatTheNetworkHeldUpDoNotSayThatTheNewSetHasTakenHold) {
+  World world;
+  world.run(3'000);
+  ASSERT_EQ(world.recorded.size(), 1u);
+  for (int tenth = 0; tenth < 200 && world.recorded.size() == 1; ++tenth) world.run(100, "west-1");
+  ASSERT_EQ(world.recorded.size(), 2u);
+  world.run(100, "west-1");
+  world.sent = world.now;
+  world.run(2'000, "west-1");
+  EXPECT_EQ(world.recorded.size(), 2u);
+  world.sent.reset();
+  world.run(1'000, "west-1");
+  EXPECT_EQ(world.recorded.size(), 1u);
 }
 
 // It may have most of all.
