@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/test_store.hpp"
 #include "core/backup/expiry.hpp"
 
 namespace lifeboat {
@@ -68,13 +69,7 @@ TEST(BackupFiles, ASecondRepositoryAndObjectStoresAreConfigured) {
 
 TEST(BackupFiles, TheKeyThatExpiresStandsOnlyInWhatExpires) {
   wire::RepositoryConfig config = repository();
-  config.backups.store = ObjectStore{.bucket = "b",
-                                     .endpoint = "s3.test",
-                                     .region = "eu-1",
-                                     .key = {"id"},
-                                     .key_secret = SecretRef{"key"},
-                                     .expire_key = SecretRef{"expiry-id"},
-                                     .expire_key_secret = SecretRef{"expiry-key"}};
+  config.backups.store = store_with_expiry_key();
   EXPECT_EQ(secrets_of(config.backups),
             (std::vector<std::string>{"backup-pass", "id", "key", "expiry-id", "expiry-key"}));
   const SecretTexts values{{"id", "WRITER"}, {"key", "writes"}, {"expiry-id", "REMOVER"}, {"expiry-key", "removes"}};

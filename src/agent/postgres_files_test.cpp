@@ -33,6 +33,13 @@ TEST(PostgresFiles, APrimaryKeepsNothingOfAStandby) {
   EXPECT_NE(text.find("primary_slot_name = ''\n"), std::string::npos);
 }
 
+// Addresses are given to a server that the agent starts, and to none that somebody else does.
+TEST(PostgresFiles, NoAddressStandsWhereAServerThatIsStartedByHandReadsIt) {
+  std::string text = settings_text(config(), paths(), "");
+  EXPECT_NE(text.find("listen_addresses = ''\n"), std::string::npos);
+  EXPECT_EQ(text.find("10.1.0.5"), std::string::npos);
+}
+
 // With the default of 5 s a promotion may sleep through it.
 TEST(PostgresFiles, ARetryOfWalIsNeverSleptOut) {
   EXPECT_NE(settings_text(config(), paths(), "west-1").find("wal_retrieve_retry_interval = '50ms'\n"),

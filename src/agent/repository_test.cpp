@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/test_store.hpp"
 #include "io/file.hpp"
 #include "io/run_in_test.hpp"
 
@@ -111,13 +112,7 @@ class RepositoryOrders : public testing::Test {
     if (with_second) text += "repo2-path=/two\n";
     std::string expiry_text = text;
     if (with_expiry_key) {
-      config.backups.store = ObjectStore{.bucket = "b",
-                                         .endpoint = "s3.test",
-                                         .region = "eu-1",
-                                         .key = {"id"},
-                                         .key_secret = SecretRef{"key"},
-                                         .expire_key = SecretRef{"expiry-id"},
-                                         .expire_key_secret = SecretRef{"expiry-key"}};
+      config.backups.store = store_with_expiry_key();
       expiry_text = text + "repo1-retention-full=4\nrepo1-s3-key-secret=MAY DELETE\n";
       text += "repo1-retention-full=4\nrepo1-s3-key-secret=MAY NOT\n";
     }

@@ -61,7 +61,7 @@ struct Member {
   MemberReport report;
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
   int64_t command_clock_ns = 0;  // of the agent's newest report when that was sent
-  MonoTime could_not{};          // when it last said that it cannot take over
+  MonoTime could_not{};          // when it last could not take over; without an answer, when its lease had ended
   MonoTime follow_not_before{};  // back-off after a Follow that failed
   int follow_failures = 0;
   std::string follow_error;
@@ -162,7 +162,7 @@ struct State {
   std::vector<SyncSet> sync_sets;
   std::vector<SyncSet> sync_granting;   // of the grant that is in flight
   bool sync_in_flight = false;          // handed to the store, not answered
-  std::optional<MonoTime> sync_since;   // the last one is in force, as the holder says
+  std::optional<MonoTime> sync_since;   // the last one is in force, as the holder said then, by the clock of its host
   std::optional<PositionAt> sync_from;  // all that comes after this waits for it
   MonoTime sync_told{};
   uint64_t mark = 0;          // the newest question to look again

@@ -24,6 +24,8 @@ inline constexpr Duration kStreamPatience{2'000};
 inline constexpr Duration kRestartPause{5'000};
 // How long a switchover waits for its target to stream.
 inline constexpr Duration kAttachPatience{6'000};
+// So long a server may recover before a failover that a person asks for ends that. Shorter, and one that has just become writable,
+// unheard, would lose its right.
 inline constexpr Duration kRecoversInPeace{30'000};
 inline constexpr Duration kSecondChance{500};
 inline constexpr Duration kAsksAgain{500};
