@@ -1,6 +1,12 @@
 #include "core/ownership/transfer.hpp"
 
 namespace lifeboat::ownership {
+namespace {
+
+// Beside a lease: a server that hangs is found out within it, and so is one whose host is gone.
+constexpr Duration kIsFoundOut{6'000};
+
+}  // namespace
 
 Error transfer_error(ErrorKind kind, std::string what, std::string hint) {
   Error error;
@@ -19,6 +25,13 @@ bool is_there(const State& state, const Transfer& transfer, MonoTime now) {
 bool was_looked_at_since(const State& state, const Transfer& transfer) {
   const Member* holder = state.find(state.holder);
   return holder != nullptr && holder->report.mark >= transfer.look;
+}
+
+bool is_writable_elsewhere(const State& state, const Transfer& transfer, MonoTime now) {
+  const Member* holder = state.find(state.holder);
+  return now > transfer.asked + state.config.lease + kIsFoundOut && is_writable(state, now) &&
+         !state.grant_in_flight && is_fresh(*holder, now) && !may_be_old_news(state, *holder) &&
+         was_looked_at_since(state, transfer);
 }
 
 Json result_of_transfer(const State& state, std::string how, MonoTime now) {

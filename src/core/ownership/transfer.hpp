@@ -15,6 +15,11 @@ bool is_there(const State& state, const Transfer& transfer, MonoTime now);
 // wished, the holder is looked at once more. True when that look has answered.
 bool was_looked_at_since(const State& state, const Transfer& transfer);
 
+// Whether the failover waits for a vacancy that does not come: for longer than it takes to find out that a server hangs or that its
+// host is gone, the holder has renewed its lease and said that it takes writes. Somebody took over before this was asked, or
+// nothing is wrong with who writes.
+bool is_writable_elsewhere(const State& state, const Transfer& transfer, MonoTime now);
+
 // {member, from, term, timeline, how, seconds[, write_outage_s]} of the transfer under way; the last only for a switchover.
 Json result_of_transfer(const State& state, std::string how, MonoTime now);
 

@@ -56,6 +56,42 @@ TEST(Transfers, AHolderIsNotChosenByWhatItSaidBeforeItLed) {
   EXPECT_EQ(choose(world.state, "east-1", {}, world.now).member, "east-1");
 }
 
+// What happened: the database moved by itself, as its plan allows, to another region than the one a scenario names; the failover
+// that the scenario asked for waited for a vacancy until its time was over, and nobody was told that all was well.
+TEST(Transfers, AFailoverIsToldThatSomebodyElsewhereTakesWrites) {
+  World world;
+  world.settle();
+  world.ask(TransferKind::failover, "west");
+  for (int i = 0; i < 79; ++i) {
+    world.pass(100);
+    world.feed(RenewAsked{"east-1", 1, 0});
+    world.report("east-1", ServerState::primary, 1000, 1);
+  }
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "it may be that the server hangs, and that nobody has noticed yet";
+  for (int i = 0; i < 3; ++i) {
+    world.pass(100);
+    world.feed(RenewAsked{"east-1", 1, 0});
+    world.report("east-1", ServerState::primary, 1000, 1);
+  }
+  ASSERT_NE(world.find<FinishTransfer>(), nullptr);
+  ASSERT_TRUE(world.find<FinishTransfer>()->error);
+  EXPECT_EQ(world.find<FinishTransfer>()->error->what, "east-1 takes writes");
+  EXPECT_THAT(world.find<FinishTransfer>()->error->hint, HasSubstr("switchover"));
+  EXPECT_EQ(world.find<MakeGrant>(), nullptr);
+}
+
+// A holder that is not heard is not known to take writes, and its lease ends.
+TEST(Transfers, AFailoverWaitsForAHolderThatIsNotHeard) {
+  World world;
+  world.settle();
+  world.ask(TransferKind::failover, "west");
+  for (int i = 0; i < 100; ++i) {
+    world.pass(100);
+    world.feed(RenewAsked{"east-1", 1, 0});
+  }
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
+}
+
 // Case 71, repmgr#367: a switchover that failed half way left the demoted primary spoiled.
 // What happened: a switchover granted the right to a target whose host had gone while the old primary stopped, and waited half a minute for
 // its answer, while nobody wrote. True now: who has not been heard of for a second is passed over, and the old primary goes on.

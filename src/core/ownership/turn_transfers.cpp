@@ -148,6 +148,10 @@ void Turn::undo_restore(const std::string& why) {
 void Turn::push_failover() {
   Transfer& transfer = *state_.transfer;
   if (is_there(state_, transfer, now_)) return already_there();
+  if (is_writable_elsewhere(state_, transfer, now_)) {
+    return finish_transfer(transfer_error(ErrorKind::refused, fmt::format("{} takes writes", state_.holder),
+                                          "a switchover moves it elsewhere, and loses nothing"));
+  }
   bool vacant = is_vacant(state_, now_) || LIFEBOAT_BUG("failover-without-vacancy");
   if (!vacant || state_.grant_in_flight || awaits_looks(state_, now_)) return;
   Choice choice = choose(state_, transfer.to, transfer.failed, now_);
