@@ -29,9 +29,8 @@ bool was_looked_at_since(const State& state, const Transfer& transfer) {
 
 bool is_writable_elsewhere(const State& state, const Transfer& transfer, MonoTime now) {
   const Member* holder = state.find(state.holder);
-  return now > transfer.asked + state.config.lease + kIsFoundOut && is_writable(state, now) &&
-         !state.grant_in_flight && is_fresh(*holder, now) && !may_be_old_news(state, *holder) &&
-         was_looked_at_since(state, transfer);
+  return now > transfer.asked + state.config.lease + kIsFoundOut && is_writable(state, now) && !state.grant_in_flight &&
+         is_fresh(*holder, now) && !may_be_old_news(state, *holder) && was_looked_at_since(state, transfer);
 }
 
 Json result_of_transfer(const State& state, std::string how, MonoTime now) {

@@ -67,7 +67,8 @@ TEST(Transfers, AFailoverIsToldThatSomebodyElsewhereTakesWrites) {
     world.feed(RenewAsked{"east-1", 1, 0});
     world.report("east-1", ServerState::primary, 1000, 1);
   }
-  EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "it may be that the server hangs, and that nobody has noticed yet";
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr)
+      << "it may be that the server hangs, and that nobody has noticed yet";
   for (int i = 0; i < 3; ++i) {
     world.pass(100);
     world.feed(RenewAsked{"east-1", 1, 0});

@@ -43,7 +43,8 @@ Parts calm() {
        "roles: {boss: {primary: ana, backup: bo}}}"},
       {"communications", "{stakeholders: {all: {contacts: [ana], at: [immediate]}}}"},
       {"scenarios",
-       "{move: {title: Move, estimated_rto: 30m, phases: {go: [{id: a, uses: postgres.failover, with: {}}]}}, "
+       "{move: {title: Move, estimated_rto: 30m, phases: {go: [{id: a, uses: postgres.failover, with: {service: "
+       "database, to: west}}]}}, "
        "prove: {title: Prove, phases: {go: [{id: p, uses: postgres.restore-drill, with: {service: database}}]}}}"},
       {"drills",
        "[{name: d, title: d, run: move, every: monthly, faults: [kill-region]}, "
@@ -124,11 +125,11 @@ const Case kCases[] = {
     {"single-vantage", "signals", "quorum: 1, for: 5s", "for: 5s"},
     {"single-vantage", "hosts", "region: north", "region: north, controller: true, agent: true"},
     {"command-cannot-work", "scenarios", "{id: a, uses: shell, with: {argv: [pg_wal_replay, -D, /data]}}",
-     "{id: a, uses: postgres.failover, with: {}}"},
+     "{id: a, uses: postgres.failover, with: {service: database, to: west}}"},
     {"command-cannot-work", "scenarios", "{id: a, uses: shell, with: {argv: [pg_restore, \"s3://b/c\"]}}",
-     "{id: a, uses: postgres.failover, with: {}}"},
+     "{id: a, uses: postgres.failover, with: {service: database, to: west}}"},
     {"command-cannot-work", "scenarios", "{id: a, uses: shell, with: {argv: [aws, rds, promote-read-replica]}}",
-     "{id: a, uses: postgres.failover, with: {}}"},
+     "{id: a, uses: postgres.failover, with: {service: database, to: west}}"},
     {"dns-ttl-long", "services", "ttl: 1h", "ttl: 30s"},
     {"calendar-unknown", "drills", "montly", "monthly"},
     {"calendar-unknown", "drills", "kill-regoin", "kill-region"},
@@ -137,12 +138,19 @@ const Case kCases[] = {
     {"automatic-without-drill", "drills", "[]"},
     {"backups-never-restored", "drills", "run: move", "run: prove"},
     {"swap-without-approval", "scenarios", "{id: a, uses: postgres.adopt, with: {}}",
-     "{id: a, uses: postgres.failover, with: {}}"},
+     "{id: a, uses: postgres.failover, with: {service: database, to: west}}"},
     {"swap-without-approval", "scenarios",
      "{id: i, uses: incident.open, with: {title: t, severity: critical}}, "
      "{id: q, uses: approval, approval: {of: [boss]}}, {id: a, uses: postgres.adopt, with: {}}",
-     "{id: a, uses: postgres.failover, with: {}}"},
+     "{id: a, uses: postgres.failover, with: {service: database, to: west}}"},
     {"availability-out-of-reach", "objectives", "99.999%", "99%"},
+    {"failover-place", "services", "w: {host: db-w}, third: {host: watch}}, primary: e, automatic: any",
+     "w: {host: db-w}}, primary: e"},
+    {"failover-place", "services", "w: {host: db-w}, third: {host: watch}}, primary: e, replication: sync",
+     "w: {host: db-w}}, primary: e"},
+    {"failover-place", "services",
+     "w: {host: db-w}, third: {host: watch}}, primary: e, replication: sync, sync_region: north",
+     "w: {host: db-w}}, primary: e"},
 };
 INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kCases));
 
@@ -156,6 +164,26 @@ TEST(RuleSet, FindsNothingInAStoreWhoseBackupsExpireWithAKeyOfTheirOwn) {
     std::string& part = parts["services"];
     part.replace(part.find("b, cipher_pass: k"), 17, std::string("b, cipher_pass: k, store: ") + store);
     EXPECT_EQ(lines_of(judge_text(text_of(parts))), "") << store;
+  }
+}
+
+TEST(RuleSet, FindsNothingInAFailoverToMembersThatHaveAllThatIsAcknowledged) {
+  const std::pair<const char*, const char*> kinds[] = {
+      {"w: {host: db-w}, third: {host: watch}}, primary: e, replication: sync, sync_region: west, automatic: "
+       "same-region",
+       "west"},
+      {"w: {host: db-w}, third: {host: watch}}, primary: e, replication: sync, sync_copies: 2", "w"},
+      {"w: {host: db-w}, e2: {host: db-e, port: 5433}}, primary: e, automatic: any", "west"},
+      {"w: {host: db-w}, third: {host: watch, candidate: false}}, primary: e, automatic: any", "w"},
+  };
+  for (const auto& [settings, to] : kinds) {
+    Parts parts = calm();
+    std::string& services = parts["services"];
+    services.replace(services.find("w: {host: db-w}}, primary: e"), 28, settings);
+    std::string& scenarios = parts["scenarios"];
+    scenarios.replace(scenarios.find("to: west"), 8, std::string("to: ") + to);
+    for (const Finding& finding : judge_text(text_of(parts)))
+      EXPECT_NE(finding.rule, "failover-place") << settings << ": " << finding.message;
   }
 }
 
@@ -216,7 +244,7 @@ TEST(RuleSet, SaysWhichScenariosCanBeRun) {
 TEST(RuleSet, NotesWhatWouldNotHaveWorkedInACommandThatAStepStandsInFor) {
   Parts parts = calm();
   std::string& part = parts["scenarios"];
-  part.replace(part.find("with: {}"), 8, "with: {}, instead_of: [aws rds promote-read-replica, dig a.test]");
+  part.replace(part.find("to: west}"), 9, "to: west}, instead_of: [aws rds promote-read-replica, dig a.test]");
   Findings findings = judge_text(text_of(parts));
   ASSERT_EQ(findings.size(), 1u) << lines_of(findings);
   EXPECT_EQ(findings[0].rule, "command-cannot-work");
