@@ -508,6 +508,25 @@ Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
   co_return out;
 }
 
+namespace {
+
+// Up to version 15 a freshly promoted source may still show its old timeline until its next checkpoint, and pg_rewind would find
+// nothing to do. Where the disk is so slow that a checkpoint takes longer than is waited here, it goes on without us, and the next
+// attempt finds that it has ended: only one that is needed is asked for.
+Task<Result<>> ensure_timeline_shows(PgConnection& connection, Deadline deadline) {
+  auto asking = connection.query(
+      "SELECT timeline_id = ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS shows "
+      "FROM pg_control_checkpoint()",
+      {}, deadline.at_most(Duration{5'000}));
+  CO_TRY(PgRows answer, co_await std::move(asking));
+  if (answer.text(0, "shows") == "t") co_return Result<>{};
+  auto checkpointing = connection.query("CHECKPOINT", {}, deadline.at_most(Duration{60'000}));
+  CO_TRY_VOID(co_await std::move(checkpointing));
+  co_return Result<>{};
+}
+
+}  // namespace
+
 Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_t system_id, Deadline deadline) {
   keep_as_.reset();
   source_history_ = {};
@@ -534,11 +553,9 @@ Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_
                                answer->text(0, "system_id")),
                    fmt::format("move {} away if nobody needs it", paths_.data));
   }
-  // Up to version 15 a freshly promoted source may still show its old timeline until its next checkpoint, and pg_rewind
-  // would find nothing to do.
-  auto checkpointing = connection->query("CHECKPOINT", {}, deadline.at_most(Duration{60'000}));
-  auto checkpointed = co_await std::move(checkpointing);
-  if (!checkpointed) co_return std::unexpected(std::move(checkpointed).error().with("checkpoint on " + source));
+  auto ending = ensure_timeline_shows(*connection, deadline);
+  auto ended = co_await std::move(ending);
+  if (!ended) co_return std::unexpected(std::move(ended).error().with("checkpoint on " + source));
   auto reading = connection->query(
       "SELECT timeline_id, CASE WHEN timeline_id > 1 THEN encode(pg_read_binary_file('pg_wal/' || "
       "lpad(upper(to_hex(timeline_id)), 8, '0') || '.history'), 'escape') END AS history FROM pg_control_checkpoint()",

@@ -56,5 +56,27 @@ Task<bool> was_killed_as_a_standby(Pair& p) {
 }
 TEST_F(Rewind, DataOfAKilledStandbyAreRewound) { play(was_killed_as_a_standby(*pair)); }
 
+// On a disk so slow that a checkpoint takes longer than anybody waits, each attempt asked for one more, and none ever began. The new primary
+// has had the one that shows its timeline; its checkpointer answers nothing more here.
+Task<bool> source_has_no_time_for_a_checkpoint(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  REQUIRE(co_await p.fail_over_to_b());
+  auto flushing = p.sql("b", "CHECKPOINT");
+  REQUIRE((co_await std::move(flushing)).has_value());
+  auto looking = p.sql("b", "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
+  auto found = co_await std::move(looking);
+  REQUIRE(found.has_value());
+  pid_t checkpointer = std::stoi(found->text(0, "pid"));
+  kill(checkpointer, SIGSTOP);
+  auto following = p.reprotect("a", "b");
+  auto followed = co_await std::move(following);
+  kill(checkpointer, SIGCONT);
+  EXPECT_TRUE(followed) << followed.error().text();
+  REQUIRE(followed.has_value());
+  EXPECT_EQ(text_or(*followed, "how"), "rewound");
+  co_return true;
+}
+TEST_F(Rewind, NoCheckpointIsAskedForThatIsNotNeeded) { play(source_has_no_time_for_a_checkpoint(*pair)); }
+
 }  // namespace
 }  // namespace lifeboat
