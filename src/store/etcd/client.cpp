@@ -12,9 +12,12 @@ constexpr size_t kLargestAnswer = 256u << 20;
 constexpr Duration kOneTry{1'000};
 constexpr Duration kPause{50};
 
+// etcd's mvcc: "database space exceeded". From then on it refuses every write until somebody disarms the alarm.
+bool is_full(std::string_view problem) { return problem.find("database space") != problem.npos; }
+
 // Whether another endpoint, or the same a little later, may answer what this one could not.
 bool may_pass(int status, std::string_view problem) {
-  if (status == 503 || status == 504 || status == 429) return problem.find("database space") == problem.npos;
+  if (status == 503 || status == 504 || status == 429) return !is_full(problem);
   for (std::string_view text : {"request timed out", "leader changed", "no leader", "stopped", "not capable",
                                 "unhealthy", "transport", "connection"}) {
     if (problem.find(text) != problem.npos) return true;
@@ -151,7 +154,8 @@ Task<Result<Json>> Client::call_at(std::string endpoint, std::string path, Json 
     }
     bool unsure = may_pass(answer.status, problem);
     co_return fail(unsure ? ErrorKind::unknown_outcome : ErrorKind::refused,
-                   fmt::format("etcd at {} answered {}: {}", endpoint, answer.status, problem));
+                   fmt::format("etcd at {} answered {}: {}", endpoint, answer.status, problem),
+                   is_full(problem) ? std::string(kFullHint) : std::string());
   }
 }
 

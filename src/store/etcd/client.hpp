@@ -30,6 +30,11 @@ struct Found {
   bool more = false;
 };
 
+// What to do about the alarm NOSPACE (etcd's maintenance guide, "Space quota").
+inline constexpr std::string_view kFullHint =
+    "its quota is used up, and it takes no writes: `etcdctl compact`, `etcdctl defrag` on each voter (or a larger "
+    "--quota-backend-bytes), then `etcdctl alarm disarm`";
+
 class Client {
  public:
   explicit Client(EtcdOptions options);

@@ -8,6 +8,7 @@
 #include "io/http_client.hpp"
 #include "io/http_server.hpp"
 #include "store/chain.hpp"
+#include "store/etcd/status.hpp"
 #include "store/etcd/test_etcd.hpp"
 
 namespace lifeboat::etcd {
@@ -341,6 +342,25 @@ TEST_F(EtcdStoreTest, ShowsEveryByteOfAnEventThatWasChanged) {
 }
 
 // Case 43, stolon#794: the first endpoint of the list was dead, and so nobody took over.
+// etcd refuses every write from then on, and still answers what it is asked: it must not look as if it only were slow.
+TEST_F(EtcdStoreTest, SaysThatItIsFullAndWhatToDoAboutIt) {
+  TestEtcd full(256 * 1024);
+  EtcdStore store(context_.get_executor(), full.options(prefix_));
+  ASSERT_TRUE(elect(store, "control-a"));
+  Result<std::vector<StoredEvent>> written;
+  for (int event = 0; event < 100 && written; ++event) {
+    std::vector<NewEvent> one{{"run/R-1", "x", JsonObject{{"text", std::string(20'000, 'x')}}}};
+    written = wait(store.append(std::move(one)));
+  }
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().text(), HasSubstr("database space exceeded"));
+  EXPECT_THAT(written.error().hint, HasSubstr("etcdctl alarm disarm"));
+  EXPECT_EQ(written.error().kind, ErrorKind::refused);
+  auto voters = wait(ask_voters(full.options(prefix_), kShort));
+  ASSERT_EQ(voters.size(), 1u);
+  EXPECT_THAT(voters[0].alarms, testing::ElementsAre(testing::StartsWith("NOSPACE: ")));
+}
+
 TEST_F(EtcdStoreTest, AsksTheNextEndpointWhenOneDoesNotAnswer) {
   EtcdOptions options = TestEtcd::shared().options(prefix_);
   // Nothing listens on the first; the second takes connections and says nothing of sense.

@@ -1,5 +1,7 @@
 #include "store/etcd/status.hpp"
 
+#include <fmt/format.h>
+
 #include "store/etcd/client.hpp"
 
 namespace lifeboat::etcd {
@@ -25,7 +27,10 @@ Task<std::vector<VoterStatus>> ask_voters(EtcdOptions options, Duration each) {
     auto listing = client.call_at(endpoint, "/v3/maintenance/alarm", std::move(ask_alarms), Deadline::after(each));
     auto alarms = co_await std::move(listing);
     if (alarms && member(*alarms, "alarms").is_array()) {
-      for (const Json& alarm : member(*alarms, "alarms").get_array()) voter.alarms.push_back(text_or(alarm, "alarm"));
+      for (const Json& alarm : member(*alarms, "alarms").get_array()) {
+        std::string kind = text_or(alarm, "alarm");
+        voter.alarms.push_back(kind == "NOSPACE" ? fmt::format("{}: {}", kind, kFullHint) : kind);
+      }
     }
     out.push_back(std::move(voter));
   }

@@ -15,7 +15,7 @@ struct VoterStatus {
   bool leads = false;
   bool sees_leader = false;
   int64_t bytes = 0;
-  std::vector<std::string> alarms;  // "NOSPACE"
+  std::vector<std::string> alarms;  // "NOSPACE: …what to do"
   std::optional<Error> problem;     // it did not answer
 };
 

@@ -13,7 +13,8 @@ class TestEtcd {
   // Starts it at the first call.
   static TestEtcd& shared();
 
-  TestEtcd();
+  // With a quota, in bytes, one of its own that takes no writes when it is used up.
+  explicit TestEtcd(int64_t quota = 0);
   ~TestEtcd();
   TestEtcd(const TestEtcd&) = delete;
   TestEtcd& operator=(const TestEtcd&) = delete;
@@ -30,6 +31,7 @@ class TestEtcd {
   std::string missing_;
   std::string endpoint_;
   std::string folder_;
+  int64_t quota_ = 0;
   int process_ = -1;
 
   void start(const std::string& program);

@@ -52,7 +52,7 @@ TestEtcd& TestEtcd::shared() {
   return one;
 }
 
-TestEtcd::TestEtcd() {
+TestEtcd::TestEtcd(int64_t quota) : quota_(quota) {
   for (const char* folder : {"/usr/bin", "/usr/local/bin"}) {
     std::string program = std::string(folder) + "/etcd";
     if (access(program.c_str(), X_OK) != 0) continue;
@@ -74,11 +74,11 @@ void TestEtcd::start(const std::string& program) {
     int log = open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(log, 1);
     dup2(log, 2);
-    std::string data = folder_ + "/data", cluster = "default=" + peer;
+    std::string data = folder_ + "/data", cluster = "default=" + peer, quota = std::to_string(quota_);
     execl(program.c_str(), "etcd", "--data-dir", data.c_str(), "--listen-client-urls", endpoint_.c_str(),
           "--advertise-client-urls", endpoint_.c_str(), "--listen-peer-urls", peer.c_str(),
-          "--initial-advertise-peer-urls", peer.c_str(), "--initial-cluster", cluster.c_str(),
-          static_cast<char*>(nullptr));
+          "--initial-advertise-peer-urls", peer.c_str(), "--initial-cluster", cluster.c_str(), "--quota-backend-bytes",
+          quota.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
   for (Deadline deadline = Deadline::after(kReady); !deadline.passed();) {
