@@ -98,6 +98,19 @@ void add_backups(Page& page, const std::string& service, const Json& backups) {
              text_or(backups, "oldest_at"));
 }
 
+void add_dumps(Page& page, const std::string& service, const Json& dumps) {
+  Labels labels{{"service", service}};
+  page.add("dump_trouble", "Whether the logical backups are not what the plan asks for.", labels,
+           !text_or(dumps, "trouble").empty());
+  double count = number_or(dumps, "count", -1);
+  if (count < 0) return;
+  page.add("dump_sets", "Logical backups where the plan keeps them.", labels, count);
+  if (count == 0) return;
+  page.add("dump_newest_bytes", "Size of the newest logical backup.", labels, number_or(dumps, "newest_bytes"));
+  add_moment(page, "dump_newest_timestamp_seconds", "When the newest logical backup was taken.", labels,
+             text_or(dumps, "newest_at"));
+}
+
 void add_database(Page& page, const std::string& service, const Json& database) {
   Labels labels{{"service", service}};
   page.add("database_writable", "Whether a member takes writes.", labels, bool_or(database, "writable"));
@@ -107,6 +120,8 @@ void add_database(Page& page, const std::string& service, const Json& database) 
   for (const Json& one : list_of(database, "members")) add_member(page, service, one);
   const Json& backups = member(database, "backups");
   if (backups.is_object()) add_backups(page, service, backups);
+  const Json& dumps = member(database, "dumps");
+  if (dumps.is_object()) add_dumps(page, service, dumps);
 }
 
 }  // namespace

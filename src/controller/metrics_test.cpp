@@ -75,6 +75,26 @@ TEST(Metrics, WhatIsNotKnownIsLeftOut) {
   EXPECT_EQ(metrics_text(JsonObject{}), "");
 }
 
+TEST(Metrics, TellOfLogicalBackupsOnceTheirPlaceWasListed) {
+  Json dumps = JsonObject{{"trouble", ""}, {"count", -1}, {"newest_at", ""}, {"newest_bytes", 0}};
+  auto text_with = [&] {
+    Json all = status();
+    all.at("databases").at("main").as_object()["dumps"] = dumps;
+    return metrics_text(all);
+  };
+  EXPECT_TRUE(has_line(text_with(), "lifeboat_dump_trouble{service=\"main\"} 0"));
+  EXPECT_EQ(text_with().find("dump_sets"), std::string::npos) << "not known yet";
+  dumps.as_object()["count"] = 0;
+  EXPECT_TRUE(has_line(text_with(), "lifeboat_dump_sets{service=\"main\"} 0"));
+  EXPECT_EQ(text_with().find("dump_newest"), std::string::npos) << "there is none";
+  dumps = JsonObject{{"trouble", "overdue"}, {"count", 2}, {"newest_at", "1970-01-01T00:01:40Z"}, {"newest_bytes", 77}};
+  std::string text = text_with();
+  for (const char* line : {"lifeboat_dump_trouble{service=\"main\"} 1", "lifeboat_dump_sets{service=\"main\"} 2",
+                           "lifeboat_dump_newest_bytes{service=\"main\"} 77",
+                           "lifeboat_dump_newest_timestamp_seconds{service=\"main\"} 100"})
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+}
+
 TEST(Metrics, WaitsThatCannotBeCountedAreNotZero) {
   Json all = status();
   Json& primary = all.at("databases").at("main").at("members").at(0);
