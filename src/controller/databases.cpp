@@ -21,6 +21,8 @@ constexpr Duration kFirstReports{5'000};
 constexpr Duration kLeadPatience{30'000};
 // After a crash a server replays its log from the last checkpoint, and begins anew whenever it is cut off.
 constexpr Duration kRecoveryPatience{std::chrono::hours(12)};
+// How long the store may take to say whether this controller still leads, over all its voters.
+constexpr Duration kSureWithin{1'500};
 constexpr Duration kStepDownPatience{60'000};
 // The restored data are moved, not copied.
 constexpr Duration kAdoptPatience{600'000};
@@ -33,6 +35,11 @@ Result<std::vector<SyncSet>> sets_in(const Json& body) {
   auto sets = decode<std::vector<SyncSet>>(member(body, "sync"));
   if (!sets) return std::unexpected(to_error(sets.error(), "whom commits waited for cannot be read"));
   return std::move(*sets);
+}
+
+Json typed(Json body, std::string_view type) {
+  body.as_object()["type"] = type;
+  return body;
 }
 
 }  // namespace
@@ -169,23 +176,12 @@ void DatabaseKeeper::feed(Database& database, const Input& input) {
 void DatabaseKeeper::carry_out(Database& database, const Command& command) {
   using What = CommandDone::What;
   const std::string& service = database.service;
-  auto typed = [](Json body, std::string_view type) {
-    body.as_object()["type"] = type;
-    return body;
-  };
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
-    // Another controller may have granted it to somebody else since; the agent asks that one.
-    if (!store_.leads()) return;
-    wire::Renewed renewed{service, answer->term, answer->sent_ns, answer->granted};
-    hub_.send(database.host_of[answer->member], typed(encode(renewed), wire::Renewed::kType));
+    answer_renewal(database, *answer);
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
     scope_.spawn("grant " + service, make_grant(service, *grant));
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
-    wire::Lead params{service,        lead->member, lead->term,    lead->as_of_ns,
-                      lead->at_least, lead->sync,   lead->goes_on, lead->after};
-    scope_.spawn("lead " + lead->member,
-                 ask_agent(service, What::lead, lead->member, lead->term, std::string(wire::Lead::kMethod),
-                           encode(params), lead->patient ? kRecoveryPatience : kLeadPatience));
+    scope_.spawn("lead " + lead->member, order_the_lead(service, *lead));
   } else if (const auto* record = std::get_if<RecordSync>(&command)) {
     scope_.spawn("sync " + service, record_sync(service, *record));
   } else if (const auto* sync = std::get_if<SendSync>(&command)) {
@@ -218,6 +214,41 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
     on_note_(service, *note);
     scope_.spawn("note " + service, write_note(service, *note));
   }
+}
+
+// Another controller may have granted the right to somebody else since: what this one remembers of its election is not enough. All that
+// was asked while the store was being asked is answered by the next question, which is put after it.
+void DatabaseKeeper::answer_renewal(const Database& database, const AnswerRenew& answer) {
+  wire::Renewed renewed{database.service, answer.term, answer.sent_ns, answer.granted};
+  renewals_.push_back({database.host_of.at(answer.member), typed(encode(renewed), wire::Renewed::kType)});
+  if (!std::exchange(asks_store_, true)) scope_.spawn("renewals", answer_renewals());
+}
+
+// One that is not answered is asked for again by its agent, here or elsewhere.
+Task<> DatabaseKeeper::answer_renewals() {
+  while (!renewals_.empty()) {
+    std::vector<Renewal> asked = std::exchange(renewals_, {});
+    auto asking = store_.still_leads(Deadline::after(kSureWithin));
+    auto leads = co_await std::move(asking);
+    if (!leads) continue;
+    for (Renewal& one : asked) hub_.send(one.host, std::move(one.answer));
+  }
+  asks_store_ = false;
+}
+
+Task<> DatabaseKeeper::order_the_lead(std::string service, SendLead lead) {
+  auto asking = store_.still_leads(Deadline::after(kSureWithin));
+  auto leads = co_await std::move(asking);
+  if (!leads) {
+    CommandDone done{.what = CommandDone::What::lead, .member = lead.member, .term = lead.term};
+    done.error = leads.error().text();
+    feed(*databases_.at(service), done);
+    co_return;
+  }
+  wire::Lead params{service, lead.member, lead.term, lead.as_of_ns, lead.at_least, lead.sync, lead.goes_on, lead.after};
+  auto ordering = ask_agent(service, CommandDone::What::lead, lead.member, lead.term, std::string(wire::Lead::kMethod),
+                            encode(params), lead.patient ? kRecoveryPatience : kLeadPatience);
+  co_await std::move(ordering);
 }
 
 Task<> DatabaseKeeper::make_grant(std::string service, MakeGrant grant) {

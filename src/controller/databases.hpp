@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actions/world.hpp"
 #include "controller/agent_hub.hpp"
@@ -57,11 +58,21 @@ class DatabaseKeeper : public Databases {
   std::map<uint64_t, std::shared_ptr<Waiter>> waiters_;
   uint64_t next_transfer_ = 1;
   MonoTime began_ = boot_now();
+  // What was asked to be renewed and is answered when the store has said that this controller still leads.
+  struct Renewal {
+    std::string host;
+    Json answer;
+  };
+  std::vector<Renewal> renewals_;
+  bool asks_store_ = false;
 
   Task<Result<ownership::Past>> past_of(std::string service);
   Task<> tick();
   void feed(Database& database, const ownership::Input& input);
   void carry_out(Database& database, const ownership::Command& command);
+  void answer_renewal(const Database& database, const ownership::AnswerRenew& answer);
+  Task<> answer_renewals();
+  Task<> order_the_lead(std::string service, ownership::SendLead lead);
   Task<> make_grant(std::string service, ownership::MakeGrant grant);
   Task<> record_sync(std::string service, ownership::RecordSync record);
   Task<> ask_agent(std::string service, ownership::CommandDone::What what, std::string member, uint64_t term,

@@ -24,6 +24,7 @@ constexpr Duration kRecoveryPatience{std::chrono::hours(12)};
 constexpr Duration kStepDownPatience{60'000};
 constexpr Duration kFollowPatience{std::chrono::hours(12)};
 constexpr Duration kAdoptPatience{600'000};
+constexpr Duration kSureWithin{1'500};
 constexpr Nanos kPersonsPatience = 40_s;
 constexpr Nanos kReprotectPatience = 600_s;
 
@@ -83,8 +84,8 @@ Task<> Controller::be_elected() {
     // A watch wakes it, or it looks again after a while.
     bool watches = world_.random.chance(0.8);
     Nanos look = kernel.now() + world_.random.between(200, 1'000) * 1_ms;
-    co_await Sleep(kernel, process(),
-                   watches ? std::min(look, std::max(store.lead.until, kernel.now() + 50_ms)) : look);
+    do co_await Sleep(kernel, process(), std::min(look, kernel.now() + 150_ms));
+    while (kernel.now() < look && !(watches && kernel.now() >= store.lead.until));
   }
 }
 
@@ -212,24 +213,14 @@ void Controller::feed(const Input& input) {
 void Controller::carry_out(const Command& command) {
   using What = CommandDone::What;
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
-    // Another controller may have granted it to somebody else since.
-    if (!leads()) return;
-    if (!answer->granted) world_.refused(*answer);
-    if (answer->granted) world_.right_until(answer->term, clock().truth_of(state_->lease_until));
-    auto link = links_.find(world_.member_index(answer->member));
-    if (link != links_.end())
-      world_.send(link->second, false, wire::Renewed{kService, answer->term, answer->sent_ns, answer->granted});
+    scope_.spawn(answer_renewal(*answer));
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
     world_.chosen(*grant, *state_);
     world_.controller_effect(index_, "is about to grant");
     scope_.spawn(make_grant(*grant));
   } else if (const auto* lead = std::get_if<SendLead>(&command)) {
     world_.controller_effect(index_, "is about to order the lead");
-    world_.right_until(lead->term, clock().truth_of(state_->lease_until));
-    call({.what = What::lead, .member = lead->member, .term = lead->term},
-         wire::Lead{kService, lead->member, lead->term, lead->as_of_ns, lead->at_least, lead->sync, lead->goes_on,
-                    lead->after},
-         lead->patient ? kRecoveryPatience : kLeadPatience);
+    scope_.spawn(order_the_lead(*lead));
   } else if (const auto* record = std::get_if<RecordSync>(&command)) {
     scope_.spawn(record_sync(*record));
   } else if (const auto* sync = std::get_if<SendSync>(&command)) {
@@ -261,6 +252,52 @@ void Controller::carry_out(const Command& command) {
     if (tells_of_writes(note->kind) && is_recorded) took_writes(world_.store.now.past);
     world_.note(*note);
   }
+}
+
+// What it remembers of its election is not enough for what lets a member write: the store may have ended that before its time.
+Task<bool> Controller::is_sure_to_lead(uint64_t lead) {
+  Kernel& kernel = world_.kernel;
+  const StoreModel& store = world_.store;
+  if (alone()) co_return true;
+  co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
+  if (LIFEBOAT_BUG("renews-from-memory")) co_return leads() && lead_number_ == lead;
+  if (!leads() || lead_number_ != lead || !world_.reaches_store(index_)) co_return false;
+  if (store.lead.number != lead || kernel.now() >= store.lead.until) {
+    step_aside("another one was elected");
+    co_return false;
+  }
+  co_await Sleep(kernel, process(), kernel.now() + world_.random.between(1, 12) * 1_ms);
+  co_return leads() && lead_number_ == lead;
+}
+
+Task<> Controller::answer_renewal(AnswerRenew answer) {
+  Nanos until = clock().truth_of(state_->lease_until);
+  auto asking = is_sure_to_lead(lead_number_);
+  if (!co_await std::move(asking)) co_return;
+  if (!answer.granted) world_.refused(answer);
+  if (answer.granted) world_.right_until(answer.term, until);
+  auto link = links_.find(world_.member_index(answer.member));
+  if (link != links_.end())
+    world_.send(link->second, false, wire::Renewed{kService, answer.term, answer.sent_ns, answer.granted});
+}
+
+Task<> Controller::order_the_lead(SendLead lead) {
+  uint64_t number = lead_number_;
+  Nanos until = clock().truth_of(state_->lease_until);
+  CommandDone done{.what = CommandDone::What::lead, .member = lead.member, .term = lead.term};
+  for (MonoTime begun = local(); leads_since(number) && local() < begun + kSureWithin;) {
+    auto asking = is_sure_to_lead(number);
+    if (!co_await std::move(asking)) continue;
+    world_.right_until(lead.term, until);
+    call(
+        std::move(done),
+        wire::Lead{kService, lead.member, lead.term, lead.as_of_ns, lead.at_least, lead.sync, lead.goes_on, lead.after},
+        lead.patient ? kRecoveryPatience : kLeadPatience);
+    co_return;
+  }
+  if (!leads_since(number)) co_return;
+  done.error = "the store does not say whether this controller still leads";
+  feed(done);
 }
 
 Task<Controller::Written> Controller::write_to_store(uint64_t lead, std::function<bool(bool late)> change) {

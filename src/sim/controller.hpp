@@ -81,6 +81,10 @@ class Controller {
   void step_aside(std::string_view why);
   void say_here();
   void drop_silent_links();
+  // Asks the store whether it still leads: true if it did at some moment after the question.
+  Task<bool> is_sure_to_lead(uint64_t lead);
+  Task<> answer_renewal(ownership::AnswerRenew answer);
+  Task<> order_the_lead(ownership::SendLead lead);
   Task<> make_grant(ownership::MakeGrant grant);
   Task<> record_sync(ownership::RecordSync record);
   void feed(const ownership::Input& input);

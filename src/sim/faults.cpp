@@ -168,6 +168,7 @@ void World::inject(const Fault& fault) {
       store.unsure = true;
       kernel.after(0, fault.length, [this] { store.unsure = false; });
       return;
+    case FaultKind::revoke_lead: return revoke_lead(fault);
     case FaultKind::restore_store:
       kernel.after(0, fault.length, [this, copy = store.now, away = fault.n * 100_ms] {
         restore_store(copy);
@@ -183,6 +184,22 @@ void World::inject(const Fault& fault) {
     case FaultKind::open_run: return open_run(fault, host);
     case FaultKind::meddle: return meddle(fault);
   }
+}
+
+void World::revoke_lead(const Fault& fault) {
+  if (setup.controllers == 1 || store.lead.controller < 0) return;
+  int primary = writable_host();
+  for (int other = 0; other < setup.controllers; ++other) {
+    if (other == store.lead.controller) continue;
+    for (Place place : {place_of_controller(store.lead.controller), primary}) {
+      if (place < 0) continue;
+      cut_for(place, place_of_controller(other), fault.length);
+      cut_for(place_of_controller(other), place, fault.length);
+    }
+  }
+  kernel.after(0, fault.n * 60_ms, [this, number = store.lead.number] {
+    if (store.lead.number == number) store.lead.until = std::min(store.lead.until, kernel.now());
+  });
 }
 
 void World::asked_for(const ownership::Transfer& wanted) {

@@ -23,6 +23,7 @@ namespace {
 //   cut-off-step-is-repeated       54 patroni#1776
 //   half-rewound-data-started      57 patroni#3652
 //   full-disk-is-chosen            74 cloudnative-pg#4521
+//   renews-from-memory             82 etcd#15247
 //   deposed-controller-writes      83 patroni#316
 constexpr Mutant kMutants[] = {
     {"guard-ignores-fence", "the guard does not end the server at its fence time"},
@@ -111,6 +112,8 @@ constexpr Mutant kMutants[] = {
     {"unseen-is-not-done", "whether a step is done cannot be seen, and it is done again"},
     {"acts-before-it-is-written", "steps of a run begin before their start is in the journal"},
     {"reprotect-stands-in-the-way", "while standbys are being made nobody follows a primary that is lost"},
+    {"renews-from-memory",
+     "a controller answers renewals and orders the lead without asking the store whether it still leads"},
     {"deposed-controller-writes",
      "the grant of a controller that was deposed arrives late and is recorded, whatever was recorded since"},
 };

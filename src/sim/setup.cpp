@@ -73,6 +73,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::crash_controller_at: return "controller dies at an effect";
     case FaultKind::store_away: return "store away";
     case FaultKind::store_unsure: return "store unsure";
+    case FaultKind::revoke_lead: return "the store revokes the leader's lease";
     case FaultKind::restore_store: return "restore the store from a copy made now";
     case FaultKind::ask_switchover: return "ask for a switchover";
     case FaultKind::ask_failover: return "ask for a failover";
@@ -194,6 +195,16 @@ void hold_news_up(Setup& setup, Random& random) {
     Nanos length = Nanos{setup.lease.count()} * 1_ms * random.between(90, 180) / 100;
     setup.faults.push_back({FaultKind::isolate_controller, at + controller + 1, length, 0, controller, 0});
   }
+}
+
+// The lease of the leading controller is revoked before its time, as etcd has done it. That one does not hear of it, because it has
+// lost the store, and the primary hears it alone.
+void revoke_the_lead(Setup& setup, Random& random) {
+  Nanos at = random.between(3'000, setup.storm / 1_ms) * 1_ms + random.between(0, 999'999);
+  // With a long lease its margin covers what the leader goes on saying.
+  setup.lease = std::min(setup.lease, Duration{random.one_of({1'000, 1'000, 2'000, 5'000})});
+  Nanos length = Nanos{setup.lease.count()} * 1_ms * random.between(110, 250) / 100;
+  setup.faults.push_back({FaultKind::revoke_lead, at, length, 0, 0, static_cast<int>(random.between(0, 6))});
 }
 
 // A copy of the store is put back after what was done since is forgotten; some of it goes wrong after that too.
@@ -357,6 +368,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
     if (pairs.chance(0.06)) add_pair(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) add_restore(setup, pairs);
     if (profile == Profile::safety && pairs.chance(0.04)) hold_news_up(setup, pairs);
+    Random leads(seed ^ 0x1EAD);
+    if (setup.controllers > 1 && leads.chance(0.06)) revoke_the_lead(setup, leads);
     Random rewinds(seed ^ 0x51C7);
     if (rewinds.chance(0.05)) cut_off_a_rewind(setup, rewinds);
     Random back(seed ^ 0x2D15);

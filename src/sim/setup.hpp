@@ -43,7 +43,8 @@ enum class FaultKind {
   crash_at,      // a's agent dies at its n-th effect from now on
   crash_controller_at,
   store_away,
-  store_unsure,   // answers get lost, whether or not it was done
+  store_unsure,  // answers get lost, whether or not it was done
+  revoke_lead,  // the leader, heard by the primary alone, loses the store, and the store ends its lease before the time
   restore_store,  // what it held when this began is put back when it ends
   ask_switchover,
   ask_failover,

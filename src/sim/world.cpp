@@ -312,13 +312,17 @@ void World::say_goodbye(const std::shared_ptr<Link>& link, bool by_agent) {
 }
 
 void World::tell_member(int from, int to, std::variant<wire::Keep, wire::Kept> message) {
-  Nanos takes = network.delay(from, to) + network.delay(to, from) + network.delay(from, to);
-  if (!network.open_both(from, to)) return;
-  kernel.after(hosts[static_cast<size_t>(to)]->agent_process, takes, [this, from, to, message = std::move(message)] {
-    Agent* agent = agents[static_cast<size_t>(to)].get();
-    if (agent == nullptr || !network.open(from, to)) return;
-    std::visit([agent](const auto& heard) { agent->hear(heard); }, message);
-  });
+  // Datagrams: nobody sends a lost one again, and one may come twice, the second time much later.
+  if (!network.open(from, to) || (setup.loss > 0 && random.chance(setup.loss))) return;
+  auto arrives_after = [&](Nanos takes) {
+    kernel.after(hosts[static_cast<size_t>(to)]->agent_process, takes, [this, from, to, message] {
+      Agent* agent = agents[static_cast<size_t>(to)].get();
+      if (agent == nullptr || !network.open(from, to)) return;
+      std::visit([agent](const auto& heard) { agent->hear(heard); }, message);
+    });
+  };
+  arrives_after(network.delay(from, to));
+  if (setup.loose && random.chance(0.05)) arrives_after(network.delay(from, to) + random.between(1, 3'000) * 1_ms);
 }
 
 // ---- what users do

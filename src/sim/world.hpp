@@ -200,6 +200,7 @@ class World {
   void isolate(const std::vector<Place>& inside, Nanos length);
   void swizzle(Nanos length);
   void restore_store(StoreModel::Contents copy);
+  void revoke_lead(const Fault& fault);
   void person_asks(const Fault& fault, const Host& host);
   WalPlace older_place(const Host& host, bool lately);
   void open_run(const Fault& fault, const Host& host);

@@ -14,6 +14,8 @@ Task<Error> Store::keep_leading() {
   while (true) co_await sleep_for(kLong);
 }
 
+Task<Result<void>> Store::still_leads(Deadline) { co_return Result<void>{}; }
+
 Task<> Store::resign() { co_return; }
 
 Task<Result<std::optional<Leader>>> Store::leader() { co_return std::optional<Leader>{}; }

@@ -84,6 +84,11 @@ class Store {
   // Whether nobody else can be the leader yet, by this process's clock. What acts on the world from memory, without a write,
   // asks this right before it acts.
   virtual bool leads() const { return true; }
+  // Asks the store itself: without an error this process led it at some moment after the call. What lets a member of a database write,
+  // from memory and without a write here, asks this first, because a lead may have been ended before its time: leases were revoked
+  // early, and renewals answered that meant nothing (etcd-io/etcd#15247). `refused`: it does not lead any more, and leads() is false
+  // from then on; any other error: not known, ask again.
+  virtual Task<Result<void>> still_leads(Deadline deadline);
   // Gives it up, so that another one need not wait.
   virtual Task<> resign();
   // Who leads now, not who led a moment ago; nothing: nobody, or the store has no need of one.

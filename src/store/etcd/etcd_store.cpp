@@ -180,6 +180,15 @@ Task<Error> EtcdStore::keep_leading() {
   co_return deposed_error(lost_);
 }
 
+Task<Result<void>> EtcdStore::still_leads(Deadline deadline) {
+  if (!leads()) co_return std::unexpected(deposed_error(lost_));
+  auto asking = get(keys_.leader(), deadline);
+  CO_TRY(KeyValue found, co_await std::move(asking));
+  if (found.create_revision != leader_revision_) lose("etcd ended its lease before the time");
+  if (!leads()) co_return std::unexpected(deposed_error(lost_));
+  co_return Result<void>{};
+}
+
 Task<> EtcdStore::resign() {
   if (lease_ == 0) co_return;
   lose("it gave up the lead");

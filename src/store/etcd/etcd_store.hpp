@@ -25,6 +25,8 @@ class EtcdStore : public Store {
   Task<Result<bool>> campaign(Leader me) override;
   Task<Error> keep_leading() override;
   bool leads() const override;
+  // By a read that a majority answers (etcd's API guarantees, linearizability).
+  Task<Result<void>> still_leads(Deadline deadline) override;
   Task<> resign() override;
   Task<Result<std::optional<Leader>>> leader() override;
   Task<> leader_may_change(Deadline deadline) override;

@@ -214,6 +214,32 @@ TEST_F(EtcdStoreTest, GoesOnLeadingAsLongAsItRenewsAndLosesTheLeadWhenEtcdSaysSo
   EXPECT_FALSE(store->leads());
 }
 
+// Case 82, etcd#15247: who had the lead went on renewing what others held, though its own lease was gone.
+TEST_F(EtcdStoreTest, KnowsOfALeaseThatWasRevokedWhenItAsks) {
+  auto first = open(), second = open();
+  ASSERT_TRUE(elect(*first, "control-east"));
+  EXPECT_TRUE(wait(first->still_leads(Deadline::after(kShort))));
+  remove(prefix_ + "leader");
+  ASSERT_TRUE(elect(*second, "control-west"));
+  EXPECT_TRUE(first->leads()) << "nobody has told it";
+  auto answer = wait(first->still_leads(Deadline::after(kShort)));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::refused);
+  EXPECT_FALSE(first->leads());
+  EXPECT_TRUE(wait(second->still_leads(Deadline::after(kShort))));
+}
+
+TEST_F(EtcdStoreTest, IsNotSureToLeadWhenEtcdDoesNotAnswer) {
+  auto store = open();
+  ASSERT_TRUE(elect(*store, "control-east"));
+  TestEtcd::shared().freeze();
+  auto answer = wait(store->still_leads(Deadline::after(Duration{300})));
+  TestEtcd::shared().thaw();
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().kind, ErrorKind::refused) << "nothing is known";
+  EXPECT_TRUE(store->leads());
+}
+
 // Case 81, patroni#3407: the store stood still for the length of a snapshot.
 TEST_F(EtcdStoreTest, StopsLeadingBeforeItsLeaseEndsWhenEtcdIsSilentAndAnotherTakesOver) {
   auto first = open(kShort), second = open(kShort);
