@@ -83,12 +83,13 @@ struct Totals {
   std::atomic<uint64_t> next{0};
   std::atomic<bool> enough{false};
   uint64_t played = 0, with_failover = 0, violations = 0, events = 0, acknowledged = 0, lost = 0, after_thaw = 0;
+  uint64_t trace = 0;  // of all histories, in whatever order they were played
   double simulated = 0;
   std::vector<Outcome> bad;
 };
 
 void work(const Options& options, Totals& totals) {
-  uint64_t played = 0, with_failover = 0, events = 0, acknowledged = 0, lost = 0, after_thaw = 0;
+  uint64_t played = 0, with_failover = 0, events = 0, acknowledged = 0, lost = 0, after_thaw = 0, trace = 0;
   double simulated = 0;
   while (!totals.enough) {
     uint64_t index = totals.next++;
@@ -97,6 +98,7 @@ void work(const Options& options, Totals& totals) {
     ++played;
     with_failover += outcome.promotions > 0;
     events += outcome.events;
+    trace += outcome.hash * (2 * outcome.seed + 1);
     acknowledged += outcome.acknowledged;
     lost += outcome.lost;
     after_thaw += outcome.after_thaw;
@@ -111,6 +113,7 @@ void work(const Options& options, Totals& totals) {
   totals.played += played;
   totals.with_failover += with_failover;
   totals.events += events;
+  totals.trace += trace;
   totals.acknowledged += acknowledged;
   totals.lost += lost;
   totals.after_thaw += after_thaw;
@@ -134,7 +137,8 @@ int play_many(const Options& options) {
                    {"events", totals.events},
                    {"acknowledged", totals.acknowledged},
                    {"set_aside", totals.lost},
-                   {"after_thaw", totals.after_thaw}};
+                   {"after_thaw", totals.after_thaw},
+                   {"trace", fmt::format("{:016x}", totals.trace)}};
     if (!totals.bad.empty()) {
       const Outcome& first = totals.bad.front();
       out["seed"] = first.seed;
