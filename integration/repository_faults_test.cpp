@@ -11,6 +11,7 @@
 #include <map>
 #include <thread>
 
+#include "agent/repository.hpp"
 #include "busy_source.hpp"
 #include "io/pgbackrest.hpp"
 #include "io/run_in_test.hpp"
@@ -73,6 +74,28 @@ class RepositoryFault : public testing::TestWithParam<Stored> {
     auto report = run_in_test(context, verify_repository(std::move(reader), Deadline::after(kLong)), kLong);
     return report ? *report : VerifyReport{.damaged = true, .findings = {report.error().text()}, .text = {}};
   }
+  // What `backups verify` finds: the agent of the repository's host knows which segments there ought to be, too.
+  Json verify_by_agent() {
+    asio::io_context context(1);
+    Scope scope(context.get_executor(), [](std::string_view, std::string_view what) { ADD_FAILURE() << what; });
+    BackupPaths paths{repository + ".agent"};
+    fs::create_directories(paths.folder);
+    fs::copy_file(source().config_for(repository, GetParam()), paths.config(), fs::copy_options::overwrite_existing);
+    BusySource::run({"/bin/chown", "-R", "postgres", paths.folder}, true);
+    Repository agent(scope, "database", paths, "postgres", [](const std::string&) {});
+    wire::RepositoryConfig config;
+    config.stanza = "m";
+    config.backups.repository_path = repository;
+    std::string text = text_of(paths.config());
+    auto configured = agent.configure(config, text, text);
+    EXPECT_TRUE(configured) << (configured ? "" : configured.error().text());
+    auto verifying = agent.verify(Deadline::after(kLong), [](const std::string&) {});
+    auto found = run_in_test(context, std::move(verifying), kLong);
+    EXPECT_TRUE(found) << (found ? "" : found.error().text());
+    fs::remove_all(paths.folder);
+    fs::remove_all(paths.folder + ".keep");
+    return found ? *found : Json(nullptr);
+  }
   // The largest file of the backup's data.
   std::string backup_file() const {
     std::string largest;
@@ -106,6 +129,8 @@ class RepositoryFault : public testing::TestWithParam<Stored> {
 TEST_P(RepositoryFault, AWholeOneIsFoundWholeAndRestored) {
   VerifyReport found = verify();
   EXPECT_FALSE(found.damaged) << found.text;
+  Json by_agent = verify_by_agent();
+  EXPECT_TRUE(bool_or(by_agent, "whole")) << to_text(by_agent);
   auto restored = restore_latest();
   ASSERT_TRUE(restored) << restored.error().text();
   EXPECT_EQ(BusySource::ids(folder).size(), source().ledger.size());
@@ -134,7 +159,11 @@ TEST_P(RepositoryFault, AFlippedByteInASegmentInTheMiddleOfTheLog) {
 }
 
 TEST_P(RepositoryFault, ASegmentThatIsMissingInTheMiddleOfTheLog) {
-  fs::remove(source().middle_segment(repository));
+  std::string file = source().middle_segment(repository), name = fs::path(file).filename().string().substr(0, 24);
+  fs::remove(file);
+  Json by_agent = verify_by_agent();
+  EXPECT_FALSE(bool_or(by_agent, "whole")) << "every file that is there is as it was written, and one is not there";
+  EXPECT_NE(to_text(member(by_agent, "problems")).find(name), std::string::npos) << to_text(by_agent);
   expect_refused("gap");
   EXPECT_FALSE(fs::exists(folder)) << "it is known before anything is done";
 }

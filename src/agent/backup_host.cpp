@@ -204,8 +204,11 @@ Task<> BackupHost::look_after() {
 }
 
 Task<> BackupHost::look_at(std::string service) {
-  count_waiting(members_[service].report.data, members_[service].report);
-  if (members_[service].config.archive.slot.empty()) co_return;
+  Member& looked_at = members_[service];
+  count_waiting(looked_at.report.data, looked_at.report);
+  looked_at.report.failed = secrets_.redact(looked_at.spool.look(
+      paths_.folder + "/spool", looked_at.config.archive.stanza, looked_at.report.waiting > 0, boot_now()));
+  if (looked_at.config.archive.slot.empty()) co_return;
   auto asking = hooks_.ask(service, std::string(kStreamed), Deadline::after(kAskWithin));
   auto rows = co_await std::move(asking);
   auto found = members_.find(service);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/archive_spool.hpp"
 #include "agent/repository.hpp"
 #include "io/postgres.hpp"
 #include "io/secrets.hpp"
@@ -44,6 +45,7 @@ class BackupHost {
   struct Member {
     wire::ServerConfig config;
     wire::ArchiveReport report;
+    ArchiveSpool spool;
     std::deque<Sample> samples;  // that the stream has not reached yet
     MonoTime since{};            // begun to look
   };

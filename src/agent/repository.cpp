@@ -75,6 +75,13 @@ JsonArray sets_in_json(const std::optional<recovery::Catalogue>& catalogue) {
   return out;
 }
 
+// Why it failed last and for how long it has; nothing of that once it succeeds.
+void keep_count(backup::Failing& failing, const Error* error, std::string& why, int64_t& for_ms) {
+  why = error == nullptr ? std::string() : error->text();
+  for_ms = error == nullptr ? 0 : failing.failed(boot_now()).count();
+  if (error == nullptr) failing.went_well();
+}
+
 std::string share_of(const Json& info) {
   if (!info.is_array()) return {};
   for (const Json& stanza : info.get_array()) {
@@ -466,6 +473,10 @@ Task<Result<Json>> Repository::verify(Deadline deadline, Progress progress) {
 Task<Result<>> Repository::look(Deadline deadline) {
   auto reading = read_catalogue(reader(1), deadline.at_most(kReadWithin));
   auto catalogue = co_await std::move(reading);
+  // That there is no backup is an answer only where there has been none.
+  bool none_yet = !catalogue && catalogue.error().kind == ErrorKind::not_found && report_.newest.empty();
+  const Error* unread = catalogue || none_yet ? nullptr : &catalogue.error();
+  keep_count(reads_, unread, report_.unread, report_.unread_ms);
   if (!catalogue) {
     if (catalogue.error().kind == ErrorKind::not_found) catalogue_.reset(), report_.backups = 0, judge();
     co_return std::unexpected(std::move(catalogue).error());
@@ -488,9 +499,11 @@ void Repository::tell() {
   }
   report_.gap.clear();
   report_.oldest_at.clear();
+  report_.restorable_to.clear();
   auto window = recovery::window_of(*catalogue_);
   if (!window) return;
   report_.oldest_at = time_text(window->oldest);
+  report_.restorable_to = time_text(window->newest);
   if (window->gaps.empty()) return;
   const recovery::Gap& gap = window->gaps.front();
   report_.gap = fmt::format("WAL is missing from {} to {}",
@@ -503,7 +516,9 @@ Task<> Repository::look_after() {
     report_.streams_from = stream_.running() ? stream_.at() : std::string();
     // While an order is carried out the repository is that order's.
     if (report_.problem.empty() && report_.busy.empty()) {
-      if (turn % kCatalogueEvery == 0 && report_.ready) {
+      // Who needs a backup now does not wait for the next look to find that the index is gone.
+      bool looks = turn % kCatalogueEvery == 0 || (guard_ && guard_->lacks_an_index());
+      if (looks && report_.ready) {
         auto looking = look(Deadline::after(kReadWithin));
         auto looked = co_await std::move(looking);
         auto checking = check_index(looked.has_value());
@@ -511,6 +526,7 @@ Task<> Repository::look_after() {
       }
       auto filling = fill_gaps(Deadline::after(kPushWithin));
       auto filled = co_await std::move(filling);
+      keep_count(fills_, filled ? nullptr : &filled.error(), report_.unfilled, report_.unfilled_ms);
       if (!filled && filled.error().what != said_) log_(said_ = filled.error().what);
     }
     if (guard_) {

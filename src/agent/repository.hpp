@@ -12,6 +12,7 @@
 #include "agent/backup_files.hpp"
 #include "agent/repository_guard.hpp"
 #include "agent/wal_stream.hpp"
+#include "core/backup/failing.hpp"
 #include "core/recovery/window.hpp"
 #include "io/pgbackrest.hpp"
 
@@ -60,6 +61,7 @@ class Repository {
   std::vector<std::string> owed_;       // files of the stream that the first has from here, and the second not yet
   std::optional<Moment> looked_until_;  // a person has looked at the backups up to here
   std::string said_;
+  backup::Failing reads_, fills_;
   bool begun_ = false;
 
   struct Busy;

@@ -194,6 +194,14 @@ Result<std::vector<std::string>> RepositoryGuard::put_back(bool all) {
   return out;
 }
 
+bool RepositoryGuard::lacks_an_index() const {
+  return root_ && std::ranges::any_of(index_files(), [this](const std::string& file) {
+           struct stat about{};
+           bool there = lstat(file.c_str(), &about) == 0;
+           return !there && access((keep_ + "/" + fs::path(file).filename().string()).c_str(), F_OK) == 0;
+         });
+}
+
 std::set<std::string> RepositoryGuard::whole_backups() const {
   std::set<std::string> out;
   std::error_code ignored;

@@ -41,6 +41,8 @@ class RepositoryGuard {
   Result<> give_back();
   // Puts back index files that are missing, or all that differ from what was remembered when `all`. Gives their names.
   Result<std::vector<std::string>> put_back(bool all);
+  // Whether one is missing that could be put back. Cheap enough for every second.
+  bool lacks_an_index() const;
   // Labels of the backups whose files are whole in the repository.
   std::set<std::string> whole_backups() const;
 

@@ -117,8 +117,11 @@ TEST_F(RepositoryGuarded, IndexFilesThatWereTakenAwayOrChangedArePutBack) {
   auto keeper = guard();
   ASSERT_TRUE(keeper->prepare());
   ASSERT_TRUE(keeper->remember());
+  EXPECT_FALSE(keeper->lacks_an_index());
   EXPECT_TRUE(as_user([&] { return unlink(repo("backup/main/backup.info").c_str()) == 0; }));
+  EXPECT_TRUE(keeper->lacks_an_index());
   EXPECT_EQ(*keeper->put_back(false), (std::vector<std::string>{"backup.info"}));
+  EXPECT_FALSE(keeper->lacks_an_index());
   EXPECT_EQ(*read_file(repo("backup/main/backup.info")), "index");
   put("backup/main/backup.info.copy", "other");
   EXPECT_TRUE(keeper->put_back(false)->empty());

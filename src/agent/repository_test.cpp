@@ -28,7 +28,7 @@ constexpr const char* kProgram = R"(#!/bin/sh
 here=$(dirname "$0")
 for one in "$@"; do case "$one" in --config=*) config=${one#*=} ;; esac; command=$one; done
 path=$command
-case "$*" in *repo-ls*) command=repo-ls ;; esac
+case "$*" in *repo-ls*) command=repo-ls ;; *archive-push*) command=archive-push ;; esac
 number=1
 grep -q '^repo1-path' "$config" || number=2
 echo "$number $command" >> "$here/calls"
@@ -36,7 +36,7 @@ echo "$*" >> "$here/arguments"
 if [ $command = expire ]; then (stat -c %a "$config"; cat "$config") >> "$here/expired-by"; fi
 if [ -e "$here/after-$number-$command-names-m" ]; then mv "$here/after-$number-$command-names-m" "$here/names-m"; fi
 if [ -e "$here/once-$number-$command" ]; then cat "$here/once-$number-$command"; rm "$here/once-$number-$command"; exit 58; fi
-if [ -e "$here/fails-$number-$command" ]; then cat "$here/fails-$number-$command"; exit 55; fi
+if [ -e "$here/fails-$number-$command" ]; then cat "$here/fails-$number-$command"; exit 101; fi
 if [ -e "$here/after-$number-$command" ]; then mv "$here/after-$number-$command" "$here/info-$number"; fi
 case "$command" in info) cat "$here/info-$number" ;; repo-ls) case $path in archive/*) cat "$here/archive" ;; *) cat "$here/names-${path##*/}" 2> /dev/null || echo "{}" ;; esac ;; verify) echo "status: ok" ;; esac
 )";
@@ -120,8 +120,10 @@ class RepositoryOrders : public testing::Test {
     auto configured = repository->configure(config, text, expiry_text);
     ASSERT_TRUE(configured) << configured.error().text();
   }
-  Result<Json> take() {
+  Result<Json> take(bool from_standby = false) {
     wire::BackupTake order{.service = "database", .sources = {{"db-1", "10.0.0.1", 5432, "/data", "/socket"}}};
+    order.from_standby = from_standby;
+    if (from_standby) order.sources.push_back({"db-2", "10.0.0.2", 5432, "/data-2", "/socket-2"});
     return run_in_test(context, repository->take(order, Deadline::after(Duration{15'000}),
                                                  [this](std::string said) { progress.push_back(std::move(said)); }));
   }
@@ -279,6 +281,79 @@ TEST_F(RepositoryOrders, ABackupRightAfterAFailoverWaitsForTheFirstCheckpointOfT
 
   put("fails-1-backup", "ERROR: [056]: unable to find primary cluster");
   EXPECT_FALSE(take()) << "any other error is one";
+}
+
+TEST_F(RepositoryOrders, ABackupIsReadFromTheStandbyWhenThereIsOne) {
+  put("info-1", info(1, {kFirst}));
+  stand_up(false);
+  ASSERT_TRUE(take());
+  EXPECT_THAT(read_file(folder + "/arguments").value_or(""), Not(HasSubstr("--backup-standby")));
+  ASSERT_TRUE(take(true));
+  EXPECT_THAT(read_file(folder + "/arguments").value_or(""), HasSubstr("--backup-standby backup"));
+  EXPECT_THAT(read_file(folder + "/agent/order-database.conf").value_or(""),
+              testing::AllOf(HasSubstr("pg1-path=/data\n"), HasSubstr("pg2-host=10.0.0.2\n")));
+}
+
+TEST_F(RepositoryOrders, ARepositoryThatCannotBeReadIsToldUntilItCan) {
+  put("fails-1-info", "ERROR: [101]: the key has expired");
+  stand_up(false);
+  EXPECT_FALSE(list());
+  EXPECT_THAT(repository->report().unread, HasSubstr("the key has expired"));
+  EXPECT_EQ(repository->report().unread_ms, 0) << "it failed once";
+  run_in_test(context, [](Duration pause) -> Task<bool> {
+    co_await sleep_for(pause);
+    co_return true;
+  }(Duration{50}));
+  EXPECT_FALSE(list());
+  EXPECT_GE(repository->report().unread_ms, 50);
+  fs::remove(folder + "/fails-1-info");
+  put("info-1", info(1, {kFirst}));
+  ASSERT_TRUE(list());
+  EXPECT_EQ(repository->report().unread, "");
+  EXPECT_EQ(repository->report().unread_ms, 0);
+  EXPECT_FALSE(repository->report().restorable_to.empty());
+}
+
+TEST_F(RepositoryOrders, ThatNoBackupIsLeftWhereThereWereSomeIsNoRepositoryThatIsNew) {
+  put("info-1", info(1, {}));
+  stand_up(false);
+  ASSERT_TRUE(list());
+  EXPECT_EQ(repository->report().unread, "");
+  put("info-1", info(1, {kFirst}));
+  ASSERT_TRUE(list());
+  put("info-1", info(1, {}));
+  ASSERT_TRUE(list());
+  EXPECT_THAT(repository->report().unread, HasSubstr("no backup"));
+}
+
+TEST_F(RepositoryOrders, WalOfTheStreamThatCannotBeArchivedIsToldUntilItCan) {
+  put("info-1", info(1, {kFirst}));
+  put("fails-1-archive-push", "ERROR: [082]: no space is left");
+  stand_up(false);
+  ASSERT_TRUE(list());
+  fs::create_directories(folder + "/agent/stream-database");
+  std::string segment = folder + "/agent/stream-database/00000001000000000000000E";
+  std::ofstream(segment) << "log";
+  fs::last_write_time(segment, fs::file_time_type::clock::now() - std::chrono::minutes(1));
+  auto told = [this](bool wanted) {
+    return run_in_test(context, [](Repository* of, bool so) -> Task<bool> {
+      Deadline deadline = Deadline::after(Duration{15'000});
+      while (of->report().unfilled.empty() == so && !deadline.passed()) co_await sleep_for(Duration{50});
+      co_return of->report().unfilled.empty() != so;
+    }(repository.get(), wanted));
+  };
+  repository->begin();
+  EXPECT_TRUE(told(true));
+  EXPECT_THAT(repository->report().unfilled,
+              testing::AllOf(HasSubstr("00000001000000000000000E"), HasSubstr("no space is left")));
+  fs::remove(folder + "/fails-1-archive-push");
+  EXPECT_TRUE(told(false));
+  EXPECT_EQ(repository->report().unfilled_ms, 0);
+  run_in_test(context, [](Scope* all) -> Task<bool> {
+    auto stopping = all->stop(Duration{5'000});
+    co_await std::move(stopping);
+    co_return true;
+  }(scope.get()));
 }
 
 }  // namespace

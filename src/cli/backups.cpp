@@ -6,18 +6,27 @@
 #include <chrono>
 #include <cstdio>
 #include <thread>
+#include <utility>
 
 #include "cli/exit_codes.hpp"
 #include "core/base/time.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/list_of.hpp"
 #include "core/recovery/catalogue.hpp"
+#include "io/clock.hpp"
 #include "io/http_client.hpp"
 
 namespace lifeboat::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kAskEvery{500};
+
+// What a status says of what is wrong now, though it is not the trouble that is told, or not yet.
+constexpr std::pair<const char*, const char*> kWrongs[] = {{"problem", ""},
+                                                           {"archive_failed", "archiving failed last: "},
+                                                           {"unread", "the repository could not be read last: "},
+                                                           {"unfilled", "WAL of the stream was not archived last: "},
+                                                           {"second", ""}};
 
 std::string size_in_words(double bytes) {
   for (const char* unit : {"B", "kB", "MB", "GB"}) {
@@ -79,6 +88,16 @@ std::string proof_of(const std::string& label, const JsonArray& measured) {
   return out;
 }
 
+// How old the newest proof is that backups can be restored.
+std::string newest_proof(const std::string& proven_at) {
+  auto at = parse_wall(proven_at);
+  if (!at) return "never proven by a restore";
+  Duration age = std::max(Duration{0}, wall_now() - *at);
+  std::string ago = age < std::chrono::days(2) ? format_span(std::chrono::floor<std::chrono::seconds>(age))
+                                               : fmt::format("{} days", age / std::chrono::days(1));
+  return fmt::format("last proven by a restore {} ago, {}", ago, when(proven_at));
+}
+
 }  // namespace
 
 void print_backup_status(const std::string& service, const Json& status) {
@@ -88,14 +107,23 @@ void print_backup_status(const std::string& service, const Json& status) {
                      : newest.empty()                 ? "no backup yet"
                                                       : "newest " + newest;
   fmt::print("{:<16} {} backups on {}, {}\n", service, int_or(status, "backups"), text_or(status, "repository"), what);
-  if (std::string oldest = text_or(status, "oldest_at"); !oldest.empty())
-    fmt::print("  restorable since {}\n", when(oldest));
+  std::string oldest = text_or(status, "oldest_at"), latest = text_or(status, "restorable_to");
+  if (!oldest.empty())
+    fmt::print("  restorable from {} to {}\n", when(oldest), latest.empty() ? "an unknown moment" : when(latest));
+  // A controller that only plays knows of none.
+  if (const Json& proven = member(status, "proven_at"); proven.is_string())
+    fmt::print("  {}\n", newest_proof(text_or(status, "proven_at")));
   int64_t loss = int_or(status, "loss_ms", -1);
   fmt::print("  the loss of the primary's region would cost {} now, RPO {}\n",
              loss < 0 ? "unknown" : format_span(Duration{loss}), format_duration(Duration{int_or(status, "rpo_ms")}));
+  if (int64_t waiting = int_or(status, "archive_waiting"); waiting > 0)
+    fmt::print("  {} finished segments of WAL wait to be archived, the oldest for {}\n", waiting,
+               format_span(Duration{int_or(status, "archive_lag_ms")}));
   if (!trouble.empty()) fmt::print("  TROUBLE: {}\n", trouble);
-  if (std::string second = text_or(status, "second"); !second.empty() && second != trouble)
-    fmt::print("  {}\n", second);
+  for (const auto& [key, before] : kWrongs) {
+    std::string said = text_or(status, key);
+    if (!said.empty() && trouble.find(said) == std::string::npos) fmt::print("  {}{}\n", before, said);
+  }
   if (!text_or(status, "held").empty()) fmt::print("  nothing is expired: {}\n", text_or(status, "held"));
 }
 

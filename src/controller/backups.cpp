@@ -152,6 +152,7 @@ backup::Situation BackupKeeper::situation_of(const std::string& service) const {
   auto view = databases_.view(service);
   out.primary_known = view && view->writable && view->busy.empty() && archive_of(kept, view->holder) != nullptr;
   out.ordered = kept.job.state == "running" || kept.situation.ordered;
+  out.archiving = kept.archiving.trouble();
   out.since_last = kept.last_order == MonoTime{} ? Duration{1'000'000'000} : to_duration(boot_now() - kept.last_order);
   return out;
 }
@@ -188,6 +189,7 @@ Json BackupKeeper::status(const std::string& service) const {
                     {"newest", report.newest},
                     {"newest_at", report.newest_at},
                     {"oldest_at", report.oldest_at},
+                    {"restorable_to", report.restorable_to},
                     {"newest_wal", report.newest_wal},
                     {"gap", report.gap},
                     {"held", report.held},
@@ -197,6 +199,9 @@ Json BackupKeeper::status(const std::string& service) const {
                     {"stream", report.streams_from},
                     {"archive_waiting", archive == nullptr ? -1 : archive->waiting},
                     {"archive_lag_ms", archive == nullptr ? -1 : archive->waiting_ms},
+                    {"archive_failed", archive == nullptr ? "" : archive->failed},
+                    {"unread", report.unread},
+                    {"unfilled", report.unfilled},
                     {"stream_bytes", archive == nullptr ? -1 : archive->stream_bytes},
                     {"loss_ms", loss.time ? loss.time->count() : -1},
                     {"loss", loss.reason},
@@ -234,6 +239,8 @@ Task<> BackupKeeper::tick() {
     co_await sleep_for(kTick);
     for (auto& [service, kept] : kept_) {
       const wire::RepositoryReport& report = kept.situation.report;
+      if (auto view = databases_.view(service); view && view->writable)
+        kept.archiving.observe(view->holder, archive_of(kept, view->holder), plan_.objectives.rpo, boot_now());
       if (report.newest != kept.listed_as) kept.situation.listed = false;
       if (!report.noticed.empty() && report.noticed != kept.noticed) {
         kept.noticed = report.noticed;
@@ -253,7 +260,10 @@ Task<> BackupKeeper::tick() {
         scope_.spawn("list of " + service, read_list(service));
       } else if (duty.what == backup::Duty::What::take) {
         auto started = start_work(service, "take", duty.due.type, std::string(kSchedule), "");
-        if (!started) kept.last_order = boot_now(), ++kept.situation.failures;
+        if (!started) {
+          kept.last_order = boot_now();
+          backup::order_ended(kept.situation, duty.what, started.error().text());
+        }
       }
     }
   }
@@ -274,7 +284,7 @@ Task<> BackupKeeper::prepare(std::string service) {
   }
   kept.situation.ordered = false;
   kept.situation.prepared = done.has_value();
-  kept.situation.failures = done ? 0 : kept.situation.failures + 1;
+  backup::order_ended(kept.situation, backup::Duty::What::prepare, done ? "" : done.error().text());
   if (!done) spdlog::warn("the stanza of {} is not ready: {}", service, done.error().text());
 }
 
@@ -283,9 +293,9 @@ Task<> BackupKeeper::read_list(std::string service) {
   auto listed = co_await std::move(listing);
   Kept& kept = kept_.at(service);
   kept.situation.ordered = false;
+  backup::order_ended(kept.situation, backup::Duty::What::list, listed ? "" : listed.error().text());
   if (!listed) {
     kept.last_order = boot_now();
-    ++kept.situation.failures;
     spdlog::warn("the backups of {} cannot be listed: {}", service, listed.error().text());
   }
 }
@@ -357,9 +367,12 @@ Task<> BackupKeeper::work(std::string service, std::string method, Json params) 
   co_await std::move(noting);
   spdlog::info("{}: {} by {}: {}", service, kept.job.what, kept.job.by, text);
   kept.situation.listed = false;
+  using enum backup::Duty::What;
   // Somebody else's order is no failure: when it has ended the next one is looked at.
-  bool counts = !done && done.error().kind != ErrorKind::conflict;
-  kept.situation.failures = done ? 0 : kept.situation.failures + (counts ? 1 : 0);
+  bool counts = done || done.error().kind != ErrorKind::conflict;
+  if (counts)
+    backup::order_ended(kept.situation, method == wire::BackupTake::kMethod ? take : nothing,
+                        done ? "" : done.error().text());
   kept.last_order = boot_now();
   kept.job.progress = text;
   kept.job.state = done ? "done" : "failed";

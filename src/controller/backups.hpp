@@ -8,6 +8,7 @@
 #include <string>
 
 #include "controller/agent_hub.hpp"
+#include "core/backup/archiving.hpp"
 #include "core/backup/duty.hpp"
 #include "store/store.hpp"
 
@@ -48,6 +49,7 @@ class BackupKeeper {
     const Backups* backups = nullptr;
     backup::Schedule schedule;
     backup::Situation situation;
+    backup::Archiving archiving;  // of whoever is the primary
     MonoTime last_order{};
     MonoTime reported{};
     std::map<std::string, std::pair<wire::ArchiveReport, MonoTime>> archives;  // by host

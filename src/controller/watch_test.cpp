@@ -87,6 +87,7 @@ class WatchTest : public ::testing::Test {
     };
     hooks.active_runs = [this] { return active_; };
     hooks.end_run = [](std::string, std::string) -> Task<Result<>> { co_return Result<>{}; };
+    hooks.backup_trouble = [this](const std::string& service) { return trouble_[service]; };
     life_ = std::make_unique<Life>(context_, world_, *store_, std::move(hooks));
     ASSERT_TRUE(wait(life_->watch.start()));
     life_->watch.agent_connected("observer");
@@ -151,6 +152,7 @@ class WatchTest : public ::testing::Test {
   std::unique_ptr<Life> life_;
   std::vector<std::string> asked_;  // scenarios that were to be started
   std::vector<decision::ActiveRun> active_;
+  std::map<std::string, std::string> trouble_;  // with the backups, by service
   bool hang_ = false;
 };
 
@@ -296,6 +298,64 @@ TEST_F(DataWatchTest, WhatPeopleHaveLookedAtIsUsualForTheNextControllerToo) {
   // What stood goes on standing until it has been calm for long.
   EXPECT_FALSE(until([&] { return journal().size() > 4; }, Duration{300}));
   EXPECT_TRUE(stands());
+}
+
+// Backups of a database; the test says what is wrong with them.
+class BackupWatchTest : public WatchTest {
+ protected:
+  std::string plan_text() const override {
+    // Its members would be targets of their regions, and nothing answers there.
+    std::string text = kPlan;
+    text.insert(text.find("signals:\n") + 9, "  backups-late: {kind: backups, service: orders, for: 1500ms}\n");
+    return text;
+  }
+  const ActiveSignal* signal() const {
+    active_now_ = life_->watch.active();
+    auto found = std::ranges::find(active_now_, "backups-late", &ActiveSignal::signal);
+    return found == active_now_.end() ? nullptr : &*found;
+  }
+  mutable std::vector<ActiveSignal> active_now_;
+};
+
+TEST_F(BackupWatchTest, TheRpoThatALossWouldBreakNowIsASignalBeforeTheLossAndStartsNothing) {
+  start();
+  trouble_["orders"] = "the loss of the primary's region would cost up to 2 min now, and the RPO is 1m";
+  MonoTime begun = boot_now();
+  ASSERT_TRUE(until([&] { return journal().size() == 2; }));
+  EXPECT_GE(to_duration(boot_now() - begun), Duration{1'500}) << "its `for`";
+  EXPECT_THAT(journal(), ElementsAre("signal-raised", "decided"));
+  ASSERT_NE(signal(), nullptr);
+  EXPECT_EQ(signal()->subject, "orders");
+  EXPECT_THAT(signal()->text, ::testing::HasSubstr("the backups of orders: " + trouble_["orders"]));
+  EXPECT_THAT(asked_, IsEmpty());
+
+  trouble_.clear();
+  ASSERT_TRUE(until([&] { return journal().size() == 3; }));
+  EXPECT_EQ(journal().back(), "signal-cleared");
+  EXPECT_EQ(signal(), nullptr);
+}
+
+TEST_F(BackupWatchTest, WhatPassesIsNoneAndWhatIsWrongWithOtherBackupsNeither) {
+  start();
+  trouble_["others"] = "there is no full backup";
+  for (int time = 0; time < 5; ++time) {
+    trouble_["orders"] = "there is no full backup";
+    EXPECT_FALSE(until([&] { return signal() != nullptr; }, Duration{200}));
+    trouble_["orders"] = "";
+    EXPECT_FALSE(until([&] { return signal() != nullptr; }, Duration{200}));
+  }
+  EXPECT_THAT(journal(), IsEmpty());
+}
+
+// The repository's agent goes with its region; the region's signal tells that better.
+TEST_F(BackupWatchTest, ARegionThatIsBeingLostIsNotToldAsBackupsThatAreLate) {
+  start();
+  lose_region();
+  ASSERT_TRUE(until([&] { return journal().size() == 4; }));
+  trouble_["orders"] = "the repository's agent is not here";
+  EXPECT_FALSE(until([&] { return signal() != nullptr; }, Duration{2'000}));
+  open_region(where_);
+  EXPECT_TRUE(until([&] { return signal() != nullptr; })) << "the region is back and the backups are not";
 }
 
 }  // namespace

@@ -9,8 +9,25 @@ namespace {
 
 // A server that writes anything finishes a segment at least so often.
 constexpr Duration kSegmentEvery{60'000};
+// What is tried every few seconds and fails for so long is no hiccup.
+constexpr Duration kFailsFor{180'000};
+// With the pauses between them.
+constexpr int kOrdersFail = 3;
 
 }  // namespace
+
+void order_ended(Situation& situation, Duty::What what, const std::string& error) {
+  using enum Duty::What;
+  if (!error.empty()) {
+    ++situation.failures;
+    if (what != nothing) situation.failing = what, situation.failed = error;
+    return;
+  }
+  // That the list can be read, or a verification ends well, says nothing of backups that fail.
+  bool same = what == situation.failing;
+  if (same || what == prepare || what == take) situation.failures = 0;
+  if (same || what == take) situation.failing = nothing, situation.failed.clear();
+}
 
 Duty next_duty(const Schedule& schedule, const Situation& situation, WallTime now) {
   using enum Duty::What;
@@ -48,7 +65,16 @@ std::string trouble(const Schedule& schedule, const Situation& situation, const 
   if (loss.time && *loss.time > rpo)
     return fmt::format("the loss of the primary's region would cost up to {} now, and the RPO is {}: {}",
                        format_span(*loss.time), format_duration(rpo), loss.reason);
+  if (!situation.archiving.empty()) return situation.archiving;
+  if (!report.unread.empty() && Duration{report.unread_ms} >= kFailsFor)
+    return fmt::format("the repository could not be read for {}: {}", format_span(Duration{report.unread_ms}),
+                       report.unread);
+  if (!report.unfilled.empty() && Duration{report.unfilled_ms} >= kFailsFor)
+    return fmt::format("WAL that only the stream has could not be archived for {}: {}",
+                       format_span(Duration{report.unfilled_ms}), report.unfilled);
   if (!report.gap.empty()) return report.gap;
+  if (!situation.failed.empty() && situation.failures >= kOrdersFail)
+    return fmt::format("the last {} orders to the repository failed: {}", situation.failures, situation.failed);
   std::string late = situation.listed ? overdue(schedule, situation.taken, now) : std::string();
   // What the first repository lacks is told before what the second does.
   return late.empty() ? report.second : late;

@@ -9,6 +9,11 @@
 
 namespace lifeboat::backup {
 
+struct Duty {
+  enum class What { nothing, prepare, list, take } what = What::nothing;
+  Due due;  // for take
+};
+
 // What a controller knows of one service's backups.
 struct Situation {
   bool connected = false;      // the agent of the repository's host is
@@ -18,14 +23,15 @@ struct Situation {
   bool ordered = false;        // an order of this controller is under way
   wire::RepositoryReport report;
   std::vector<Taken> taken;
-  int failures = 0;       // of orders in a row
-  Duration since_last{};  // since the last of them
+  int failures = 0;                          // of orders in a row
+  Duration since_last{};                     // since the last of them
+  Duty::What failing = Duty::What::nothing;  // which of the duties failed last and has not succeeded since
+  std::string failed;                        // what it came to
+  std::string archiving;  // why the primary's archiving stands still, as Archiving tells; empty: it does not
 };
 
-struct Duty {
-  enum class What { nothing, prepare, list, take } what = What::nothing;
-  Due due;  // for take
-};
+// An order has ended; `error`: what it came to, empty when it succeeded. `what`: nothing, when it was none of the duties.
+void order_ended(Situation& situation, Duty::What what, const std::string& error);
 
 Duty next_duty(const Schedule& schedule, const Situation& situation, WallTime now);
 

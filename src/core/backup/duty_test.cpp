@@ -1,10 +1,12 @@
 #include "core/backup/duty.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace lifeboat::backup {
 namespace {
 
+using testing::HasSubstr;
 using What = Duty::What;
 using std::chrono::hours;
 
@@ -85,6 +87,69 @@ TEST(BackupTrouble, IsTheRpoABackupThatIsOverdueAGapOrATheft) {
   stolen.report.noticed = "changed by somebody else";
   away.connected = false;
   for (const Situation& one : {old, gap, stolen, away}) EXPECT_NE(trouble(kSchedule, one, little, rpo, kNow), "");
+}
+
+std::string trouble_of(const Situation& situation) {
+  return trouble(kSchedule, situation, Loss{Duration{900}, ""}, Duration{900'000}, kNow);
+}
+
+// With a healthy stream of WAL none of these costs any of the RPO.
+TEST(BackupTrouble, IsAnArchivingThatStandsStill) {
+  Situation still = calm();
+  still.archiving = "3 finished segments wait";
+  EXPECT_EQ(trouble_of(still), still.archiving);
+  EXPECT_EQ(next(still), What::nothing) << "and it stops no backup";
+  still.taken.clear();
+  EXPECT_EQ(next(still), What::take);
+}
+
+TEST(BackupTrouble, IsARepositoryThatCannotBeReadForLongAndNotOneThatDidNotAnswerOnce) {
+  Situation unread = calm();
+  unread.report.unread = "the key has expired";
+  EXPECT_EQ(trouble_of(unread), "");
+  unread.report.unread_ms = 179'000;
+  EXPECT_EQ(trouble_of(unread), "");
+  unread.report.unread_ms = 180'000;
+  EXPECT_THAT(trouble_of(unread), testing::AllOf(HasSubstr("could not be read"), HasSubstr("the key has expired")));
+}
+
+TEST(BackupTrouble, IsAStreamWhoseSegmentsCannotBeArchivedForLong) {
+  Situation unfilled = calm();
+  unfilled.report.unfilled = "no space is left";
+  unfilled.report.unfilled_ms = 179'000;
+  EXPECT_EQ(trouble_of(unfilled), "");
+  unfilled.report.unfilled_ms = 180'000;
+  EXPECT_THAT(trouble_of(unfilled), testing::AllOf(HasSubstr("stream"), HasSubstr("no space is left")));
+}
+
+TEST(BackupTrouble, IsThatOrdersFailOneAfterTheOther) {
+  Situation failing = calm();
+  for (int time = 0; time < 2; ++time) order_ended(failing, What::take, "unable to find primary cluster");
+  EXPECT_EQ(trouble_of(failing), "");
+  order_ended(failing, What::take, "unable to find primary cluster");
+  EXPECT_THAT(trouble_of(failing), HasSubstr("unable to find primary cluster"));
+  order_ended(failing, What::list, "");
+  order_ended(failing, What::nothing, "");
+  EXPECT_NE(trouble_of(failing), "") << "that something else succeeds makes no backup";
+  EXPECT_EQ(failing.failures, 3) << "and is no reason to try it at once";
+  order_ended(failing, What::take, "");
+  EXPECT_EQ(trouble_of(failing), "");
+}
+
+TEST(BackupTrouble, IsAListThatCannotBeReadSinceThenNobodyKnowsWhatIsOverdue) {
+  Situation failing = calm();
+  failing.listed = false;
+  for (int time = 0; time < 3; ++time) order_ended(failing, What::list, "the link is cut");
+  EXPECT_THAT(trouble_of(failing), HasSubstr("the link is cut"));
+  order_ended(failing, What::list, "");
+  EXPECT_EQ(trouble_of(failing), "");
+  EXPECT_EQ(failing.failures, 0);
+}
+
+TEST(BackupTrouble, IsNotWhatAPersonOrderedInVain) {
+  Situation failing = calm();
+  for (int time = 0; time < 9; ++time) order_ended(failing, What::nothing, "it was not verified in time");
+  EXPECT_EQ(trouble_of(failing), "");
 }
 
 TEST(BackupTrouble, OfTheSecondRepositoryIsToldLastAndStopsNothing) {

@@ -82,40 +82,47 @@ struct ArchiveReport {
   std::string socket;         // folder of its server's socket
   int64_t waiting = 0;        // finished segments that are not in the repository yet
   int64_t waiting_ms = 0;     // for how long the oldest of them has been waiting
+  std::string failed;         // what archiving ran into when it was last tried; empty: nothing, or nothing waits
   int64_t stream_bytes = -1;  // primary: what the repository's host has not received yet; -1: it receives nothing
   int64_t stream_ms = -1;     // primary: how long ago it last had everything; -1: not since this agent looks
 };
-BOOST_DESCRIBE_STRUCT(ArchiveReport, (), (problem, data, socket, waiting, waiting_ms, stream_bytes, stream_ms))
+BOOST_DESCRIBE_STRUCT(ArchiveReport, (), (problem, data, socket, waiting, waiting_ms, failed, stream_bytes, stream_ms))
 constexpr auto field_docs(const ArchiveReport*) {
   return std::to_array<FieldDoc>({{"problem", Need::optional, "why nothing can be archived"},
                                   {"data", Need::optional, "data directory"},
                                   {"socket", Need::optional, "folder of the socket"},
                                   {"waiting", Need::optional, "segments that wait to be archived"},
                                   {"waiting_ms", Need::optional, "for how long the oldest has been waiting"},
+                                  {"failed", Need::optional, "what archiving ran into last"},
                                   {"stream_bytes", Need::optional, "what the stream has not delivered; -1: no stream"},
                                   {"stream_ms", Need::optional, "how long ago the stream had delivered everything"}});
 }
 
 // What the repository's host says of a repository.
 struct RepositoryReport {
-  std::string problem;       // why no backup can be taken; empty: nothing is known to be wrong
-  bool ready = false;        // the stanza is there
-  std::string busy;          // "takes a full backup"
-  std::string streams_from;  // timeline and segment that the stream is at; empty: nothing comes
-  std::string held;          // why nothing is expired at the moment; empty: it is
-  std::string guarded;       // how deletion is prevented, in words
-  std::string noticed;       // what somebody tried to take away, in words; empty: nothing
-  std::string newest_wal;    // last segment in the archive
-  int64_t backups = 0;       // whole ones that are there
-  std::string newest;        // label of the newest
-  std::string newest_at;     // when it ended, as format_wall writes it
-  std::string oldest_at;     // earliest moment that can be restored
-  std::string gap;           // a gap in the archived WAL, in words; empty: none is known
-  std::string second;        // what is wrong with the second repository; empty: nothing is known, or there is none
+  std::string problem;        // why no backup can be taken; empty: nothing is known to be wrong
+  bool ready = false;         // the stanza is there
+  std::string busy;           // "takes a full backup"
+  std::string streams_from;   // timeline and segment that the stream is at; empty: nothing comes
+  std::string held;           // why nothing is expired at the moment; empty: it is
+  std::string guarded;        // how deletion is prevented, in words
+  std::string noticed;        // what somebody tried to take away, in words; empty: nothing
+  std::string newest_wal;     // last segment in the archive
+  int64_t backups = 0;        // whole ones that are there
+  std::string newest;         // label of the newest
+  std::string newest_at;      // when it ended, as format_wall writes it
+  std::string oldest_at;      // earliest moment that can be restored
+  std::string restorable_to;  // latest moment that can be restored from what is archived
+  std::string gap;            // a gap in the archived WAL, in words; empty: none is known
+  std::string second;         // what is wrong with the second repository; empty: nothing is known, or there is none
+  std::string unread;         // why it could not be read last; empty: it could
+  int64_t unread_ms = 0;      // from the first time that it could not to the last, without a success in between
+  std::string unfilled;       // why WAL that only the stream has could not be archived last; empty: it could
+  int64_t unfilled_ms = 0;    // likewise
 };
 BOOST_DESCRIBE_STRUCT(RepositoryReport, (),
                       (problem, ready, busy, streams_from, held, guarded, noticed, newest_wal, backups, newest,
-                       newest_at, oldest_at, gap, second))
+                       newest_at, oldest_at, restorable_to, gap, second, unread, unread_ms, unfilled, unfilled_ms))
 constexpr auto field_docs(const RepositoryReport*) {
   return std::to_array<FieldDoc>({{"problem", Need::optional, "why no backup can be taken"},
                                   {"ready", Need::optional, "the stanza is there"},
@@ -129,8 +136,13 @@ constexpr auto field_docs(const RepositoryReport*) {
                                   {"newest", Need::optional, "label of the newest backup"},
                                   {"newest_at", Need::optional, "when it ended"},
                                   {"oldest_at", Need::optional, "earliest moment that can be restored"},
+                                  {"restorable_to", Need::optional, "latest moment that can be restored"},
                                   {"gap", Need::optional, "a gap in the archived WAL"},
-                                  {"second", Need::optional, "what is wrong with the second repository"}});
+                                  {"second", Need::optional, "what is wrong with the second repository"},
+                                  {"unread", Need::optional, "why it could not be read last"},
+                                  {"unread_ms", Need::optional, "for how long it could not"},
+                                  {"unfilled", Need::optional, "why WAL of the stream could not be archived last"},
+                                  {"unfilled_ms", Need::optional, "for how long it could not"}});
 }
 
 // ---- orders to the agent of the repository's host
