@@ -189,7 +189,11 @@ class Agent {
       if (socket_ == nullptr || !configured_) continue;
       wire::Report report;
       report.boot_ns = boot_now().time_since_epoch().count();
-      for (const auto& [service, member] : members_) report.members.add(service, member->report());
+      for (const auto& [service, member] : members_) {
+        MemberReport one = member->report();
+        if (auto line = lines_.find(service); line != lines_.end()) line->second->add_to(one);
+        report.members.add(service, std::move(one));
+      }
       for (const auto& [service, group] : units_) report.units.add(service, group->up());
       backups_.add_to(report);
       Json body = encode(report);

@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,7 +19,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "core/data/json.hpp"
 #include "io/priority.hpp"
@@ -101,6 +106,30 @@ pid_t spawn_server(const JsonObject& spec, std::string& problem) {
   return child;
 }
 
+// As much as the way to the last kill needs (it reads all of /proc), several times over.
+constexpr size_t kRoom = 1 << 20;
+
+bool may_lock_all_it_wants() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY) return true;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1U << CAP_IPC_LOCK)) != 0;
+}
+
+// A fence must not wait for a disk from which pages have to come back. Room for the killing is had before, and kept. What comes later
+// is locked too, where that has no limit: at a limit each allocation would fail.
+void stay_in_memory() {
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_MMAP_THRESHOLD, static_cast<int>(2 * kRoom));
+  if (void* room = malloc(kRoom)) {
+    explicit_bzero(room, kRoom);
+    free(room);
+  }
+  if (may_lock_all_it_wants() && mlockall(MCL_CURRENT | MCL_FUTURE) == 0) return;
+  mlockall(MCL_CURRENT);
+}
+
 // Kills and reaps until this process has no child left. As a subreaper it inherits what the server leaves behind.
 int end_everything(pid_t server) {
   int server_status = 0;
@@ -125,7 +154,7 @@ int run_guard(int control, int page_fd) {
   void* mapped = mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
   if (mapped == MAP_FAILED) return 1;
   auto* page = static_cast<Page*>(mapped);
-  mlockall(MCL_CURRENT);
+  stay_in_memory();
 
   std::string text(65'536, '\0');
   ssize_t got = recv(control, text.data(), text.size(), 0);

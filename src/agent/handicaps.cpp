@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/postgres_files.hpp"
+#include "core/detection/neighbours.hpp"
 
 namespace lifeboat {
 
@@ -30,6 +31,18 @@ std::vector<std::string> handicaps_in(const PgRows& rows) {
   std::vector<std::string> out;
   for (size_t row = 0; row < rows.rows.size(); ++row) out.push_back(rows.text(row, "handicap"));
   return out;
+}
+
+std::string neighbour_is_silent(const std::string& member, int64_t port) {
+  return fmt::format(
+      "{} has not answered over UDP {} for more than {} s: without it this primary does not outlive the loss of all "
+      "controllers",
+      member, port, detection::kSilentAfter / Duration{1'000});
+}
+
+std::string line_is_shut(const std::string& why) {
+  return fmt::format(
+      "{}: nothing of other members is heard, and a primary does not outlive the loss of all controllers", why);
 }
 
 }  // namespace lifeboat

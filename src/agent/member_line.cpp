@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "agent/handicaps.hpp"
 #include "agent/member_datagram.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
@@ -65,12 +66,18 @@ Result<> MemberLine::open() {
               "without it the primary does not outlive the loss of all controllers");
 }
 
+void MemberLine::note_opened(const Result<>& opened) {
+  if (!opened) tell(opened.error().text());
+  if (!opened && why_shut_.empty()) shut_since_ = boot_now();
+  why_shut_ = opened ? std::string() : opened.error().what;
+}
+
 Task<> MemberLine::listen() {
   auto executor = co_await asio::this_coro::executor;
   while (true) {
     socket_ = std::make_unique<udp::socket>(executor);
     auto opened = open();
-    if (!opened) tell(opened.error().text());
+    note_opened(opened);
     std::array<char, kMemberDatagramMost + 1> buffer;
     while (opened && socket_->is_open()) {
       udp::endpoint from;
@@ -108,8 +115,27 @@ Task<> MemberLine::look_up() {
 }
 
 void MemberLine::ask(const wire::Keep& question) {
+  bool hears_answers = why_shut_.empty() && !config_.replication_password.empty();
   for (const auto& [name, peer] : config_.members) {
-    if (name != config_.member) send(name, wire::Keep::kType, encode(question));
+    if (name == config_.member) continue;
+    if (hears_answers) neighbours_.asked(name, MonoTime{std::chrono::nanoseconds(question.sent_ns)});
+    send(name, wire::Keep::kType, encode(question));
+  }
+}
+
+void MemberLine::add_to(MemberReport& report) const {
+  bool runs = report.state == ServerState::primary || report.state == ServerState::standby;
+  if (!runs || config_.members.size() < 2 || config_.replication_password.empty()) return;
+  if (!why_shut_.empty()) {
+    // A moment after a start somebody else may still be about to let go of it.
+    bool lasts = boot_now() - shut_since_ >= detection::kSilentAfter;
+    if (lasts) report.handicaps.push_back(line_is_shut(why_shut_));
+    return;
+  }
+  if (report.state != ServerState::primary) return;
+  for (const auto& [name, peer] : config_.members) {
+    if (name != config_.member && neighbours_.is_silent(name, boot_now()))
+      report.handicaps.push_back(neighbour_is_silent(name, peer.port));
   }
 }
 
@@ -131,6 +157,7 @@ void MemberLine::take(std::string_view datagram) {
     auto answer = decode<wire::Kept>(message->body);
     if (!answer || answer->member != message->from || answer->service != service_)
       return tell("an answer does not fit");
+    neighbours_.answered(answer->member, MonoTime{std::chrono::nanoseconds(answer->sent_ns)});
     hooks_.answered(*answer);
   }
 }

@@ -31,6 +31,7 @@ void judge_backups_never_restored(const RuleInput& input, Findings& out);
 void judge_swap_without_approval(const RuleInput& input, Findings& out);
 void judge_availability_out_of_reach(const RuleInput& input, Findings& out);
 void judge_failover_place(const RuleInput& input, Findings& out);
+void judge_members_cannot_talk(const RuleInput& input, Findings& out);
 
 namespace {
 
@@ -50,6 +51,7 @@ constexpr Rule kRules[] = {
      judge_watch_in_primary_region},
     {"voters-lose-majority", "Does the loss of one region stop the controllers?", judge_voters_lose_majority},
     {"sync-needs-others", "Can commits that wait for other members go on when one is away?", judge_sync_needs_others},
+    {"members-cannot-talk", "Does the primary outlive the loss of all controllers?", judge_members_cannot_talk},
     {"failover-place", "Can the members that a failover names take over when it comes to it?", judge_failover_place},
     {"status-page-without-key", "Can every controller tell the public?", judge_status_page_without_key},
     {"contact-not-verified", "Has anybody tried to reach the people lately?", judge_contact_not_verified},

@@ -30,8 +30,9 @@ Parts calm() {
        "{db-e: {region: east, agent: true}, db-w: {region: west, agent: true}, "
        "watch: {region: north, controller: true, agent: true}}"},
       {"services",
-       "{database: {kind: postgres, members: {e: {host: db-e}, w: {host: db-w}}, primary: e, backups: "
-       "{repository_path: b, cipher_pass: k, repository_host: watch, schedule: [full weekly, wal continuous]}}, "
+       "{database: {kind: postgres, members: {e: {host: db-e}, w: {host: db-w}}, primary: e, "
+       "replication_password: k, backups: {repository_path: b, cipher_pass: k, repository_host: watch, schedule: [full "
+       "weekly, wal continuous]}}, "
        "page: {kind: statuspage, host: watch}, entry: {kind: dns, name: a.test, zone: a.test, server: watch, "
        "ttl: 30s, targets: {east: db-e}}, web: {kind: http, command: [web], instances: {east: {host: db-e}}}}"},
       {"signals", "{gone: {kind: region-lost, for: 5s, every: 1s, within: 1s}}"},
@@ -144,6 +145,7 @@ const Case kCases[] = {
      "{id: q, uses: approval, approval: {of: [boss]}}, {id: a, uses: postgres.adopt, with: {}}",
      "{id: a, uses: postgres.failover, with: {service: database, to: west}}"},
     {"availability-out-of-reach", "objectives", "99.999%", "99%"},
+    {"members-cannot-talk", "services", "", "replication_password: k, "},
     {"failover-place", "services", "w: {host: db-w}, third: {host: watch}}, primary: e, automatic: any",
      "w: {host: db-w}}, primary: e"},
     {"failover-place", "services", "w: {host: db-w}, third: {host: watch}}, primary: e, replication: sync",
