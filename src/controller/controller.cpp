@@ -17,6 +17,7 @@
 #include "controller/configure.hpp"
 #include "controller/crash_points.hpp"
 #include "controller/databases.hpp"
+#include "controller/drill_book.hpp"
 #include "controller/dumps.hpp"
 #include "controller/election.hpp"
 #include "controller/executor.hpp"
@@ -83,7 +84,8 @@ class Controller {
                incidents_,   credentials_, restore_book_, profile_book_, options.drill},
         restores_(*store_, world_, scope_),
         dumps_(*store_, world_, scope_),
-        runs_(context.get_executor(), *store_, world_, executor_options()) {}
+        runs_(context.get_executor(), *store_, world_, executor_options()),
+        drills_(*store_, world_, scope_, drill_hooks()) {}
 
   Task<> run(asio::signal_set& signals) {
     scope_.spawn("signals", wait_for_signal(signals));
@@ -125,6 +127,7 @@ class Controller {
   RestoreKeeper restores_;
   DumpKeeper dumps_;
   RunExecutor runs_;
+  DrillBook drills_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<HttpServer> server_;
   int exit_code_ = 0;
@@ -278,8 +281,9 @@ class Controller {
       std::vector<decision::ActiveRun> active;
       for (const std::string& id : runs_.list()) {
         const run::RunState* state = runs_.state(id);
-        if (!state->finished())
-          active.push_back({id, state->opened->scenario, state->opened->cause, state->opened->by == kByItself});
+        if (state->finished()) continue;
+        bool by_itself = state->opened->by == kByItself, only_looks = rehearsal::only_looks(state->opened->steps);
+        active.push_back({id, state->opened->scenario, state->opened->cause, by_itself, only_looks});
       }
       return active;
     };
@@ -296,6 +300,29 @@ class Controller {
                        .cause = decision::cause_of(signal)};
     say(reason);
     co_return co_await runs_.open_run(std::move(wanted));
+  }
+
+  DrillHooks drill_hooks() {
+    DrillHooks hooks;
+    hooks.runs = [this] {
+      std::vector<const run::RunState*> all;
+      for (const std::string& id : runs_.list()) all.push_back(runs_.state(id));
+      return all;
+    };
+    hooks.around = [this] {
+      rehearsal::Around around;
+      for (const std::string& id : runs_.list()) around.runs += runs_.state(id)->finished() ? 0 : 1;
+      for (const IncidentView& incident : incidents_.all()) around.incidents += incident.state == "closed" ? 0 : 1;
+      around.signals = watch_.active().size();
+      for (const std::string& service : databases_.services()) {
+        auto view = databases_.view(service);
+        around.writable = around.writable && view && view->writable;
+      }
+      return around;
+    };
+    hooks.open_run = [this](OpenRequest request) { return runs_.open_run(std::move(request)); };
+    hooks.log = [this](const std::string& line) { say(line); };
+    return hooks;
   }
 
   ExecutorOptions executor_options() {
@@ -337,9 +364,10 @@ class Controller {
     CO_TRY_VOID(co_await watch_.start());
     CO_TRY_VOID(co_await backups_.start());
     dumps_.start();
-    ApiParts parts{loaded_.plan, plan_hash_,   options_.profile, token,  options_.drill, *store_, world_,
-                   databases_,   orphans_,     backups_,         dumps_, restores_,      watch_,  incidents_,
-                   runs_,        options_.host};
+    CO_TRY_VOID(co_await drills_.start());
+    ApiParts parts{loaded_.plan, plan_hash_, options_.profile, token,  options_.drill, *store_, world_,
+                   databases_,   orphans_,   backups_,         dumps_, restores_,      watch_,  incidents_,
+                   runs_,        drills_,    options_.host};
     api_ = std::make_unique<Api>(std::move(parts));
     server_ = std::make_unique<HttpServer>(
         context_.get_executor(), [this](HttpIncoming request) { return api_->answer(std::move(request)); },

@@ -3,6 +3,7 @@
 #include "core/backup/schedule.hpp"
 #include "core/base/similar.hpp"
 #include "core/logical/place.hpp"
+#include "core/rehearsal/by_itself.hpp"
 #include "plan/meaning.hpp"
 
 namespace lifeboat {
@@ -424,6 +425,8 @@ class Values {
       if (std::ranges::find(places, drill.in) == places.end())
         wrong(at + "/in", fmt::format("'{}' is no place for a drill", Decoder::printable(drill.in)),
               fmt::format("one of {}", fmt::join(places, ", ")));
+      if (std::string why = drill.automatic ? rehearsal::why_not_by_itself(plan_, drill) : ""; !why.empty())
+        wrong(at + "/automatic", std::move(why), "leave it out, and a person starts it when it is due");
     }
   }
 

@@ -61,6 +61,8 @@ Decided decide(const Plan& plan, const RaisedNow& signal, const History& history
   if (!applies(*scenario, signal.subject))
     return propose(fmt::format("{} does not apply to {}", row->automatic->text, signal.subject));
   for (const ActiveRun& run : history.active) {
+    // A rehearsal may take hours; what must be done meanwhile does not wait for it.
+    if (run.only_looks) continue;
     if (gives_way(plan, run, signal)) {
       decided.superseded.push_back(run.id);
       continue;

@@ -18,8 +18,9 @@ struct RaisedNow {
 struct ActiveRun {
   std::string id;
   std::string scenario;
-  std::string cause;       // "signal/subject"
-  bool by_itself = false;  // the decision matrix started it
+  std::string cause;        // "signal/subject"
+  bool by_itself = false;   // the decision matrix started it
+  bool only_looks = false;  // it restores copies beside the live data and looks: it works against nothing
 };
 
 struct History {

@@ -36,6 +36,15 @@ TEST(Decision, NeverStartsASecondRunForTheSameCause) {
             Verdict::nothing);
 }
 
+TEST(Decision, ARunThatOnlyRestoresBesideAndLooksIsInNobodysWay) {
+  History history{.active = {{.id = "R-1", .scenario = "rebuild"}}};
+  EXPECT_EQ(decide(small_plan(), {"region-failure", "east", "x"}, history, at(0)).verdict, Verdict::propose);
+  history.active.front().only_looks = true;
+  Decided decided = decide(small_plan(), {"region-failure", "east", "x"}, history, at(0));
+  EXPECT_EQ(decided.verdict, Verdict::start);
+  EXPECT_TRUE(decided.superseded.empty());
+}
+
 TEST(Decision, AsksAPersonWhenTheLimitOfAutomaticRunsIsReached) {
   History history{.automatic_starts = {at(10), at(20)}};
   EXPECT_EQ(decide(small_plan(), {"region-failure", "east", "x"}, history, at(30)).verdict, Verdict::propose);

@@ -160,12 +160,13 @@ struct Drill {
   std::optional<Identifier> run;
   std::string every;
   std::string in = "lab";
+  bool automatic = false;
   std::optional<Identifier> profile;
   std::vector<std::string> faults;
   std::vector<std::string> procedure;
   std::vector<std::string> instead_of;
 };
-BOOST_DESCRIBE_STRUCT(Drill, (), (name, title, run, every, in, profile, faults, procedure, instead_of))
+BOOST_DESCRIBE_STRUCT(Drill, (), (name, title, run, every, in, automatic, profile, faults, procedure, instead_of))
 constexpr auto field_docs(const Drill*) {
   return std::to_array<FieldDoc>({
       {"name", Need::required, "its name"},
@@ -173,6 +174,10 @@ constexpr auto field_docs(const Drill*) {
       {"run", Need::optional, "the scenario that is run; left out for exercises among people"},
       {"every", Need::required, "weekly, monthly, quarterly or annually"},
       {"in", Need::optional, "where: lab (default), production or table"},
+      {"automatic", Need::optional,
+       "true: it starts by itself when it is due; in production only, and only if its scenario does nothing but "
+       "restore "
+       "copies beside the live data and look at them"},
       {"profile", Need::optional, "the profile whose values replace long waits"},
       {"faults", Need::optional, "faults that are put in: kill-region, cut-region, kill-server, stop-server"},
       {"procedure", Need::optional, "what is done, in words and in order"},
