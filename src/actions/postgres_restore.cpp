@@ -15,19 +15,23 @@ struct PostgresRestoreParams {
   std::optional<Identifier> member;
   std::optional<Identifier> host;
   bool accept_gap = false;
+  std::string set;
+  int64_t repository = 0;
   DecodeProblems check(const Plan& plan) const {
     DecodeProblems problems;
     const auto* database = require_service<PostgresService>(plan, service.text, problems);
     if (database != nullptr && member) require_name(database->members, "member", member->text, problems, "/member");
     if (host) require_name(plan.hosts, "host", host->text, problems, "/host");
     if (member && host) problems.push_back({"/host", "a member names its host already", "leave one of them out"});
+    if (auto has = check_repository(plan, service.text, repository); database != nullptr && !has)
+      problems.push_back({"/repository", has.error().what, has.error().hint});
     if (comes_later(to)) return problems;
     if (auto target = recovery::target_of_text(to); !target)
       problems.push_back({"/to", target.error().what, target.error().hint});
     return problems;
   }
 };
-BOOST_DESCRIBE_STRUCT(PostgresRestoreParams, (), (service, to, name, member, host, accept_gap))
+BOOST_DESCRIBE_STRUCT(PostgresRestoreParams, (), (service, to, name, member, host, accept_gap, set, repository))
 constexpr auto field_docs(const PostgresRestoreParams*) {
   return std::to_array<FieldDoc>({
       {"service", Need::required, "the postgres service"},
@@ -38,6 +42,8 @@ constexpr auto field_docs(const PostgresRestoreParams*) {
       {"member", Need::optional, "the member on whose host it is made; chosen when left out"},
       {"host", Need::optional, "a host instead, such as the repository's"},
       {"accept_gap", Need::optional, "with latest: stop where log is missing or damaged"},
+      {"set", Need::optional, "label of the backup to begin from; chosen by the point when left out"},
+      {"repository", Need::optional, "1 or 2, the second one; the first that has a backup when left out"},
   });
 }
 
@@ -78,9 +84,11 @@ class PostgresRestore : public Action {
     wire::RestoreBegin order{.service = params_.service.text,
                              .name = params_.name.text,
                              .target = recovery::to_json(target),
+                             .set = params_.set,
                              .accept_gap = params_.accept_gap,
                              .order = order_of(context),
                              .again = true};
+    if (params_.repository != 0) order.repository = params_.repository;
     take_end_of_log(closed, order, context.progress);
     auto asking = context.world.agents.call(host, std::string(wire::RestoreBegin::kMethod), encode(order),
                                             context.deadline, context.progress);
@@ -90,6 +98,9 @@ class PostgresRestore : public Action {
     const Json& reached = lifeboat::member(done, "reached");
     std::string summary = fmt::format("restored to {} on {}: last commit {}, {:.1f} s", recovery::in_words(target),
                                       host, text_or(reached, "time", "unknown"), number_or(done, "seconds"));
+    if (std::string why = text_or(done, "log_not_closed"); !why.empty())
+      summary += "; NOT KNOWN to be the latest, since the end of the log could not be archived: " + why;
+    if (bool_or(done, "cut_by_gap")) summary += "; NOT ALL: it ends at a gap or damage of the log, which was accepted";
     co_return Outcome{std::move(summary), std::move(done)};
   }
 
@@ -119,7 +130,8 @@ const ActionDescriptor& postgres_restore_action() {
           "today. Where one was adopted, the new one is called NAME-2 and so on; steps find it by the name they know. "
           "Fails when the point cannot be restored; the error names the nearest that can. Its data: host, name, "
           "target, reached, lost_transactions, collateral_transactions, seconds, copy_seconds, replay_seconds, bytes, "
-          "backup.",
+          "backup, cut_by_gap, and log_not_closed: with latest, why nobody could be had to archive the end of the log. "
+          "Then the copy holds all that is archived, and more may have been committed.",
       .example =
           "- {id: restore, uses: postgres.restore, timeout: 2h,\n"
           "   with: {service: database, to: \"2024-01-01 14:30:00+00\", name: before-the-drop, member: east-2}}",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actions/postgres_common.hpp"
+#include "actions/registry.hpp"
 #include "core/backup/messages.hpp"
 #include "core/data/decode.hpp"
 #include "core/data/encode.hpp"
@@ -123,9 +124,30 @@ Task<Result<ClosedLog>> close_log(ActionContext context, std::string service) {
 
 void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order, const ProgressLine& progress) {
   progress(closed ? closed->text : "only what is archived already can be restored: " + closed.error().text());
+  auto target = recovery::target_from_json(order.target);
+  if (target && recovery::may_lack_the_newest(*target, closed.has_value())) {
+    Error why = closed.error();
+    why.hint.clear();
+    order.log_not_closed = why.text();
+  }
   if (!closed || !closed->unfinished) return;
   order.unfinished = closed->unfinished->name;
   order.last_record = closed->unfinished->last_record;
+}
+
+Result<> check_repository(const Plan& plan, const std::string& service, int64_t number) {
+  const auto* database = service_as<PostgresService>(plan, service);
+  bool has_second = database != nullptr && database->backups && database->backups->second;
+  if (number >= 0 && number <= (has_second ? 2 : 1)) return {};
+  return fail(ErrorKind::invalid_input, fmt::format("{} has no repository {}", service, number),
+              has_second ? "1 or 2" : "the plan has one: leave it out");
+}
+
+Task<Result<Outcome>> check_copy(ActionContext context, std::string service, std::string name) {
+  Json with = JsonObject{{"service", service}, {"restored", name}, {"within", "6h"}};
+  CO_TRY(std::unique_ptr<Action> check, validate_database_action().make(with));
+  auto checking = check->apply(std::move(context));
+  co_return co_await std::move(checking);
 }
 
 Task<Result<Json>> find_copy(ActionContext context, std::string host, std::string service, std::string name) {

@@ -40,8 +40,13 @@ struct ClosedLog {
   std::optional<recovery::UnfinishedSegment> unfinished;
 };
 Task<Result<ClosedLog>> close_log(ActionContext context, std::string service);
-// Lets a restore know where the log ends; says what was done, or why not all of it can be restored.
+// Lets a restore know where the log ends, or that its result may not be the latest; says what was done, or why not all of it can be
+// restored.
 void take_end_of_log(const Result<ClosedLog>& closed, wire::RestoreBegin& order, const ProgressLine& progress);
+// Whether the service has a repository of that number; 0 stands for whichever has a backup.
+Result<> check_repository(const Plan& plan, const std::string& service, int64_t number);
+// What validate.database finds in a copy for which nothing else is asked: rows are readable and sound inside. Who may do what is noted.
+Task<Result<Outcome>> check_copy(ActionContext context, std::string service, std::string name);
 // Who orders a copy: this step of this run. Every attempt says the same, no other run does. Empty in a preview.
 std::string order_of(const ActionContext& context);
 // Whether a copy, as its host tells of it, was ordered by a step of this run.

@@ -33,7 +33,10 @@ class RestoreAction : public RestoresTest {
       return Json(JsonObject{{"restores", copies[host]}, {"evidence", JsonArray{}}});
     if (method == wire::RestoreBegin::kMethod) {
       begun.push_back(params);
-      return Json(JsonObject{{"name", "undo"}, {"host", host}, {"target", member(params, "target")}});
+      return Json(JsonObject{{"name", "undo"},
+                             {"host", host},
+                             {"target", member(params, "target")},
+                             {"log_not_closed", text_or(params, "log_not_closed")}});
     }
     if (method == wire::RestoreQuery::kMethod) {
       asked.push_back(host + " " + text_or(params, "name") + " " + text_or(params, "database"));
@@ -143,6 +146,34 @@ TEST_F(RestoreAction, OfTwoWithOneNameThisRunsOwnIsAskedAndNoneIfItHasNone) {
   auto unclear = ask("undo");
   ASSERT_FALSE(unclear);
   EXPECT_EQ(unclear.error().kind, ErrorKind::conflict);
+}
+
+TEST_F(RestoreAction, ThatTheEndOfTheLogCouldNotBeArchivedStandsInWhatTheStepFound) {
+  auto closed = world.apply(postgres_restore_action(), kLatest);
+  ASSERT_TRUE(closed);
+  EXPECT_THAT(closed->summary, testing::Not(HasSubstr("NOT KNOWN")));
+  // The primary is lost and unheard: nobody knows what it wrote last.
+  world.databases.views["orders"].writable = false;
+  world.databases.views["orders"].members[0].connected = false;
+  auto open = world.apply(postgres_restore_action(), kLatest);
+  ASSERT_TRUE(open) << open.error().text();
+  EXPECT_THAT(open->summary, HasSubstr("NOT KNOWN to be the latest"));
+  EXPECT_THAT(text_or(open->data, "log_not_closed"), HasSubstr("one may"));
+  constexpr const char* kMoment = R"({"service":"orders","to":"2026-01-01 14:30:00+00","name":"undo","member":"two"})";
+  auto moment = world.apply(postgres_restore_action(), kMoment);
+  ASSERT_TRUE(moment) << moment.error().text();
+  EXPECT_EQ(text_or(moment->data, "log_not_closed"), "") << "a moment that was reached is read back from the log";
+}
+
+TEST_F(RestoreAction, TheBackupAndTheRepositoryThatAStepNamesAreTaken) {
+  constexpr const char* kNamed =
+      R"({"service":"orders","to":"latest","name":"undo","member":"two","set":"20260101-020000F","repository":2})";
+  auto with = parse_json(kNamed);
+  EXPECT_EQ(postgres_restore_action().validate(*with, world.plan).size(), 1u) << "the plan has one";
+  std::get<PostgresService>(*world.plan.services.find("orders")).backups->second = SecondRepository{.path = "more"};
+  ASSERT_TRUE(world.apply(postgres_restore_action(), kNamed).has_value());
+  EXPECT_EQ(text_or(begun.back(), "set"), "20260101-020000F");
+  EXPECT_EQ(int_or(begun.back(), "repository"), 2);
 }
 
 TEST_F(RestoreAction, ForensicsNamesAFloodOfSmallUpdates) {

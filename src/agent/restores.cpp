@@ -33,7 +33,8 @@ constexpr Duration kLookEvery{1'000};
 constexpr Duration kTellEvery{200};
 constexpr Duration kRestoreWithin{std::chrono::hours(24)};
 constexpr Duration kStartsWithin{60'000};
-constexpr Duration kCancelledWithin{5'000};
+// What is written to the disk at that moment is waited for.
+constexpr Duration kCancelledWithin{30'000};
 constexpr int64_t kRowsMost = 100'000;
 // An answer has to fit into one message of the link, which takes a megabyte.
 constexpr size_t kBytesMost = 256 * 1024;
@@ -73,7 +74,8 @@ Restores::Restores(Scope& scope, std::string host, std::string agent_folder, std
       host_(std::move(host)),
       agent_folder_(std::move(agent_folder)),
       run_as_(std::move(run_as)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      looks_(scope) {}
 
 std::string Restores::config() const { return BackupPaths{agent_folder_ + "/" + std::string(kBackupFolder)}.config(); }
 
@@ -197,8 +199,31 @@ Result<std::shared_ptr<Restores::Copy>> Restores::find(const std::string& servic
   return found->second;
 }
 
+// Copies of looks that were under way when an agent before this one ended: nobody asks them any more.
+Task<> Restores::sweep() {
+  std::vector<std::string> all;
+  for (const auto& [service, place] : places_) {
+    for (std::string& path : looks_.left_behind(place.folder)) {
+      if (std::ranges::find(all, path) == all.end()) all.push_back(std::move(path));
+    }
+  }
+  std::string postgres = postgres_program("postgres");
+  for (const std::string& path : all) {
+    recovery::RestoreFolder folder{path, run_as_};
+    auto removing = blocking([folder, postgres]() -> Result<> {
+      if (!postgres.empty() && !recovery::end_server_at(folder.data(), postgres))
+        return fail(ErrorKind::refused, "its server cannot be ended", "look at its processes");
+      return recovery::remove_copy(folder, false);
+    });
+    auto removed = co_await std::move(removing);
+    log_(fmt::format("{} is of a look that was cut off: {}", path, removed ? "removed" : removed.error().text()));
+  }
+}
+
 // Evidence is hashed when it has been set aside, by whichever agent runs then.
 Task<> Restores::look_after() {
+  auto sweeping = sweep();
+  co_await std::move(sweeping);
   while (true) {
     for (const auto& [service, place] : places_) {
       if (place.data.empty()) continue;
@@ -239,11 +264,15 @@ Task<Result<Json>> Restores::carry_out(std::string method, Json params, Deadline
   }
   if (method == wire::RestoreForensics::kMethod) {
     CO_TRY(auto order, params_of<wire::RestoreForensics>(params));
-    co_return co_await forensics(std::move(order), deadline);
+    co_return co_await look_at_log(std::move(order), deadline);
   }
   if (method == wire::RestoreCleanPoint::kMethod) {
     CO_TRY(auto order, params_of<wire::RestoreCleanPoint>(params));
-    co_return co_await clean_point(std::move(order), deadline, std::move(progress));
+    co_return co_await look_at_copies(std::move(order), deadline, std::move(progress));
+  }
+  if (method == wire::EndLook::kMethod) {
+    CO_TRY(auto order, params_of<wire::EndLook>(params));
+    co_return co_await looks_.end(std::move(order));
   }
   co_return fail(ErrorKind::unsupported, fmt::format("this agent does not know '{}'", method),
                  "it may be older than the controller");
@@ -255,10 +284,12 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
     co_return fail(ErrorKind::invalid_input, fmt::format("'{}' is no name of a restore", order.name),
                    "small letters, digits and '-', at most 48");
   CO_TRY(recovery::RecoveryTarget target, recovery::target_from_json(order.target));
-  // Where the log ends is no part of what is wished for.
+  // Where the log ends, and how long it may take, is no part of what is wished for.
   wire::RestoreBegin wished = order;
   wished.unfinished.clear();
   wished.last_record = {};
+  wished.within_ms.reset();
+  wished.log_not_closed.reset();
   wished.again = false;
   Json wish = encode(wished);
   recovery::KnownCopy wanted =
@@ -285,12 +316,17 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
     recovery::RestoreRequest request{
         .config = config(),
         .stanza = place.stanza,
+        .repository = order.repository.value_or(0),
         .wish = {.target = target, .set = order.set, .timeline = order.timeline, .accept_gap = order.accept_gap},
         .folder = at,
         .again = true,
         .run_as = run_as_};
     if (!order.unfinished.empty()) request.unfinished = {order.unfinished, order.last_record};
-    scope_.spawn("restore " + choice->name, work(place, copy, std::move(request), choice->give_up));
+    Wanted wanted_now{.request = std::move(request),
+                      .gives_up = choice->give_up,
+                      .within = order.within_ms ? Duration{*order.within_ms} : kRestoreWithin,
+                      .log_not_closed = order.log_not_closed.value_or("")};
+    scope_.spawn("restore " + choice->name, work(place, copy, std::move(wanted_now)));
   }
   // It goes on also when whoever asked goes away.
   for (std::string said; copy->state == "running";) {
@@ -303,6 +339,8 @@ Task<Result<Json>> Restores::begin(wire::RestoreBegin order, Deadline deadline, 
   out.as_object()["name"] = copy->name;
   out.as_object()["host"] = host_;
   out.as_object()["began_at"] = copy->began_at;
+  out.as_object()["folder"] = at;
+  out.as_object()["run_as"] = run_as_;
   co_return out;
 }
 
@@ -328,7 +366,7 @@ Task<Result<>> Restores::clear(Place place, std::string name, bool gives_up) {
   co_return co_await std::move(ending);
 }
 
-Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request, bool gives_up) {
+Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, Wanted wanted) {
   // Also when it is cancelled.
   struct Ended {
     Restores& self;
@@ -345,8 +383,9 @@ Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::Restore
       if (auto kept = self.keep(place, copy); !kept) self.log_(kept.error().text());
     }
   } ended{*this, place, *copy};
-  if (gives_up) copy->progress = "removes the copy of another order";
-  auto clearing = clear(place, copy->name, gives_up);
+  Deadline deadline = Deadline::after(wanted.within);
+  if (wanted.gives_up) copy->progress = "removes the copy of another order";
+  auto clearing = clear(place, copy->name, wanted.gives_up);
   if (auto cleared = co_await std::move(clearing); !cleared) {
     copy->error_kind = to_string(cleared.error().kind);
     copy->error = cleared.error().text();
@@ -357,16 +396,22 @@ Task<> Restores::work(Place place, std::shared_ptr<Copy> copy, recovery::Restore
     co_return;
   }
   auto restoring = recovery::restore(
-      std::move(request), [copy](const recovery::RestoreProgress& at) { copy->progress = in_line(at); },
-      Deadline::after(kRestoreWithin));
+      std::move(wanted.request), [copy](const recovery::RestoreProgress& at) { copy->progress = in_line(at); },
+      deadline);
   auto done = co_await std::move(restoring);
   if (done) {
     copy->restored = recovery::to_json(*done);
+    if (!wanted.log_not_closed.empty()) copy->restored.as_object()["log_not_closed"] = wanted.log_not_closed;
     copy->state = "done";
     log_(fmt::format("restore {} of {} is done, {:.1f} s", copy->name, copy->service, done->seconds));
   } else {
     copy->state = "failed";
     Error error = done.error();
+    // How it ends is known, so whoever waits is not told that it is not.
+    if (error.kind == ErrorKind::timed_out && deadline.passed())
+      error = {.kind = ErrorKind::cancelled,
+               .what = fmt::format("it was given up after {}: {}", format_span(wanted.within), error.what),
+               .hint = "the same order takes it up; allow it more time: --within"};
     copy->error_kind = to_string(error.kind);
     copy->hint = std::exchange(error.hint, {});
     copy->error = error.text();
@@ -389,7 +434,8 @@ Task<Result<Json>> Restores::list(wire::RestoreList order) {
       evidence.push_back(std::move(one));
     }
   }
-  co_return Json(JsonObject{{"host", host_}, {"restores", restores}, {"evidence", evidence}});
+  co_return Json(JsonObject{
+      {"host", host_}, {"restores", restores}, {"evidence", evidence}, {"looks", looks_.list(order.service)}});
 }
 
 Task<Result<Json>> Restores::stop(wire::RestoreStop order) {
@@ -523,6 +569,22 @@ Task<Result<Json>> Restores::query(wire::RestoreQuery order, Deadline deadline) 
   co_return Json(JsonObject{{"columns", columns}, {"rows", all}, {"more", more}});
 }
 
+Task<Result<Json>> Restores::look_at_log(wire::RestoreForensics order, Deadline deadline) {
+  Looks::Look look{.service = order.service, .what = "forensics", .order = order.order.value_or("")};
+  auto looking = looks_.carry_out(std::move(look), forensics(std::move(order), deadline));
+  co_return co_await std::move(looking);
+}
+
+Task<Result<Json>> Restores::look_at_copies(wire::RestoreCleanPoint order, Deadline deadline, Progress progress) {
+  CO_TRY(Place place, place_of(order.service));
+  std::string folder = looks_.free_folder(place.folder);
+  Looks::Look look{
+      .service = order.service, .what = "clean-point", .order = order.order.value_or(""), .folder = folder};
+  auto looking =
+      looks_.carry_out(std::move(look), clean_point(std::move(order), folder, deadline, std::move(progress)));
+  co_return co_await std::move(looking);
+}
+
 Task<Result<Json>> Restores::forensics(wire::RestoreForensics order, Deadline deadline) {
   CO_TRY(Place place, place_of(order.service));
   ForensicsRequest request;
@@ -538,13 +600,14 @@ Task<Result<Json>> Restores::forensics(wire::RestoreForensics order, Deadline de
   co_return forensics::to_json(report);
 }
 
-Task<Result<Json>> Restores::clean_point(wire::RestoreCleanPoint order, Deadline deadline, Progress progress) {
+Task<Result<Json>> Restores::clean_point(wire::RestoreCleanPoint order, std::string folder, Deadline deadline,
+                                         Progress progress) {
   CO_TRY(Place place, place_of(order.service));
   recovery::CleanPointRequest request;
   request.restore.config = config();
   request.restore.stanza = place.stanza;
   request.restore.run_as = run_as_;
-  request.restore.folder = place.folder + "/clean-point";
+  request.restore.folder = std::move(folder);
   CO_TRY(request.from, moment_of(order.from));
   CO_TRY(request.to, moment_of(order.to));
   request.usual = Duration{order.usual_ms};

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/looks.hpp"
 #include "agent/protocol.hpp"
 #include "core/recovery/copies.hpp"
 #include "core/recovery/messages.hpp"
@@ -63,6 +64,7 @@ class Restores {
   std::map<std::string, Place> places_;                  // by service
   std::map<std::string, std::shared_ptr<Copy>> copies_;  // by folder
   std::map<std::string, std::string> unhashed_;          // what was said of evidence that cannot be listed
+  Looks looks_;
   bool begun_ = false;
 
   std::string config() const;
@@ -75,16 +77,26 @@ class Restores {
   Json in_json(const Place& place, const Copy& copy) const;
   bool runs(const Place& place, const std::string& name) const;
   Task<> look_after();
+  Task<> sweep();
   Task<Result<>> give_up(Place place, std::string name, bool whole);
   Task<Result<>> clear(Place place, std::string name, bool gives_up);
-  Task<> work(Place place, std::shared_ptr<Copy> copy, recovery::RestoreRequest request, bool gives_up);
+  struct Wanted {
+    recovery::RestoreRequest request;
+    bool gives_up = false;       // a finished copy of another order is in the way
+    Duration within{};           // the work is given up then
+    std::string log_not_closed;  // goes with what comes of it
+  };
+  Task<> work(Place place, std::shared_ptr<Copy> copy, Wanted wanted);
   Task<Result<Json>> begin(wire::RestoreBegin order, Deadline deadline, Progress progress);
   Task<Result<Json>> list(wire::RestoreList order);
   Task<Result<Json>> stop(wire::RestoreStop order);
   Task<Result<Json>> query(wire::RestoreQuery order, Deadline deadline);
   Task<Result<>> make_run(Place place, std::string name, Deadline deadline);
   Task<Result<Json>> forensics(wire::RestoreForensics order, Deadline deadline);
-  Task<Result<Json>> clean_point(wire::RestoreCleanPoint order, Deadline deadline, Progress progress);
+  Task<Result<Json>> clean_point(wire::RestoreCleanPoint order, std::string folder, Deadline deadline,
+                                 Progress progress);
+  Task<Result<Json>> look_at_log(wire::RestoreForensics order, Deadline deadline);
+  Task<Result<Json>> look_at_copies(wire::RestoreCleanPoint order, Deadline deadline, Progress progress);
 };
 
 }  // namespace lifeboat

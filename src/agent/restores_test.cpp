@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -130,6 +131,39 @@ TEST_F(RestoresOfAHost, TheSameOrderFindsTheCopyThatItMade) {
   ASSERT_TRUE(found) << found.error().text();
   EXPECT_EQ(text_or(*found, "name"), "undo");
   EXPECT_TRUE(fs::exists(at("undo/data/PG_VERSION")));
+}
+
+TEST_F(RestoresOfAHost, HowLongItMayTakeAndWhatOfTheLogIsThereMakesNoOtherOrder) {
+  had(latest("R-2"), "undo", true);
+  wire::RestoreBegin again = latest("R-2");
+  again.within_ms = 5'000;
+  again.log_not_closed = "one may write";
+  again.unfinished = "000000010000000000000007";
+  EXPECT_TRUE(begin(again));
+  again.repository = 2;
+  EXPECT_FALSE(begin(again)) << "that is another";
+}
+
+TEST_F(RestoresOfAHost, WhatIsNotDoneWithinItsTimeIsGivenUpAndSaysSo) {
+  if (access("/usr/bin/pgbackrest", X_OK) != 0) GTEST_SKIP() << "pgbackrest is not installed";
+  wire::RestoreBegin order = latest("ada at noon");
+  order.within_ms = 1;
+  auto done = begin(order);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::cancelled) << "nobody needs to wonder how it ends";
+  EXPECT_THAT(done.error().text(), HasSubstr("given up after"));
+}
+
+TEST_F(RestoresOfAHost, WhatALookLeftThatWasCutOffIsRemovedByTheNextAgent) {
+  put(at("clean-point.1/data/PG_VERSION"), "15");
+  put(at("clean-point.1/lifeboat-restore.json"), "{}");
+  had(latest("R-1"), "clean-point", true);
+  auto listed = tell(std::string(wire::RestoreList::kMethod), encode(wire::RestoreList{"shop"}));
+  ASSERT_TRUE(listed) << listed.error().text();
+  for (Deadline end = Deadline::after(Duration{5'000}); fs::exists(at("clean-point.1")) && !end.passed();)
+    (void)tell(std::string(wire::RestoreList::kMethod), encode(wire::RestoreList{"shop"}));
+  EXPECT_FALSE(fs::exists(at("clean-point.1")));
+  EXPECT_TRUE(fs::exists(at("clean-point/data/PG_VERSION"))) << "somebody ordered a copy by that name";
 }
 
 TEST_F(RestoresOfAHost, AFinishedCopyOfAnOlderRunIsGivenUpAndNeverHandedBack) {

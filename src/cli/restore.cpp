@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "cli/exit_codes.hpp"
+#include "cli/restored_text.hpp"
 #include "cli/service_orders.hpp"
 #include "cli/wait.hpp"
 #include "io/clock.hpp"
@@ -15,18 +16,12 @@
 namespace lifeboat::cli {
 namespace {
 
-using recovery::Restored;
 using recovery::RestoreProgress;
-
-std::string gigabytes(uint64_t bytes) {
-  return bytes < 1'000'000'000 ? fmt::format("{} MB", bytes / 1'000'000)
-                               : fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
-}
 
 std::string amounts(const RestoreProgress& at) {
   std::string out;
-  if (at.total_bytes > 0) out = fmt::format("{} of {}", gigabytes(at.done_bytes), gigabytes(at.total_bytes));
-  if (at.bytes_per_second > 0) out += fmt::format(", {}/s", gigabytes(static_cast<uint64_t>(at.bytes_per_second)));
+  if (at.total_bytes > 0) out = fmt::format("{} of {}", bytes_in_words(at.done_bytes), bytes_in_words(at.total_bytes));
+  if (at.bytes_per_second > 0) out += fmt::format(", {}/s", bytes_in_words(static_cast<uint64_t>(at.bytes_per_second)));
   if (at.left) out += fmt::format(", ~{} left", format_span(*at.left));
   return out;
 }
@@ -67,32 +62,6 @@ class Teller {
   }
 };
 
-void print_restored(const RestoreOptions& options, const Restored& done) {
-  const auto& at = done.reached;
-  std::string what = options.service.empty() ? options.stanza : options.service;
-  fmt::print("{} is restored to {}, {}.\n", what, recovery::in_words(done.target),
-             done.promoted ? fmt::format("and takes writes on timeline {}", done.timeline) : "paused and read-only");
-  fmt::print("  reached   position {} on timeline {}", ScalarText<Lsn>::format(at.lsn), at.timeline);
-  if (at.time) fmt::print("; last commit {}", moment_in_words(*at.time));
-  if (at.xid != 0) fmt::print(" (transaction {})", at.xid);
-  fmt::print("\n");
-  if (at.next_time)
-    fmt::print("  left out  from transaction {} of {} on\n", at.next_xid, moment_in_words(*at.next_time));
-  if (done.collateral_transactions)
-    fmt::print("  behind it {} transactions that were committed later\n", *done.collateral_transactions);
-  if (done.cut_by_gap) fmt::print("  NOT ALL   the log has a gap or damage behind this point, which was accepted\n");
-  if (done.lost_transactions > 0)
-    fmt::print("  NOT IN    {} transactions with a commit time up to the target stand behind it in the log\n",
-               done.lost_transactions);
-  fmt::print("  took      {:.2f} s: copy {:.2f} s ({}), replay {:.2f} s ({} of log), check {:.2f} s", done.seconds,
-             done.copy_seconds, gigabytes(done.bytes), done.replay_seconds, gigabytes(done.log_bytes),
-             done.check_seconds);
-  if (done.promoted) fmt::print(", promotion {:.2f} s", done.promote_seconds);
-  fmt::print("\n  from      set {}, {}\n", done.backup, done.repository_note);
-  fmt::print("  enter     psql -h {} -p {} -U {}    (no network, archives nothing)\n", done.socket, done.port,
-             options.superuser);
-}
-
 }  // namespace
 
 int run_restore(const RestoreOptions& options, const Output& output) {
@@ -122,12 +91,10 @@ int run_restore(const RestoreOptions& options, const Output& output) {
                                     Deadline::after(*within_span)));
   teller.end();
   if (!restored) return complain(restored.error());
-  if (output.json) {
-    fmt::print("{}\n", to_pretty_text(recovery::to_json(*restored)));
-  } else {
-    print_restored(options, *restored);
-  }
-  return restored->cut_by_gap || restored->lost_transactions > 0 ? kNotWell : kOk;
+  Json done = recovery::to_json(*restored);
+  std::string what = options.service.empty() ? options.stanza : options.service;
+  fmt::print("{}", output.json ? to_pretty_text(done) + "\n" : restored_in_words(what, done, options.superuser));
+  return is_all_well(done) ? kOk : kNotWell;
 }
 
 }  // namespace lifeboat::cli

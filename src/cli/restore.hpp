@@ -15,10 +15,11 @@ struct RestoreOptions {
   int64_t repository_number = 0;
   recovery::TargetWords target;
   std::string into;
-  std::string on;    // with `--into replace`: the member that takes the data
+  std::string on;    // with `--into replace` and `adopt`: the member that takes the data
   std::string name;  // of the copy
   std::string by;
   bool yes = false;
+  bool unchecked = false;  // with `--into replace` and `adopt`: its data are not looked at before
   std::string set;
   uint64_t timeline = 0;
   bool promote = false;
@@ -36,6 +37,9 @@ Result<> fits_an_order(const RestoreOptions& options);
 // Orders it and follows it to its end.
 int order_restore(Client& client, const RestoreOptions& options, const Output& output);
 int list_restores(Client& client, const std::string& service, const Output& output);
+// Ends a copy or what is being done for it, or a look; with no name all orders of the service.
 int stop_restore(Client& client, const RestoreOptions& options, bool remove, const Output& output);
+// A finished copy, which somebody has looked at, becomes the database.
+int adopt_restore(Client& client, const RestoreOptions& options, const Output& output);
 
 }  // namespace lifeboat::cli

@@ -24,9 +24,12 @@ TEST(OrderRestore, WhatTheControllerCanDoFits) {
   RestoreOptions options = latest();
   options.again = options.accept_gap = true;
   options.name = "undo";
+  options.repository_number = 2;
+  options.within = "2h";
   EXPECT_EQ(refusal(options), "");
   options.into = "replace";
   options.on = "east-2";
+  options.unchecked = true;
   EXPECT_EQ(refusal(options), "");
 }
 
@@ -37,11 +40,10 @@ TEST(OrderRestore, AnOptionThatItCannotCarryOutIsNamedAndNothingIsOrdered) {
     return options;
   };
   EXPECT_THAT(refusal(with([](auto& one) { one.promote = true; })), HasSubstr("--promote"));
-  EXPECT_THAT(refusal(with([](auto& one) { one.repository_number = 2; })), HasSubstr("--repository-number"));
   EXPECT_THAT(refusal(with([](auto& one) { one.processes = 8; })), HasSubstr("--processes"));
   EXPECT_THAT(refusal(with([](auto& one) { one.superuser = "root"; })), HasSubstr("--superuser"));
   EXPECT_THAT(refusal(with([](auto& one) { one.user = "root"; })), HasSubstr("--run-as"));
-  EXPECT_THAT(refusal(with([](auto& one) { one.within = "5m"; })), HasSubstr("--within"));
+  EXPECT_THAT(refusal(with([](auto& one) { one.unchecked = true; })), HasSubstr("--unchecked"));
   EXPECT_THAT(refusal(with([](auto& one) { one.stanza = "main"; })), HasSubstr("--stanza"));
   EXPECT_THAT(refusal(with([](auto& one) { one.on = "east-2"; })), HasSubstr("--on"));
   // A controller that nobody could reach would be another exit code.

@@ -71,16 +71,17 @@ bool may_answer_again(const Error& error) {
 }
 
 Result<Json> follow(Client& client, const ServiceOrder& order, const std::string& at, int64_t number, Teller& teller) {
-  Deadline end = Deadline::after(order.within);
+  Deadline end = Deadline::after(order.within + order.beside);
   MonoTime heard = boot_now();
   while (!end.passed()) {
-    auto job = client.get(at + "/job");
+    auto job = client.get(fmt::format("{}/job/{}", at, number));
     if (!job && (!may_answer_again(job.error()) || boot_now() - heard > kSilentFor))
       return std::unexpected(std::move(job).error());
     if (job) {
       heard = boot_now();
       if (int_or(*job, "number") != number || text_or(*job, "what") != order.what)
-        return fail(ErrorKind::unknown_outcome, "another controller leads, or another order came since", order.if_lost);
+        return fail(ErrorKind::unknown_outcome, "another controller leads since, which does not know the order",
+                    order.if_lost);
       std::string state = text_or(*job, "state");
       if (state == "done") return member(*job, "result");
       if (state == "failed")
@@ -107,6 +108,7 @@ Result<Json> order_and_follow(Client& client, const ServiceOrder& order, JsonObj
   std::string at = "/api/restores/" + percent_encode(order.service);
   body["by"] = order.by;
   body["on"] = order.on;
+  body["within_ms"] = order.within.count();
   TRY(Json begun, client.post(at + "/" + order.what, body));
   Teller teller(output);
   return follow(client, order, at, int_or(begun, "number"), teller);

@@ -15,12 +15,13 @@ namespace lifeboat::cli {
 
 struct ServiceOrder {
   std::string service;
-  std::string what;  // restore, stop, forensics, clean-point
+  std::string what;  // restore, adopt, stop, forensics, clean-point
   std::string by;
-  std::string on;  // the member on whose host it is done; chosen when empty
-  Duration within{};
+  std::string on;           // the member on whose host it is done; chosen when empty
+  Duration within{};        // the work is given up then, where it is done
+  Duration beside{60'000};  // it is followed for so much longer, to hear of that
   // What to do when it cannot be followed to its end.
-  std::string if_lost = "a look changes nothing: order it again once that one has ended, with more time (--within)";
+  std::string if_lost = "a look changes nothing: order it again, with more time (--within)";
 };
 // `--controller`, `--token-file`, `--by`, `--on`.
 void add_order_options(CLI::App* command, ClientOptions& client, ServiceOrder& order);

@@ -56,7 +56,7 @@ class FakeController {
       body_ = parse_json(incoming.body).value_or(Json(nullptr));
       co_return json_reply(200, R"({"service":"database","number":7})");
     }
-    if (incoming.path != "/api/restores/database/job") co_return json_reply(404, R"({"error":"no such thing"})");
+    if (incoming.path != "/api/restores/database/job/7") co_return json_reply(404, R"({"error":"no such thing"})");
     JsonObject job = jobs_[std::min(told_++, jobs_.size() - 1)];
     if (text_or(job, "what").empty()) job["what"] = path_.substr(path_.rfind('/') + 1);
     co_return json_reply(200, to_text(job));
@@ -218,8 +218,10 @@ TEST_F(LookOrders, NobodyWaitsLongerThanSaid) {
   controller.answer({{"state", "running"}});
   ForensicsOptions options;
   options.within = "100ms";
+  options.order.beside = Duration{0};
   Said said = forensics(options);
   EXPECT_EQ(said.code, kUnknown);
+  EXPECT_EQ(int_or(controller.body(), "within_ms"), 100) << "whoever does it gives up, too";
   EXPECT_THAT(said.err, HasSubstr("--within"));
 }
 

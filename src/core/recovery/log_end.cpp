@@ -28,6 +28,10 @@ bool is_all_received(const std::optional<UnfinishedSegment>& unfinished, const s
 
 bool is_an_answer(bool good_to_the_end, bool log_closed) { return log_closed || !good_to_the_end; }
 
+bool may_lack_the_newest(const RecoveryTarget& target, bool log_closed) {
+  return !log_closed && target.kind == TargetKind::latest;
+}
+
 Result<LogEnd> who_ends_the_log(const std::vector<LogWriter>& members, const std::string& repository_host) {
   auto writer = std::ranges::find(members, true, &LogWriter::writes);
   if (writer != members.end()) return LogEnd{writer->host, writer->member};

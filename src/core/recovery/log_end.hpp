@@ -7,6 +7,7 @@
 
 #include "core/base/error.hpp"
 #include "core/ownership/report.hpp"
+#include "core/recovery/target.hpp"
 
 namespace lifeboat::recovery {
 
@@ -42,6 +43,10 @@ bool is_all_received(const std::optional<UnfinishedSegment>& unfinished, const s
 // Whether a search for the last clean moment has an answer. One that finds damage has; one that finds none has only when the end of the log was
 // in the archive: a damage that is in no archive yet would be taken for none.
 bool is_an_answer(bool good_to_the_end, bool log_closed);
+
+// Whether a restore may lack what was committed last though it ends well: it goes to the end of the archive, and who writes could not be had
+// to archive what he wrote. An archive that happens to end with a whole segment looks complete.
+bool may_lack_the_newest(const RecoveryTarget& target, bool log_closed);
 
 // The member that writes. Where none does, the repository's host: but what it was sent of an unfinished segment takes the place of the
 // whole one in the archive, so a primary that goes on unseen could not archive its own any more. Therefore only when every member was

@@ -60,5 +60,12 @@ TEST(CleanSearch, FindsNothingOnlyInALogWhoseEndIsThere) {
   EXPECT_TRUE(is_an_answer(false, false)) << "a damage that was found is what it is";
 }
 
+TEST(RestoreToTheEnd, MayLackTheNewestWhenTheLogCouldNotBeClosed) {
+  RecoveryTarget latest{.kind = TargetKind::latest}, moment{.kind = TargetKind::time};
+  EXPECT_TRUE(may_lack_the_newest(latest, false));
+  EXPECT_FALSE(may_lack_the_newest(latest, true));
+  EXPECT_FALSE(may_lack_the_newest(moment, false)) << "a point that was reached is read back from the log";
+}
+
 }  // namespace
 }  // namespace lifeboat::recovery

@@ -11,14 +11,15 @@
 
 #include "core/data/describe.hpp"
 #include "core/data/json.hpp"
+#include "core/ownership/report.hpp"
 
 namespace lifeboat::wire {
 
 // restore.begin: bring the service's data back to a point, into a copy named `name`. Waits for its end; said again while it is under
 // way it waits for the same, and when it is done it replies the same, so that nothing is done twice. "The same" is the same `order`: a
 // finished copy of another one is given up with `again`, and is a conflict without. An earlier try under this name that did not end well
-// is taken up. Replies the `restore` object (recovery/restore.hpp) with `host`, `began_at` and `name`, which is another than the one
-// that was asked for when the data of an earlier copy lead (core/recovery/copies.hpp).
+// is taken up. Replies the `restore` object (recovery/restore.hpp) with `host`, `began_at`, `folder`, `run_as`, `log_not_closed` if
+// so, and `name`, which is another than the one that was asked for when the data of an earlier copy lead (core/recovery/copies.hpp).
 // Errors: `conflict` when the name is that of a copy of another order.
 struct RestoreBegin {
   static constexpr std::string_view kMethod = "restore.begin";
@@ -33,9 +34,14 @@ struct RestoreBegin {
   // As core/recovery/log_end.hpp has it; empty: the archive ends with a whole segment.
   std::string unfinished;
   Lsn last_record;
+  // Left out unless it is wanted, so that an agent of before knows the order, too.
+  std::optional<int64_t> repository;          // its number; the first that has a backup when left out
+  std::optional<int64_t> within_ms;           // the work is given up then, whoever waits; a day when left out
+  std::optional<std::string> log_not_closed;  // why the newest log may be in no archive; is replied
 };
 BOOST_DESCRIBE_STRUCT(RestoreBegin, (),
-                      (service, name, target, set, timeline, accept_gap, order, again, unfinished, last_record))
+                      (service, name, target, set, timeline, accept_gap, order, again, unfinished, last_record,
+                       repository, within_ms, log_not_closed))
 constexpr auto field_docs(const RestoreBegin*) {
   return std::to_array<FieldDoc>(
       {{"service", Need::required, "service"},
@@ -47,11 +53,15 @@ constexpr auto field_docs(const RestoreBegin*) {
        {"order", Need::optional, "who orders it and when"},
        {"again", Need::optional, "a finished copy of another order is given up"},
        {"unfinished", Need::optional, "the last segment, if the log was not ended in good order"},
-       {"last_record", Need::optional, "where its last record begins"}});
+       {"last_record", Need::optional, "where its last record begins"},
+       {"repository", Need::optional, "number of the repository"},
+       {"within_ms", Need::optional, "the work is given up after so long"},
+       {"log_not_closed", Need::optional, "why the newest part of the log may be in no archive"}});
 }
 
 // restore.list: the copies of a service that are here or were. Replies {restores: [{name, service, state: running|done|failed|adopted,
-// target, progress, error, hint, runs, restored, began_at, ended_at, folder}], evidence: [{kept, manifest, sha256, files, bytes, done}]}.
+// target, progress, error, hint, runs, restored, began_at, ended_at, folder}], evidence: [{kept, manifest, sha256, files, bytes, done}],
+// looks: [{what, order, began_at}]}.
 struct RestoreList {
   static constexpr std::string_view kMethod = "restore.list";
   std::string service;
@@ -73,6 +83,21 @@ constexpr auto field_docs(const RestoreStop*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"name", Need::required, "name of the copy"},
                                   {"remove", Need::optional, "its files go too"}});
+}
+
+// restore.end-look: end looks into the log or at copies that people ordered, and remove what they made for it. `order`: that one; empty:
+// all of that kind. What a step of a run looks for has no order, and goes on. Replies {ended}.
+struct EndLook {
+  static constexpr std::string_view kMethod = "restore.end-look";
+  std::string service;
+  std::string what;  // forensics, clean-point
+  std::string order;
+};
+BOOST_DESCRIBE_STRUCT(EndLook, (), (service, what, order))
+constexpr auto field_docs(const EndLook*) {
+  return std::to_array<FieldDoc>({{"service", Need::required, "service"},
+                                  {"what", Need::required, "forensics or clean-point"},
+                                  {"order", Need::optional, "which; all of that kind when empty"}});
 }
 
 // restore.query: one SELECT, read only, answered by a copy. At most `rows` rows, `timeout_ms` long. `as`: the role that asks; empty:
@@ -113,14 +138,16 @@ struct RestoreForensics {
   std::string to;
   int64_t usual_ms = 3'600'000;
   int64_t most = 20;
+  std::optional<std::string> order;  // of a person, who may end it (restore.end-look)
 };
-BOOST_DESCRIBE_STRUCT(RestoreForensics, (), (service, from, to, usual_ms, most))
+BOOST_DESCRIBE_STRUCT(RestoreForensics, (), (service, from, to, usual_ms, most, order))
 constexpr auto field_docs(const RestoreForensics*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"from", Need::required, "a moment before the damage"},
                                   {"to", Need::required, "a moment behind it"},
                                   {"usual_ms", Need::optional, "how long the time before is that tells what is usual"},
-                                  {"most", Need::optional, "findings"}});
+                                  {"most", Need::optional, "findings"},
+                                  {"order", Need::optional, "of a person"}});
 }
 
 struct CleanCheck {
@@ -147,8 +174,9 @@ struct RestoreCleanPoint {
   bool indexes = false;
   bool pages = false;
   bool encrypted = false;
+  std::optional<std::string> order;  // of a person, who may end it (restore.end-look)
 };
-BOOST_DESCRIBE_STRUCT(RestoreCleanPoint, (), (service, from, to, usual_ms, checks, indexes, pages, encrypted))
+BOOST_DESCRIBE_STRUCT(RestoreCleanPoint, (), (service, from, to, usual_ms, checks, indexes, pages, encrypted, order))
 constexpr auto field_docs(const RestoreCleanPoint*) {
   return std::to_array<FieldDoc>({{"service", Need::required, "service"},
                                   {"from", Need::required, "a moment before the damage"},
@@ -157,7 +185,8 @@ constexpr auto field_docs(const RestoreCleanPoint*) {
                                   {"checks", Need::optional, "what holds on good data"},
                                   {"indexes", Need::optional, "also check indexes"},
                                   {"pages", Need::optional, "also check the checksums of pages"},
-                                  {"encrypted", Need::optional, "also look for texts that look encrypted"}});
+                                  {"encrypted", Need::optional, "also look for texts that look encrypted"},
+                                  {"order", Need::optional, "of a person"}});
 }
 
 }  // namespace lifeboat::wire
