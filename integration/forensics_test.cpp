@@ -26,6 +26,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using forensics::DeedKind;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr Duration kLong{240'000};
@@ -35,7 +38,7 @@ class Source {
  public:
   std::string top, config, problem;
   Moment from{}, to{};
-  uint32_t deleted = 0, odd = 0, encrypted = 0, truncated = 0, dropped = 0;  // transactions
+  uint32_t deleted = 0, odd = 0, disordered = 0, encrypted = 0, truncated = 0, dropped = 0;  // transactions
   std::string database_oid;
 
   Source() { problem = build(); }
@@ -122,6 +125,13 @@ std::string Source::build() {
        "INSERT INTO shop.orders SELECT g, 0, 'an order of some things for a friend' FROM generate_series(1, 6000) g;"
        "INSERT INTO shop.customers SELECT g, 'customer ' || g, 'likes the sea and walking with two dogs, number ' || g "
        "FROM generate_series(1, 1000) g; ANALYZE");
+  psql("app",
+       "CREATE EXTENSION amcheck;"
+       "CREATE FUNCTION shop.compare(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT btint4cmp($1, $2)';"
+       "CREATE OPERATOR CLASS shop.ordered FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, "
+       "OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 shop.compare(int, int);"
+       "CREATE TABLE shop.labels (id int); INSERT INTO shop.labels SELECT generate_series(1, 400);"
+       "CREATE INDEX labels_in_order ON shop.labels (id shop.ordered)");
   if (auto backed = run({"pgbackrest", "--config=" + config, "--stanza=m", "--type=full", "backup"});
       backed.exit_code != 0)
     return "backup: " + backed.out + backed.err;
@@ -145,6 +155,10 @@ std::string Source::build() {
   if (!others) return others.error().text();
   deleted = transaction("DELETE FROM shop.orders WHERE id % 3 = 0");
   odd = transaction("UPDATE shop.customers SET name = '' WHERE id = 7");
+  // What a new version of a library of collations does to every index of texts: another order from here on.
+  disordered = transaction(
+      "CREATE OR REPLACE FUNCTION shop.compare(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT btint4cmp($2, "
+      "$1)'");
   encrypted = transaction("UPDATE shop.customers SET bio = encode(sha512(bio::bytea), 'base64')");
   truncated = transaction("TRUNCATE shop.audit");
   dropped = transaction("DROP TABLE shop.customers");
@@ -196,13 +210,16 @@ class Damaged : public testing::Test {
   static Result<CleanPointReport> hunt(const std::string& checks, BuiltIn built_in = {}, std::string folder = {},
                                        const std::string& database = "app") {
     CleanPointRequest request;
-    request.restore.config = source().config;
-    request.restore.stanza = "m";
     request.restore.folder = folder.empty() ? source().top + "/copy" : folder;
     request.from = source().from;
     request.to = source().to;
     request.built_in = built_in;
     if (!checks.empty()) request.checks = clean_point::parse_checks(checks, database).value();
+    return hunt(std::move(request));
+  }
+  static Result<CleanPointReport> hunt(CleanPointRequest request) {
+    request.restore.config = source().config;
+    request.restore.stanza = "m";
     asio::io_context context(1);
     auto out = run_in_test(context, find_clean_point(std::move(request), Deadline::after(kLong)), kLong);
     EXPECT_FALSE(fs::exists(source().top + "/copy")) << "the copy is left behind";
@@ -263,7 +280,7 @@ TEST_F(Damaged, ATransactionLikeAllOthersIsFoundToo) {
   auto report = hunt("SELECT sum(n) < 1000 FROM shop.orders WHERE id % 3 <> 0;");
   ASSERT_TRUE(report) << report.error().text();
   ASSERT_TRUE(report->first_bad) << all(*report);
-  EXPECT_THAT(report->failed, testing::ElementsAre(HasSubstr("false")));
+  EXPECT_THAT(report->failed, ElementsAre(HasSubstr("false")));
   EXPECT_EQ(report->did, "") << all(*report);
 }
 
@@ -297,6 +314,15 @@ TEST_F(Damaged, TheFirstTransactionThatEncryptedIsFoundByTheLooksOfTheTexts) {
   ASSERT_TRUE(report) << report.error().text();
   ASSERT_TRUE(report->first_bad) << all(*report);
   EXPECT_EQ(report->first_bad->xid, source().encrypted) << all(*report);
+}
+
+TEST_F(Damaged, AnIndexThatIsOutOfOrderIsFoundByItsStructureToTheTransaction) {
+  auto report = hunt("", {.indexes = true});
+  ASSERT_TRUE(report) << report.error().text();
+  ASSERT_TRUE(report->first_bad) << all(*report);
+  EXPECT_EQ(report->first_bad->xid, source().disordered) << all(*report);
+  EXPECT_THAT(report->failed, ElementsAre(AllOf(HasSubstr("indexes of app"), HasSubstr("labels_in_order"))));
+  EXPECT_THAT(report->notes, Contains(HasSubstr("other has no extension amcheck")));
 }
 
 TEST_F(Damaged, ATableThatIsLockedByItsUnfinishedDropCanStillBeAsked) {
@@ -335,6 +361,98 @@ TEST_F(Damaged, AFlippedByteInAPageIsFoundAndNamed) {
   auto catalogue = run_in_test(context, look_at_repository(source().repository(), Deadline::after(kLong)), kLong);
   ASSERT_TRUE(catalogue) << catalogue.error().text();
   EXPECT_TRUE(newest_clean_set(*catalogue).newest_clean) << in_words(newest_clean_set(*catalogue));
+}
+
+// A page that is damaged while backups are taken: one of them checks it, and one does not.
+class DamagedInBackups : public Damaged {
+ protected:
+  static inline std::string problem;
+  static inline Moment from{}, to{};
+
+  void SetUp() override {
+    Damaged::SetUp();
+    if (IsSkipped()) return;
+    static const bool made = [] {
+      problem = take_them();
+      return true;
+    }();
+    ASSERT_TRUE(made && problem.empty()) << problem;
+  }
+
+  static std::string take_them() {
+    const Source& its = source();
+    auto control = [&](std::vector<std::string> words) {
+      std::vector<std::string> argv{kBin + "/pg_ctl", "-D", its.top + "/pg", "-w"};
+      argv.insert(argv.end(), words.begin(), words.end());
+      return Source::run(std::move(argv)).exit_code == 0;
+    };
+    // Nothing reads the page but the backups.
+    if (!control({"-l", its.top + "/pg.log", "-o", "-c autovacuum=off", "start"})) return "the server does not start";
+    std::string file = its.top + "/pg/" + its.psql("app", "SELECT pg_relation_filepath('shop.orders')");
+    turn_round(file);
+    for (const char* checking : {"--checksum-page", "--no-checksum-page"}) {
+      auto backed =
+          Source::run({"pgbackrest", "--config=" + its.config, "--stanza=m", "--type=full", checking, "backup"});
+      if (backed.exit_code != 0) return "backup: " + backed.out + backed.err;
+    }
+    turn_round(file);
+    // What pgBackRest says of times is rounded down to seconds.
+    its.psql("postgres", "SELECT pg_sleep(1.5)");
+    from = its.now();
+    for (int time = 0; time < 3; ++time) its.psql("app", "INSERT INTO shop.audit (what) VALUES ('later')");
+    to = its.now();
+    its.psql("postgres", "SELECT pg_switch_wal()");
+    return control({"-m", "fast", "stop"}) ? "" : "the server does not stop";
+  }
+  // Bytes in its third page; the second time they are as they were.
+  static void turn_round(const std::string& path) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    constexpr std::streamoff kAt = 8192 * 3 + 5000;
+    char bytes[3]{};
+    file.seekg(kAt).read(bytes, sizeof bytes);
+    for (char& byte : bytes) byte = static_cast<char>(~byte);
+    file.seekp(kAt).write(bytes, sizeof bytes);
+  }
+  static Result<Catalogue> catalogue() {
+    asio::io_context context(1);
+    return run_in_test(context, look_at_repository(source().repository(), Deadline::after(kLong)), kLong);
+  }
+  static Result<CleanPointReport> hunt_for_pages(const std::string& set) {
+    CleanPointRequest request;
+    request.restore.folder = source().top + "/copy";
+    request.restore.wish.set = set;
+    request.from = from;
+    request.to = to;
+    request.built_in = {.pages = true};
+    return hunt(std::move(request));
+  }
+};
+
+TEST_F(DamagedInBackups, TheNewestBackupWithoutItIsTheOneBefore) {
+  auto found = catalogue();
+  ASSERT_TRUE(found) << found.error().text();
+  ASSERT_EQ(found->sets.size(), 3u);
+  CleanSet sets = newest_clean_set(*found);
+  ASSERT_TRUE(sets.newest_clean) << in_words(sets);
+  EXPECT_EQ(sets.newest_clean->label, found->sets[0].label);
+  EXPECT_THAT(sets.damaged, ElementsAre(found->sets[1].label));
+  EXPECT_THAT(sets.unchecked, ElementsAre(found->sets[2].label));
+}
+
+TEST_F(DamagedInBackups, ACopyOfOneThatNobodyCheckedIsFoundToHaveIt) {
+  auto found = catalogue();
+  ASSERT_TRUE(found) << found.error().text();
+  ASSERT_EQ(found->sets.size(), 3u);
+  auto damaged = hunt_for_pages(found->sets[2].label);
+  ASSERT_TRUE(damaged) << damaged.error().text();
+  EXPECT_EQ(damaged->no_answer, clean_point::NoAnswer::bad_from_the_start) << all(*damaged);
+  EXPECT_THAT(damaged->failed, ElementsAre(HasSubstr("1 pages have a wrong checksum")));
+  auto sound = hunt_for_pages(found->sets[0].label);
+  ASSERT_TRUE(sound) << sound.error().text();
+  EXPECT_EQ(sound->no_answer, clean_point::NoAnswer::never_bad) << all(*sound);
+  auto known = hunt_for_pages(found->sets[1].label);
+  ASSERT_FALSE(known) << "it is known to be damaged, so nothing is restored from it";
+  EXPECT_THAT(known.error().text(), HasSubstr("page checksums failed"));
 }
 
 }  // namespace

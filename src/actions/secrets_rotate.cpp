@@ -37,6 +37,7 @@ PlacesOfUse use_of(const Plan& plan, const std::string& secret) {
 
 struct SecretsRotateParams {
   std::vector<Identifier> secrets;
+  bool look = false;
   DecodeProblems check(const Plan& plan) const {
     DecodeProblems problems;
     if (secrets.empty()) problems.push_back({"/secrets", "no secret is named", "secrets: [NAME]"});
@@ -53,10 +54,11 @@ struct SecretsRotateParams {
     return problems;
   }
 };
-BOOST_DESCRIBE_STRUCT(SecretsRotateParams, (), (secrets))
+BOOST_DESCRIBE_STRUCT(SecretsRotateParams, (), (secrets, look))
 constexpr auto field_docs(const SecretsRotateParams*) {
   return std::to_array<FieldDoc>({
       {"secrets", Need::required, "names of the secrets; the new value of NAME is in the file NAME.2, then NAME.3, …"},
+      {"look", Need::optional, "true: renew nothing, and fail when one of them could not be renewed"},
   });
 }
 
@@ -65,7 +67,8 @@ class SecretsRotate : public Action {
   explicit SecretsRotate(SecretsRotateParams params) : params_(std::move(params)) {}
 
   Task<Result<Observation>> observe(ActionContext context) override {
-    std::vector<std::string> left, missing, unfinished;
+    if (params_.look) co_return looked_at(context);
+    std::vector<std::string> left, unfit, unfinished;
     for (const Identifier& secret : params_.secrets) {
       if (!context.run.empty() && context.world.credentials.renewed_by(secret.text) == context.run) {
         auto looking = in_force(context, secret.text);
@@ -73,10 +76,10 @@ class SecretsRotate : public Action {
         continue;
       }
       left.push_back(secret.text);
-      if (!context.world.secrets.next(secret.text)) missing.push_back(secret.text);
+      if (auto next = usable(context.world.secrets, secret.text); !next) unfit.push_back(next.error().what);
     }
     std::string state = left.empty() ? "renewed in this run" : fmt::format("{} not renewed", fmt::join(left, ", "));
-    if (!missing.empty()) state += fmt::format("; no new value is there for {}", fmt::join(missing, ", "));
+    if (!unfit.empty()) state += fmt::format("; CANNOT BE RENEWED: {}", fmt::join(unfit, "; "));
     std::string change = left.empty() ? "" : fmt::format("→ the next value of {} counts", fmt::join(left, ", "));
     if (!unfinished.empty()) {
       state += fmt::format("; {} not yet in force", fmt::join(unfinished, ", "));
@@ -87,9 +90,10 @@ class SecretsRotate : public Action {
 
   Task<Result<Outcome>> apply(ActionContext context) override {
     // None is renewed before all can be.
-    for (const Identifier& secret : params_.secrets) {
-      if (context.world.credentials.renewed_by(secret.text) == context.run) continue;
-      CO_TRY_VOID(usable(context.world.secrets, secret.text));
+    CO_TRY_VOID(all_usable(context));
+    if (params_.look) {
+      std::string summary = fmt::format("the next value of {} is there", fmt::join(names(), ", "));
+      co_return Outcome{std::move(summary), JsonObject{{"looked_at", params_.secrets.size()}}};
     }
     // An attempt that goes on has renewed it; what streams since is to go on streaming.
     std::map<std::string, std::vector<ReplicationNow>> before;
@@ -142,6 +146,34 @@ class SecretsRotate : public Action {
 
  private:
   SecretsRotateParams params_;
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const Identifier& secret : params_.secrets) out.push_back(secret.text);
+    return out;
+  }
+
+  // Of those that this run has not renewed yet. All that is wrong is said at once.
+  Result<void> all_usable(const ActionContext& context) const {
+    std::optional<Error> first;
+    std::vector<std::string> wrong;
+    for (const Identifier& secret : params_.secrets) {
+      bool renewed = !context.run.empty() && context.world.credentials.renewed_by(secret.text) == context.run;
+      auto next = renewed ? Result<std::string>() : usable(context.world.secrets, secret.text);
+      if (next) continue;
+      wrong.push_back(next.error().what);
+      if (!first) first = std::move(next).error();
+    }
+    if (!first) return {};
+    first->what = fmt::format("{}", fmt::join(wrong, "; "));
+    return std::unexpected(std::move(*first));
+  }
+
+  Observation looked_at(const ActionContext& context) const {
+    auto all = all_usable(context);
+    std::string state = all ? fmt::format("the next value of {} is there", fmt::join(names(), ", ")) : all.error().what;
+    return {all.has_value(), std::move(state), "", nullptr};
+  }
 
   static Result<std::string> usable(Secrets& secrets, const std::string& name) {
     auto next = secrets.next(name);
@@ -201,7 +233,10 @@ const ActionDescriptor& secrets_rotate_action() {
           "those that streamed stream again. Members that are cut off or away get it when they are back, and a member "
           "that takes the lead gives it to the role by itself. Fails before anything is changed when a new value is "
           "missing, is the old one or is shorter than 16 characters, when nobody takes writes, when the host of the "
-          "member that does is cut off, and when a member is still being copied. Its data: renewed, sessions_ended, "
+          "member that does is cut off, and when a member is still being copied. With look: true it only fails when a "
+          "value is missing or cannot be used: put such a step before anybody agrees, since by the time of the renewal "
+          "the restored data lead already. It sees the folder of the controller that leads. Its data: renewed, "
+          "sessions_ended, "
           "started_anew, later (members that get it when they are back).",
       .example =
           "- {id: revoke, uses: secrets.rotate, needs: [adopt], with: {secrets: [db-password, replication-password]}}",

@@ -83,6 +83,36 @@ TEST_F(Rotating, NothingIsChangedWithoutANewValueThatCanBeUsed) {
   EXPECT_TRUE(asked.empty());
 }
 
+TEST_F(Rotating, ALookBeforehandFailsWhenOneCouldNotBeRenewedAndChangesNothing) {
+  const char* look = R"({"secrets":["orders-password","copies-password"],"look":true})";
+  auto missing = world.apply(secrets_rotate_action(), look);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().text(), HasSubstr("copies-password"));
+  EXPECT_THAT(missing.error().text(), Not(HasSubstr("'orders-password'"))) << "that one could be";
+  auto seen = world.observe(secrets_rotate_action(), look);
+  ASSERT_TRUE(seen);
+  EXPECT_FALSE(seen->holds);
+  EXPECT_THAT(seen->state, HasSubstr("copies-password"));
+  world.add_secret("copies-password.2", "short");
+  EXPECT_THAT(world.apply(secrets_rotate_action(), look).error().text(), HasSubstr("too weak"));
+  world.add_secret("copies-password.2", "the-copies-password-2");
+  ASSERT_TRUE(world.apply(secrets_rotate_action(), look));
+  auto well = world.observe(secrets_rotate_action(), look);
+  ASSERT_TRUE(well);
+  EXPECT_TRUE(well->holds);
+  EXPECT_TRUE(asked.empty());
+  EXPECT_EQ(world.secrets.generation("orders-password"), 1);
+}
+
+TEST_F(Rotating, WhatWillNotDoIsSeenBeforeTheRunComesToIt) {
+  world.add_secret("orders-password.2", "short");
+  auto seen = world.observe(secrets_rotate_action(), R"({"secrets":["orders-password"]})");
+  ASSERT_TRUE(seen);
+  EXPECT_FALSE(seen->holds);
+  EXPECT_THAT(seen->state, HasSubstr("CANNOT BE RENEWED"));
+  EXPECT_THAT(seen->state, HasSubstr("too weak"));
+}
+
 TEST_F(Rotating, WhatItCannotRenewIsRefusedWhenThePlanIsChecked) {
   auto problems = [&](const char* with) {
     return to_error(secrets_rotate_action().validate(*parse_json(with), world.plan), "step").text();

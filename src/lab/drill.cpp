@@ -5,16 +5,23 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "core/base/similar.hpp"
+#include "lab/attack.hpp"
 #include "lab/controller_link.hpp"
+#include "lab/drill_backups.hpp"
+#include "lab/drill_data.hpp"
 #include "lab/drill_report.hpp"
 #include "lab/drill_trace.hpp"
+#include "lab/evidence_look.hpp"
 #include "lab/faults.hpp"
 #include "lab/leader_loss.hpp"
+#include "lab/leader_place.hpp"
 #include "lab/notice.hpp"
 #include "lab/outside.hpp"
+#include "lab/protection.hpp"
 #include "lab/servers.hpp"
 
 namespace lifeboat::lab {
@@ -36,6 +43,8 @@ constexpr Duration kNoticed{120'000};
 constexpr Duration kReturned{3'000};
 constexpr Duration kWholeAgain{60'000};
 constexpr Duration kFirstBackup{120'000};
+constexpr Duration kMoreBackups{120'000};
+constexpr Duration kBackupsRead{120'000};
 
 // "STEP before" and "STEP after" of every step, one a line.
 std::string crash_points_of(const Scenario& scenario) {
@@ -74,6 +83,7 @@ class DrillRun {
     TRY_VOID(put_leader_in_place());
     TRY_VOID(settle_what_came_before());
     if (find_fault(options_.fault)->of_the_data) TRY_VOID(wait_for_backups());
+    if (find_fault(options_.fault)->of_the_backups) TRY_VOID(take_what_can_be_expired());
     pause_for(kCalm);
     TRY(JsonArray before, link_.events_after(0));
     uint64_t last = before.empty() ? 0 : static_cast<uint64_t>(int_or(before.back(), "seq"));
@@ -86,8 +96,11 @@ class DrillRun {
       TRY_VOID(scenario_.failback && !trace_.run_id.empty() ? go_back() : heal_and_reprotect());
     }
     if (find_fault(options_.fault)->of_the_data) TRY_VOID(look_at_pages());
+    if (find_fault(options_.fault)->of_the_backups) TRY_VOID(look_at_backups());
     pause_for(kAfter);
     TRY(trace_.events, link_.events_after(last));
+    if (Json kept = evidence_in(trace_); !text_or(kept, "kept").empty())
+      trace_.evidence = look_at_evidence(text_or(kept, "kept"), text_or(kept, "manifest"), text_or(kept, "sha256"));
     TRY(trace_.chain, link_.get("/api/journal/verify"));
     TRY_VOID(stop_witnesses());
     return std::move(trace_);
@@ -166,28 +179,13 @@ class DrillRun {
     return default_target(options_.plan, scenario_, options_.fault);
   }
 
-  std::string region_of_leader() const {
-    auto status = link_.get("/api/status");
-    const Host* host = status ? options_.plan.hosts.find(text_or(*status, "controller")) : nullptr;
-    return host == nullptr ? std::string() : host->region.text;
-  }
-
-  // A region that dies in two blows is the leading controller's own: the others are started anew until it leads.
+  // A region that is lost takes the leading controller along, if it has one.
   Result<void> put_leader_in_place() {
-    if (!loses_leader() || find_fault(options_.fault)->target != "region") return {};
+    if (find_fault(options_.fault)->target != "region") return {};
     TRY(std::string region, target());
-    if (region_of_leader() == region) return {};
-    std::vector<std::string> others;
-    for (const auto& [name, host] : options_.plan.hosts) {
-      if (host.controller && host.region.text != region) others.push_back(name + "/controller");
-    }
-    for (const std::string& other : others)
-      TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", "kill-process"}, {"target", other}}));
-    bool leads = false;
-    for (int64_t deadline = deadline_in(kWholeAgain); !leads && boot_ns() < deadline; pause_for(Duration{100}))
-      leads = region_of_leader() == region;
-    TRY_VOID(ask_lab(lab_.folder(), JsonObject{{"do", "heal"}}, Duration{30'000}));
-    if (!leads) return fail(ErrorKind::timed_out, "no controller of " + region + " came to lead");
+    bool can = loses_leader() || has_controller(options_.plan, region);
+    if (!can || region_of_leader(options_.plan, link_) == region) return {};
+    TRY_VOID(let_lead(options_.plan, lab_.folder(), link_, region));
     TRY_VOID(wait_until_whole());
     say("a controller of " + region + " leads");
     return {};
@@ -219,11 +217,34 @@ class DrillRun {
     return fail(ErrorKind::timed_out, "no backup of each database is there yet");
   }
 
+  // An attacker who finds one backup cannot have it expired.
+  Result<void> take_what_can_be_expired() {
+    TRY_VOID(have_two_backups(link_, kMoreBackups));
+    TRY(sets_before_, backup_sets(link_));
+    say("there is more than one backup of each database");
+    return {};
+  }
+
+  Result<void> look_at_backups() {
+    std::string service = text_or(trace_.detail, "service");
+    BackupAttack attack{.before = sets_before_[service]};
+    TRY(std::string log, read_file(lab_.folder() + kAttackersLog));
+    attack.tries = tries_in(log);
+    TRY(auto sets, backup_sets(link_));
+    attack.after = sets[service];
+    auto wrong = verify_backups(link_, service, kBackupsRead);
+    attack.problem = wrong ? *wrong : wrong.error().text();
+    attack.whole = attack.problem.empty();
+    trace_.backups = std::move(attack);
+    return {};
+  }
+
   Result<void> put_fault_in() {
     TRY(before_, known_runs());
     TRY(Json status, link_.get("/api/status"));
     holders_before_ = holders_in(status);
     leader_before_ = text_or(status, "controller");
+    if (const Host* host = options_.plan.hosts.find(leader_before_)) trace_.leader_at_fault = host->region.text;
     TRY_VOID(begin_loss_of_leader());
     TRY(std::string what, target());
     TRY(Json done, ask_lab(lab_.folder(), JsonObject{{"do", "fault"}, {"fault", options_.fault}, {"target", what}}));
@@ -431,32 +452,6 @@ class DrillRun {
     return {};
   }
 
-  enum class Protection { some, whole };
-  // Every database has a writable holder and a standby that streams from it, or only such standbys.
-  static bool protected_by(const Json& status, Protection wanted) {
-    if (!member(status, "databases").is_object()) return false;
-    for (const auto& [name, view] : member(status, "databases").get_object()) {
-      if (!bool_or(view, "writable") || !member(view, "members").is_array()) return false;
-      bool some = false, all = true;
-      for (const Json& one : member(view, "members").get_array()) {
-        if (text_or(one, "member") == text_or(view, "holder")) continue;
-        bool streams = bool_or(one, "connected") && bool_or(one, "streaming") &&
-                       text_or(one, "upstream") == text_or(view, "holder");
-        some = some || streams;
-        all = all && streams;
-      }
-      if (!some || (wanted == Protection::whole && !all)) return false;
-    }
-    return true;
-  }
-
-  static std::string holders_in(const Json& status) {
-    std::string all;
-    if (!member(status, "databases").is_object()) return all;
-    for (const auto& [name, view] : member(status, "databases").get_object()) all += text_or(view, "holder") + " ";
-    return all;
-  }
-
   // Protection ends with the fault, which the controller does not know at once; so the first moment counts at which all
   // is well after something was not, or after another server became the holder.
   void look_at_standbys() {
@@ -612,7 +607,8 @@ class DrillRun {
   const LabProgress& progress_;
   DrillTrace trace_;
   std::set<std::string> before_;
-  std::vector<JsonObject> witnesses_;  // where each stands, and its name
+  std::map<std::string, std::vector<std::string>> sets_before_;  // of backups, by service
+  std::vector<JsonObject> witnesses_;                            // where each stands, and its name
   std::string holders_before_;
   std::string leader_before_;
   std::optional<LeaderLoss> leader_loss_;

@@ -41,6 +41,17 @@ std::optional<Duration> put_back_after(const Json& run) {
   return std::nullopt;
 }
 
+Json evidence_in(const DrillTrace& trace) {
+  Json adopted = data_of(trace, "postgres.adopt");
+  return member(adopted, "evidence");
+}
+
+std::string why_data_fail(const DrillTrace& trace) {
+  std::string evidence = text_or(trace.evidence, "problem");
+  if (!evidence.empty()) return "what was kept as evidence is not as it should be: " + evidence;
+  return trace.backups ? why_attack_fails(*trace.backups) : std::string();
+}
+
 int64_t damaged_pages_left(const DrillTrace& trace) {
   int64_t damaged = 0;
   if (!trace.damaged_pages.is_object()) return damaged;
@@ -58,8 +69,8 @@ Json restore_in(const DrillTrace& trace, size_t lost, size_t collateral) {
     out[key] = member(restored, key);
   out["lost_transactions"] = lost;
   out["collateral_transactions"] = collateral;
-  Json adopted = data_of(trace, "postgres.adopt");
-  out["evidence"] = member(adopted, "evidence");
+  out["evidence"] = evidence_in(trace);
+  out["evidence_checked"] = trace.evidence;
   out["damaged_pages"] = damaged_pages_left(trace);
   return out;
 }

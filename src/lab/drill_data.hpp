@@ -20,6 +20,12 @@ Json restore_in(const DrillTrace& trace, size_t lost, size_t collateral);
 // transactions lie between what was found and what did the damage.
 Json clean_point_in(const DrillTrace& trace);
 
+// Where the data are that were set aside, and what was reported of them: {kept, manifest, sha256, …}; null when none were.
+Json evidence_in(const DrillTrace& trace);
+
+// Why the drill has failed, beside the plan's objectives: evidence that is not whole, or what became of the backups. Empty: it has not.
+std::string why_data_fail(const DrillTrace& trace);
+
 // Damaged pages that were found in the end, of all members.
 int64_t damaged_pages_left(const DrillTrace& trace);
 

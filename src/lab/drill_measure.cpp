@@ -92,12 +92,21 @@ Decided decided_in(const JsonArray& events, MonoTime fault, std::string_view run
   return out;
 }
 
+MonoTime first_event_after(const JsonArray& events, MonoTime moment) {
+  MonoTime first{};
+  for (const Json& event : events) {
+    MonoTime at{std::chrono::nanoseconds(int_or(event, "boot_ns"))};
+    if (at > moment && (first == MonoTime{} || at < first)) first = at;
+  }
+  return first;
+}
+
 JsonObject spread_of(const std::vector<Json>& reports) {
   JsonObject out{{"repeat", reports.size()}};
   if (reports.empty()) return out;
   for (std::string_view key :
-       {"scenario", "fault", "target", "profile", "milestones", "rta_s", "rpa", "writers", "fault_took_s",
-        "last_acknowledged_s", "double_acknowledged_s", "objectives", "failback"}) {
+       {"scenario", "fault", "target", "profile", "leader_region", "milestones", "rta_s", "rpa", "writers",
+        "fault_took_s", "last_acknowledged_s", "double_acknowledged_s", "objectives", "failback"}) {
     std::vector<const Json*> values;
     for (const Json& report : reports) values.push_back(&member(report, key));
     out[key] = spread_of_values(values);

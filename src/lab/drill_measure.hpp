@@ -27,6 +27,9 @@ struct Decided {
 };
 Decided decided_in(const JsonArray& events, MonoTime fault, std::string_view run_id);
 
+// When the journal went on after that moment; zero when it did not.
+MonoTime first_event_after(const JsonArray& events, MonoTime moment);
+
 // Reports of the same drill, held several times, as one: each figure as {"min", "median", "max"} over those that have it, with
 // "none" saying in how many it is null; whatever is the same in all stays as it is, and the rest (steps, the journal, which run it
 // was) is left to the single reports.

@@ -60,6 +60,13 @@ TEST(DrillMeasure, AReflexCountsAsDecision) {
   EXPECT_EQ(found.opened, MonoTime{});
 }
 
+TEST(DrillMeasure, TheJournalGoesOnWithTheFirstEventAfterAMomentHoweverTheyAreOrdered) {
+  JsonArray events{event(900, "run/R-1", "step-started"), event(0, "run/R-1", "without-a-time"),
+                   event(2600, "run/R-1", "run-recovered"), event(2500, "signals", "signal-raised")};
+  EXPECT_EQ(first_event_after(events, at_ms(1000)), at_ms(2500));
+  EXPECT_EQ(first_event_after(events, at_ms(3000)), MonoTime{});
+}
+
 TEST(DrillMeasure, SeveralReportsBecomeLeastMedianAndMostOfEachFigure) {
   auto report = [](double rta, Json detected, std::string_view target) {
     return Json(JsonObject{{"fault", "kill-node"},

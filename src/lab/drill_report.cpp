@@ -294,7 +294,8 @@ Verdict judge(const DrillOptions& options, const DrillTrace& trace, const Figure
             figures.loss.oldest_age.value_or(Duration{0}) <= objectives.rpo && run_is_well(trace);
   bool back = trace.failback_ns == 0 || text_or(trace.failback_run, "state") == "done";
   out.passed = out.met && back && damaged_pages_left(trace) == 0 && bool_or(trace.chain, "whole") &&
-               figures.failback_loss.lost == 0 && figures.double_acknowledged == Duration{0};
+               figures.failback_loss.lost == 0 && figures.double_acknowledged == Duration{0} &&
+               why_data_fail(trace).empty();
   return out;
 }
 
@@ -405,6 +406,7 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
       {"fault", trace.fault},
       {"target", trace.target},
       {"profile", trace.profile},
+      {"leader_region", trace.leader_at_fault.empty() ? Json(nullptr) : Json(trace.leader_at_fault)},
       {"run", trace.run_id.empty() ? Json(nullptr) : Json(trace.run_id)},
       {"milestones", std::move(milestones)},
       {"rta_s", slowest(figures).recovered ? Json(in_seconds(slowest(figures).rta)) : Json(nullptr)},
@@ -422,12 +424,15 @@ Json to_report(const DrillOptions& options, const DrillTrace& trace, const Figur
   if (Json restore = restore_in(trace, figures.lost_before_fault, collateral); !restore.is_null())
     out["restore"] = std::move(restore);
   if (Json clean_point = clean_point_in(trace); !clean_point.is_null()) out["clean_point"] = std::move(clean_point);
+  if (trace.backups) out["backups_attacked"] = to_json(*trace.backups);
   if (!trace.earlier.empty()) out["rounds"] = rounds_of(trace, figures);
   if (Json control = control_in(trace, figures); !control.is_null()) out["control"] = std::move(control);
   if (!trace.leader_region.empty()) {
+    MonoTime lost = moment(trace.leader_lost_ns);
     out["leader_lost"] = JsonObject{{"region", trace.leader_region},
                                     {"at", options.lose_leader_at},
-                                    {"after_s", or_null(after(moment(trace.leader_lost_ns), fault))}};
+                                    {"after_s", or_null(after(lost, fault))},
+                                    {"taken_over_s", or_null(after(first_event_after(trace.events, lost), lost))}};
   }
   if (Json kills = kills_in(trace); !kills.is_null()) out["controller_kills"] = std::move(kills);
   return out;
@@ -514,6 +519,7 @@ Result<DrillOutcome> report_of_drill(const DrillOptions& options, const DrillTra
   DrillOutcome outcome{.report = to_report(options, trace, figures, verdict.met, back),
                        .passed = verdict.passed,
                        .note = trace.needs_a_hand};
+  if (std::string why = why_data_fail(trace); !why.empty()) outcome.note += (outcome.note.empty() ? "" : "; ") + why;
   if (looked.unknown > 0) {
     outcome.passed = false;
     if (!outcome.note.empty()) outcome.note += "; ";

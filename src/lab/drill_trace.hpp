@@ -2,11 +2,13 @@
 // it was not seen.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/data/json.hpp"
 #include "core/model/plan.hpp"
+#include "lab/backup_attack.hpp"
 
 namespace lifeboat::lab {
 
@@ -31,6 +33,8 @@ struct DrillTrace {
   std::string target;
   Json detail;         // of a fault of the data: which transaction did it
   Json damaged_pages;  // of each member, at the end of such a drill: {SERVICE: {MEMBER: {pages, damaged_pages}}}
+  std::optional<BackupAttack> backups;  // of a fault that goes for them too
+  Json evidence;                        // the data that were set aside, looked at in the end; null when none were
   std::string profile;
   int64_t calm_since_ns = 0;  // witnesses at work
   int64_t fault_ns = 0;
@@ -49,9 +53,10 @@ struct DrillTrace {
   Json failback_run;  // null when the scenario has none
   std::string run_id;
   std::string failback_id;
-  std::string needs_a_hand;   // why a run stood still; empty when none did
-  std::string samples;        // the users' witness: its JSON lines
-  std::string leader_region;  // died with the leading controller in the middle of the run; empty when none did
+  std::string needs_a_hand;     // why a run stood still; empty when none did
+  std::string samples;          // the users' witness: its JSON lines
+  std::string leader_at_fault;  // region of the controller that led when the fault came
+  std::string leader_region;    // died with the leading controller in the middle of the run; empty when none did
   int64_t leader_lost_ns = 0;
   std::string crash_points;  // the file of points at which the controller was to die; empty: nowhere
   std::vector<DirectFile> direct;

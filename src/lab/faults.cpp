@@ -24,7 +24,8 @@ namespace {
 constexpr Duration kProgramEnds{5'000};
 constexpr Duration kPowerOn{10'000};
 constexpr const char* kAgent = "agent";
-constexpr std::array kControl{"controller", "etcd"};
+constexpr const char* kVoter = "etcd";
+constexpr std::array kControl{"controller", kVoter};
 
 // How long a flapping host is cut off and back in turn: shorter than a renewal, shorter than a lease, and longer.
 constexpr std::array<Duration, 8> kFlaps{Duration{300},  Duration{400}, Duration{900}, Duration{250},
@@ -77,17 +78,24 @@ Result<FaultDone> kill_program(LabWorld& world, const std::string& host, const s
   return done;
 }
 
+// The hosts on which a voter of the controllers' store is to run.
+std::vector<std::string> hosts_of_voters(const LabWorld& world) {
+  std::vector<std::string> hosts;
+  if (!world.plan.controllers) return hosts;
+  for (const auto& [region, voter] : world.plan.controllers->voters) hosts.push_back(voter.host.text);
+  return hosts;
+}
+
 // The hosts on which a controller or a voter of their store runs.
 std::vector<std::string> hosts_of_control(const LabWorld& world) {
-  std::set<std::string> hosts;
+  std::vector<std::string> voters = hosts_of_voters(world);
+  std::set<std::string> hosts(voters.begin(), voters.end());
   for (const auto& [name, host] : world.plan.hosts) {
     if (host.controller) hosts.insert(name);
   }
-  if (world.plan.controllers) {
-    for (const auto& [region, voter] : world.plan.controllers->voters) hosts.insert(voter.host.text);
-  }
   return {hosts.begin(), hosts.end()};
 }
+
 // ---- one pair of functions for each fault
 
 using Put = Result<FaultDone> (*)(LabWorld&, const std::string& target, ActiveFault&);
@@ -294,13 +302,57 @@ Result<FaultDone> put_kill_control(LabWorld& world, const std::string& target, A
 }
 Result<void> heal_kill_control(LabWorld& world, const ActiveFault&) { return power_on(world, hosts_of_control(world)); }
 
+// The hosts whose voter runs.
+Result<std::vector<Machine*>> whole_store(const LabWorld& world, const std::string& target) {
+  if (!target.empty()) return fail(ErrorKind::invalid_input, "this takes no target: it is all voters of the store");
+  std::vector<std::string> hosts = hosts_of_voters(world);
+  if (hosts.empty())
+    return fail(ErrorKind::unsupported, "the controllers of this lab have no store in etcd",
+                "it needs a plan with controllers: {store: etcd}");
+  std::vector<Machine*> voters;
+  for (const std::string& host : hosts) {
+    Machine* machine = world.machine(host);
+    if (machine != nullptr && machine->state(kVoter) == DaemonState::running) voters.push_back(machine);
+  }
+  if (voters.empty()) return fail(ErrorKind::conflict, "no voter of the store runs", "heal what ended them first");
+  return voters;
+}
+
+Result<FaultDone> put_kill_store(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::vector<Machine*> voters, whole_store(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = target};
+  for (Machine* machine : voters) TRY_VOID(machine->signal(kVoter, SIGKILL));
+  for (Machine* machine : voters) {
+    if (!machine->wait_for_exit(kVoter, deadline_in(kProgramEnds)))
+      return fail(ErrorKind::timed_out, fmt::format("{}/{} did not die", machine->name(), kVoter));
+  }
+  return done;
+}
+Result<void> heal_kill_store(LabWorld& world, const ActiveFault&) { return power_on(world, hosts_of_voters(world)); }
+
+// Its ports go on accepting connections, and nobody answers.
+Result<FaultDone> put_stop_store(LabWorld& world, const std::string& target, ActiveFault&) {
+  TRY(std::vector<Machine*> voters, whole_store(world, target));
+  FaultDone done{.at_ns = boot_ns(), .target = target};
+  for (Machine* machine : voters) TRY_VOID(machine->signal(kVoter, SIGSTOP));
+  return done;
+}
+// One whose host died meanwhile was started anew with it, or stays dead.
+Result<void> heal_stop_store(LabWorld& world, const ActiveFault&) {
+  for (const std::string& host : hosts_of_voters(world)) {
+    Machine& machine = *world.machines.at(host);
+    if (machine.state(kVoter) == DaemonState::running) TRY_VOID(machine.signal(kVoter, SIGCONT));
+  }
+  return {};
+}
+
 struct Fault {
   FaultKind kind;
   Put put;
   Heal heal;
 };
 
-constexpr std::array<Fault, 24> kFaults{{
+constexpr std::array<Fault, 26> kFaults{{
     {{"kill-region", "region", "everything in it dies at once"}, put_kill_region, heal_kill_region},
     {{"kill-workload", "region", "everything in it but controllers and their store dies at once"},
      put_kill_workload,
@@ -356,12 +408,19 @@ constexpr std::array<Fault, 24> kFaults{{
       .meaning = "an attacker encrypts a table's rows for minutes and tries to take the backups away",
       .needs_namespaces = true,
       .of_the_data = true,
-      .noticed = true},
+      .noticed = true,
+      .of_the_backups = true},
      put_ransomware,
      heal_ransomware},
     {{"kill-control", "all", "every controller and every voter of their store dies", false, true, true},
      put_kill_control,
      heal_kill_control},
+    {{"kill-store", "all", "every voter of the controllers' store dies; controllers live", false, true, true},
+     put_kill_store,
+     heal_kill_store},
+    {{"stop-store", "all", "every voter of the controllers' store stops; controllers live", false, true, true},
+     put_stop_store,
+     heal_stop_store},
 }};
 
 constexpr std::array<FaultKind, kFaults.size()> kKinds = [] {

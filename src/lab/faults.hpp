@@ -25,6 +25,8 @@
 //   lost-datadir [DATABASE]   the data directories of all members of a database are gone
 //   ransomware [TABLE]        an attacker encrypts its rows for minutes    heal: no longer
 //   kill-control              every controller and every voter of their store dies    heal: they start again
+//   kill-store                every voter of their store dies, controllers live       heal: they start again
+//   stop-store                every voter of their store stops, controllers live      heal: they go on
 //
 // MEMBER is a member of a database ("SERVICE/MEMBER" when there are several databases); a HOST of a database may be named by
 // its member too. Left out: who may write now.
@@ -45,7 +47,7 @@ struct FaultKind {
   bool needs_namespaces = false;
   // It need not end in a run: doing nothing, or going on with the same server, may be the right answer.
   bool may_pass = false;
-  // No controller answers while it is in.
+  // No controller leads while it is in.
   bool silences_controllers = false;
   // The lab must have been made with small disks.
   bool needs_small_disks = false;
@@ -53,6 +55,8 @@ struct FaultKind {
   bool of_the_data = false;
   // Of these, one that a signal of the plan is to notice by itself.
   bool noticed = false;
+  // And that goes for the backups too.
+  bool of_the_backups = false;
 };
 std::span<const FaultKind> fault_kinds();
 // Null when there is none of that name.

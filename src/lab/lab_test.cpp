@@ -104,6 +104,7 @@ TEST(Drill, HitsTheRegionThatTheScenarioIsAbout) {
   EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "kill-region"), "north");
   EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "kill-server"), "");
   EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "cut-node"), "");
+  EXPECT_EQ(*default_target(plan, *plan.scenarios.find("lost"), "stop-store"), "");
   EXPECT_FALSE(default_target(plan, *plan.scenarios.find("lost"), "kill-process"));
 }
 
@@ -231,6 +232,9 @@ TEST_F(RealLab, CutsAndFreezesOneHostAndLeavesItsNeighboursAlone) {
   auto wrong = ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", "cut-nod"}, {"target", "web-north"}});
   ASSERT_FALSE(wrong);
   EXPECT_THAT(wrong.error().text(), testing::HasSubstr("cut-node"));
+  auto without = ask_lab(lab->folder(), JsonObject{{"do", "fault"}, {"fault", "stop-store"}, {"target", ""}});
+  ASSERT_FALSE(without);
+  EXPECT_THAT(without.error().text(), testing::HasSubstr("have no store in etcd"));
 }
 
 TEST_F(RealLab, KillsAllOfARegionAtOnceAndStartsItAgain) {

@@ -12,6 +12,7 @@
 #include "core/forensics/bytes.hpp"
 #include "core/forensics/heap_page.hpp"
 #include "core/forensics/page_checksum.hpp"
+#include "core/recovery/clean_set.hpp"
 #include "io/file.hpp"
 #include "recovery/catalogue_source.hpp"
 #include "recovery/fetched_log.hpp"
@@ -193,8 +194,12 @@ Task<Result<Catalogue>> look_at_repository(PgBackRest repository, Deadline deadl
   CO_TRY(FetchedFolder scratch, FetchedFolder::make(repository.user));
   repository.scratch = scratch.scratch;
   auto reading = read_catalogue(repository, deadline);
-  auto out = co_await std::move(reading);
-  co_return out;
+  CO_TRY(Catalogue catalogue, co_await std::move(reading));
+  repository.repository = catalogue.repository;
+  auto asking = read_repository_file(repository, fmt::format("backup/{}/backup.info", repository.stanza), deadline);
+  auto index = co_await std::move(asking);
+  forget_unchecked(catalogue, index.value_or(""));
+  co_return catalogue;
 }
 
 }  // namespace lifeboat::recovery

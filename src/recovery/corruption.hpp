@@ -34,7 +34,7 @@ std::string in_words(const PageReport& report);
 // "12 of 3456 pages are damaged, in public.orders, index public.orders_pkey"
 std::string in_a_line(const PageReport& report);
 
-// Everything of a stanza, with a scratch folder of its own.
+// Everything of a stanza, with a scratch folder of its own. Page errors of a set that nobody checked for them are not known.
 Task<Result<Catalogue>> look_at_repository(PgBackRest repository, Deadline deadline);
 
 }  // namespace lifeboat::recovery

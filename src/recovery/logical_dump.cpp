@@ -12,6 +12,7 @@
 #include "io/process.hpp"
 #include "io/sha256.hpp"
 #include "recovery/logical.hpp"
+#include "recovery/logical_made.hpp"
 #include "recovery/pg_program.hpp"
 
 namespace lifeboat {
@@ -112,6 +113,8 @@ Task<Result<std::optional<DatabaseProfile>>> profile_of(PgConnection* connection
   if (!request.profile) co_return std::optional<DatabaseProfile>();
   auto taking = take_profile(ask_over(connection), {request.contents}, deadline);
   CO_TRY(DatabaseProfile profile, co_await std::move(taking));
+  auto asking = ask_how_made(ask_over(connection), deadline);
+  CO_TRY(profile.made, co_await std::move(asking));
   co_return std::optional(std::move(profile));
 }
 

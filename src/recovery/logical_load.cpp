@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
+#include "core/logical/make_database.hpp"
 #include "io/postgres_profile.hpp"
 #include "io/process.hpp"
 #include "recovery/logical_fetch.hpp"
+#include "recovery/logical_made.hpp"
 #include "recovery/pg_program.hpp"
 
 namespace lifeboat {
@@ -60,17 +63,17 @@ Task<Result<TargetFacts>> facts_of(LoadRequest request, Deadline deadline) {
   co_return out;
 }
 
-Task<Result<>> make_ready(LoadRequest request, Deadline deadline) {
+// Whether the database was made now.
+Task<Result<bool>> make_ready(LoadRequest request, std::optional<DatabaseMade> made, Deadline deadline) {
   auto asking = facts_of(request, deadline);
   CO_TRY(TargetFacts facts, co_await std::move(asking));
-  if (facts.exists || facts.in_recovery || !request.create) co_return may_load(facts, request.answer);
-  PgParams other = request.server;
-  other["dbname"] = "postgres";
-  auto creating =
-      pg_query_once(std::move(other),
-                    fmt::format("CREATE DATABASE {} TEMPLATE template0", sql_identifier(facts.database)), {}, deadline);
+  if (facts.exists || facts.in_recovery || !request.create) {
+    CO_TRY_VOID(may_load(facts, request.answer));
+    co_return false;
+  }
+  auto creating = make_database(request.server, std::move(made), deadline);
   CO_TRY_VOID(co_await std::move(creating));
-  co_return Result<>{};
+  co_return true;
 }
 
 Task<Result<RestoreVerdict>> run_pg_restore(LoadRequest request, std::string file, Deadline deadline) {
@@ -111,13 +114,18 @@ Task<Result<>> analyze(PgParams server, Deadline deadline) {
   co_return Result<>{};
 }
 
-Task<Result<>> check(BackupPlace* place, LogicalBackup backup, PgParams server, Loaded* into, Deadline deadline) {
-  std::optional<DatabaseProfile> before;
-  if (backup.profile) {
-    auto reading = place->read_small(profile_path(backup.path), deadline);
-    CO_TRY(std::string text, co_await std::move(reading));
-    CO_TRY(before, read_profile(text));
-  }
+// Nothing when there is none beside it.
+Task<Result<std::optional<DatabaseProfile>>> profile_beside(BackupPlace* place, LogicalBackup backup,
+                                                            Deadline deadline) {
+  if (!backup.profile) co_return std::optional<DatabaseProfile>();
+  auto reading = place->read_small(profile_path(backup.path), deadline);
+  CO_TRY(std::string text, co_await std::move(reading));
+  CO_TRY(DatabaseProfile before, read_profile(text));
+  co_return std::optional(std::move(before));
+}
+
+Task<Result<>> check(PgParams server, std::optional<DatabaseProfile> before, bool created, Loaded* into,
+                     Deadline deadline) {
   bool contents = before && std::ranges::any_of(before->tables, [](const auto& t) { return !t.contents.empty(); });
   server["options"] = profile_options(kStatement);
   auto connecting = PgConnection::connect(std::move(server), deadline);
@@ -129,6 +137,12 @@ Task<Result<>> check(BackupPlace* place, LogicalBackup backup, PgParams server, 
   RowBounds bounds;
   bounds.exact = true;
   into->checks = before ? judge_against(*before, now, bounds, Duration{0}) : judge_alone(now);
+  if (before && before->made) {
+    auto asking = ask_how_made(ask_over(connection.get()), deadline);
+    CO_TRY(DatabaseMade made, co_await std::move(asking));
+    Checks more = judge_made(*before->made, made, created);
+    into->checks.insert(into->checks.end(), more.begin(), more.end());
+  }
   into->proven = before && all_hold(into->checks);
   co_return Result<>{};
 }
@@ -168,11 +182,15 @@ Task<Result<Loaded>> load_dump(LoadRequest request, BackupPlace* place, LogicalB
     CO_TRY(file, co_await std::move(fetching));
     out.sha256 = file.sha256;
   }
+  auto reading = profile_beside(place, backup, deadline);
+  CO_TRY(std::optional<DatabaseProfile> before, co_await std::move(reading));
+  std::optional<DatabaseMade> made = before ? before->made : std::nullopt;
+  bool created = false;
   {
     Stage stage(progress, "load", &out.load_seconds);
     // Much may have happened to the target while the file was on its way.
-    auto preparing = make_ready(request, deadline);
-    CO_TRY_VOID(co_await std::move(preparing));
+    auto preparing = make_ready(request, made, deadline);
+    CO_TRY(created, co_await std::move(preparing));
     auto loading = run_pg_restore(request, file.path(), deadline);
     CO_TRY(RestoreVerdict verdict, co_await std::move(loading));
     if (!verdict.loaded) co_return std::unexpected(not_loaded(verdict));
@@ -182,10 +200,16 @@ Task<Result<Loaded>> load_dump(LoadRequest request, BackupPlace* place, LogicalB
     Stage stage(progress, "analyze", &out.analyze_seconds);
     auto analyzing = analyze(request.server, deadline);
     CO_TRY_VOID(co_await std::move(analyzing));
+    // Only now: a setting may forbid what loading does.
+    if (created && made) {
+      auto putting = put_settings(request.server, *made, deadline);
+      CO_TRY(std::vector<RestoreProblem> left, co_await std::move(putting));
+      out.problems.insert(out.problems.end(), left.begin(), left.end());
+    }
   }
   {
     Stage stage(progress, "check", &out.check_seconds);
-    auto checking = check(place, backup, request.server, &out, deadline);
+    auto checking = check(request.server, std::move(before), created, &out, deadline);
     CO_TRY_VOID(co_await std::move(checking));
   }
   out.seconds = to_seconds(boot_now() - begun);

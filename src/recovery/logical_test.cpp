@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -95,6 +96,51 @@ TEST_F(Logical, BackupInAFolderComesBackWholeAndIsProven) {
   EXPECT_EQ(loaded->rows, 25'000);
   EXPECT_EQ(server->sql("copy", "SELECT count(*) FROM orders WHERE note = md5(id::text)"), "20000");
   EXPECT_EQ(server->sql("copy", "INSERT INTO users (name) VALUES ('next') RETURNING id"), "5001");
+}
+
+TEST_F(Logical, DatabaseThatIsMadeAnewIsMadeAsTheDumpedOneWas) {
+  server->sql("postgres", "CREATE ROLE seller");
+  server->sql("postgres", "CREATE DATABASE old TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
+  server->sql("old", "CREATE TABLE letters (id int PRIMARY KEY)");
+  server->sql("old", "INSERT INTO letters VALUES (1)");
+  server->sql("postgres", "ALTER DATABASE old SET search_path TO \"$user\", public, shop");
+  server->sql("postgres", "ALTER DATABASE old SET default_transaction_read_only TO on");
+  server->sql("postgres", "ALTER ROLE seller IN DATABASE old SET \"app.key\" TO 'it''s'");
+  auto place = open_folder(folder);
+  DumpRequest request;
+  request.server = server->params("old");
+  auto dumped = run(take_dump(std::move(request), place.get(), soon(), {}));
+  ASSERT_TRUE(dumped.has_value()) << dumped.error().text();
+  LoadRequest wish;
+  wish.create = true;
+  auto loaded = load(*place, wish);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().text();
+  EXPECT_TRUE(loaded->proven) << in_words(loaded->checks, 50);
+  auto made = [&](const std::string& database) {
+    return server->sql("postgres",
+                       "SELECT concat_ws(' ', pg_encoding_to_char(encoding), datcollate, datctype) FROM pg_database "
+                       "WHERE datname = '" +
+                           database + "'");
+  };
+  EXPECT_EQ(made("copy"), "SQL_ASCII C C");
+  auto settings = [&](const std::string& database) {
+    return server->sql(
+        "postgres",
+        "SELECT string_agg(s.setrole::regrole::text || ' ' || line, '; ' ORDER BY line) FROM pg_db_role_setting s "
+        "JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) line WHERE d.datname = '" +
+            database + "'");
+  };
+  EXPECT_EQ(settings("copy"), settings("old"));
+  EXPECT_THAT(settings("copy"), HasSubstr("search_path"));
+  // One that is there already is somebody's own: what differs is told, and its data are proven all the same.
+  server->sql("postgres", "CREATE DATABASE own TEMPLATE template0 ENCODING 'UTF8'");
+  auto into_own = load(*place, {}, "own");
+  ASSERT_TRUE(into_own.has_value()) << into_own.error().text();
+  EXPECT_TRUE(into_own->proven) << in_words(into_own->checks, 50);
+  auto told = std::ranges::find(into_own->checks, "database encoding", &Check::name);
+  ASSERT_NE(told, into_own->checks.end());
+  EXPECT_EQ(told->verdict, Verdict::noted);
+  EXPECT_THAT(told->text, HasSubstr("UTF8, and was SQL_ASCII"));
 }
 
 TEST_F(Logical, BackupIsOfOneMomentThoughWritesGoOn) {

@@ -32,6 +32,25 @@ TEST(ChoosingABackup, TakesTheNewestSetThatIsOldEnough) {
   EXPECT_EQ(early->set.label, "first");
 }
 
+TEST(ChoosingABackup, PassesOverASetWithDamagedPages) {
+  Catalogue catalogue = quiet_week();
+  catalogue.sets[1].page_errors = true;
+  for (const RestoreWish& wish : {to_minute(45), to_latest()}) {
+    auto choice = choose_backup(catalogue, wish);
+    ASSERT_TRUE(choice) << choice.error().text();
+    EXPECT_EQ(choice->set.label, "first") << "the log from there on reaches it too";
+  }
+  RestoreWish named = to_minute(45);
+  named.set = "second";
+  auto asked_for = choose_backup(catalogue, named);
+  ASSERT_FALSE(asked_for);
+  EXPECT_NE(asked_for.error().text().find("page checksums failed"), std::string::npos) << asked_for.error().text();
+  catalogue.sets[0].page_errors = true;
+  auto none = choose_backup(catalogue, to_minute(45));
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().text().find("page checksums failed"), std::string::npos) << none.error().text();
+}
+
 TEST(ChoosingABackup, ExpectsOnlyTheLogUpToTheTarget) {
   auto choice = choose_backup(quiet_week(), to_minute(35));
   ASSERT_TRUE(choice);

@@ -4,6 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
+
+#include "core/base/split.hpp"
+#include "core/data/json.hpp"
 
 namespace lifeboat::recovery {
 namespace {
@@ -22,6 +26,21 @@ State state_of(const Catalogue& catalogue, const BackupSet& set) {
 }
 
 }  // namespace
+
+void forget_unchecked(Catalogue& catalogue, std::string_view index) {
+  std::set<std::string, std::less<>> checked;
+  bool current = false;
+  for (const std::string& line : lines_of(index)) {
+    if (line.starts_with('[')) current = line == "[backup:current]";
+    size_t equals = line.find('=');
+    if (!current || equals == std::string::npos) continue;
+    auto about = parse_json(std::string_view(line).substr(equals + 1));
+    if (about && bool_or(*about, "option-checksum-page")) checked.insert(line.substr(0, equals));
+  }
+  for (BackupSet& set : catalogue.sets) {
+    if (!set.page_errors.value_or(false) && !checked.contains(set.label)) set.page_errors.reset();
+  }
+}
 
 CleanSet newest_clean_set(const Catalogue& catalogue) {
   CleanSet out;

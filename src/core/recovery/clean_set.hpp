@@ -3,11 +3,17 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/recovery/catalogue.hpp"
 
 namespace lifeboat::recovery {
+
+// pgBackRest's list of sets says "no errors" also of one whose pages nobody checked (--no-checksum-page, or a cluster that had no checksums
+// then); its index, backup.info, tells which were. `page_errors` of a set of which it does not say so becomes unknown, unless there are
+// some.
+void forget_unchecked(Catalogue& catalogue, std::string_view index);
 
 struct CleanSet {
   std::optional<BackupSet> newest_clean;  // its pages were all checked and none was damaged

@@ -65,6 +65,18 @@ TEST(RestorableWindow, ASetWithoutItsOwnLogIsUnusable) {
   EXPECT_EQ(window->newest, minutes_after_noon(30));
 }
 
+TEST(RestorableWindow, ASetWithDamagedPagesIsUnusableAndOneThatNobodyCheckedIsNot) {
+  Catalogue catalogue = quiet_week();
+  catalogue.sets[0].page_errors = true;
+  catalogue.sets[1].page_errors = std::nullopt;
+  auto window = window_of(catalogue);
+  ASSERT_TRUE(window);
+  EXPECT_NE(window->reach[0].unusable.find("page checksums failed"), std::string::npos);
+  EXPECT_EQ(window->reach[1].unusable, "");
+  EXPECT_EQ(window->oldest, minutes_after_noon(31)) << "what only the damaged one reaches cannot be restored";
+  EXPECT_EQ(window->newest, minutes_after_noon(50));
+}
+
 TEST(RestorableWindow, FollowsTheHistoryAcrossAFork) {
   Catalogue catalogue = quiet_week();
   // Timeline 2 leaves timeline 1 in segment 40; timeline 1 went on to 50, which belongs to nobody now.

@@ -11,6 +11,7 @@
 #include "core/data/describe.hpp"
 #include "core/data/json.hpp"
 #include "core/validation/access.hpp"
+#include "core/validation/database_made.hpp"
 
 namespace lifeboat {
 
@@ -57,12 +58,13 @@ struct DatabaseProfile {
   std::vector<ObjectProfile> objects;
   bool objects_locked = false;          // somebody holds some of them: they were not listed
   std::optional<AccessProfile> access;  // nothing: it was not looked at
+  std::optional<DatabaseMade> made;     // of a dump alone: how to make it again
 
   int64_t rows() const;
   const TableProfile* table(std::string_view name) const;
 };
 BOOST_DESCRIBE_STRUCT(DatabaseProfile, (),
-                      (taken, database, server, system_id, tables, objects, objects_locked, access))
+                      (taken, database, server, system_id, tables, objects, objects_locked, access, made))
 constexpr auto field_docs(const DatabaseProfile*) {
   return std::to_array<FieldDoc>({{"taken", Need::required, "when, UTC"},
                                   {"database", Need::required, "its name"},
@@ -71,7 +73,8 @@ constexpr auto field_docs(const DatabaseProfile*) {
                                   {"tables", Need::optional, "one by one"},
                                   {"objects", Need::optional, "indexes, constraints, views and so on"},
                                   {"objects_locked", Need::optional, "they were not listed: somebody holds some"},
-                                  {"access", Need::optional, "who may do what, and what acts by itself"}});
+                                  {"access", Need::optional, "who may do what, and what acts by itself"},
+                                  {"made", Need::optional, "encoding, locale and settings of a dumped database"}});
 }
 
 std::string profile_text(const DatabaseProfile& profile);
