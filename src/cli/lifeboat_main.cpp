@@ -10,6 +10,7 @@
 #include "cli/clean_point.hpp"
 #include "cli/completion.hpp"
 #include "cli/daemons.hpp"
+#include "cli/drills.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/explain.hpp"
 #include "cli/forensics.hpp"
@@ -270,7 +271,8 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
   command->add_option("--repository", wanted->repository,
                       "pgBackRest's configuration file: restore here, without a controller");
   command->add_option("--stanza", wanted->stanza, "stanza of the repository");
-  command->add_option("--repository-number", wanted->repository_number, "which of several repositories");
+  command->add_option("--repository-number", wanted->repository_number,
+                      "1 or 2, the second one of the plan; the first that has a backup when left out");
   command->add_option("--to", wanted->target.to, "a moment with its zone: \"2024-01-01 14:30:00+00\"");
   command->add_option("--to-lsn", wanted->target.to_lsn, "a position of the log");
   command->add_option("--to-xid", wanted->target.to_xid, "before:N or after:N, a transaction's commit");
@@ -290,10 +292,12 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
   command->add_option("--name", wanted->name, "of the copy; made up from the time when left out");
   command->add_option("--by", wanted->by, "who asks for it (LIFEBOAT_USER)");
   command->add_flag("--yes", wanted->yes, "with --into replace: everything written behind the point is given up");
+  command->add_flag("--unchecked", wanted->unchecked, "with --into replace: do not look at the copy's data before");
   command->add_option("--set", wanted->set, "label of a backup; chosen by the target when left out");
   command->add_option("--timeline", wanted->timeline, "history to follow; the newest when left out");
   command->add_flag("--promote", wanted->promote, "let it take writes; it is left paused and read-only otherwise");
-  command->add_flag("--accept-gap", wanted->accept_gap, "with --latest: stop where log is missing or damaged");
+  command->add_flag("--accept-gap", wanted->accept_gap,
+                    "with --latest: stop where log is missing or damaged, or not archived yet");
   command->add_flag("--again", wanted->again, "give up a finished restore in the folder, or of that name");
   command->add_option("--processes", wanted->processes, "that copy")->check(CLI::Range(1, 64));
   command->add_option("--run-as", wanted->user, "user that reads the repository and runs the server");
@@ -313,7 +317,7 @@ void add_restore(CLI::App& app, Common& common, int& exit_code) {
 
 void add_restores(CLI::App& app, Common& common, int& exit_code) {
   auto* restores =
-      app.add_subcommand("restores", "restored copies on the hosts of a plan: what is there, and end or remove one");
+      app.add_subcommand("restores", "restored copies on the hosts of a plan: what is there, end, remove or adopt one");
   restores->group("Incidents")->require_subcommand(1);
   auto wanted = std::make_shared<RestoreOptions>();
   wanted->by = who_am_i();
@@ -325,11 +329,16 @@ void add_restores(CLI::App& app, Common& common, int& exit_code) {
     exit_code = list_restores(client, wanted->service, detect_output(common.format));
   });
   static constexpr std::pair<const char*, const char*> kVerbs[] = {
-      {"stop", "end the server of a copy, or a restore that is under way"}, {"remove", "end it and delete its files"}};
+      {"stop", "end the server of a copy, or an order that is under way"}, {"remove", "end it and delete its files"}};
   for (const auto& [name, text] : kVerbs) {
     auto* command = restores->add_subcommand(name, text);
     command->add_option("service", wanted->service, "the database")->required();
-    command->add_option("name", wanted->name, "name of the copy")->required();
+    auto* which = command->add_option("name", wanted->name, "name of the copy");
+    if (std::string_view(name) == "remove") {
+      which->required();
+    } else {
+      which->description("name of the copy; forensics, clean-point; every order that is under way when left out");
+    }
     command->add_option("--on", wanted->on, "the host; found when left out");
     command->add_option("--by", wanted->by, "who says so (LIFEBOAT_USER)");
     add_client_options(command, common);
@@ -338,6 +347,20 @@ void add_restores(CLI::App& app, Common& common, int& exit_code) {
       exit_code = stop_restore(client, *wanted, remove, detect_output(common.format));
     });
   }
+  auto* adopt = restores->add_subcommand("adopt", "a finished copy becomes the database; what was there is kept");
+  adopt->add_option("service", wanted->service, "the database")->required();
+  adopt->add_option("name", wanted->name, "name of the copy")->required();
+  adopt->add_option("--on", wanted->on, "the member on whose host it is; found when left out");
+  adopt->add_option("--by", wanted->by, "who says so (LIFEBOAT_USER)");
+  adopt->add_flag("--yes", wanted->yes, "everything written behind the copy's point is given up");
+  adopt->add_flag("--unchecked", wanted->unchecked, "do not look at its data before");
+  adopt->add_flag("--accept-gap", wanted->accept_gap, "also when its log has a gap, or its end was not archived");
+  adopt->add_option("--within", wanted->within, "give the look at its data up after so long");
+  add_client_options(adopt, common);
+  adopt->callback([wanted, &common, &exit_code] {
+    Client client(common.client);
+    exit_code = adopt_restore(client, *wanted, detect_output(common.format));
+  });
 }
 
 void add_completion(CLI::App& app, int& exit_code) {
@@ -380,6 +403,7 @@ int run(int argc, char** argv) {
   add_evidence_commands(app, common, exit_code);
   add_orphan_commands(app, common, exit_code);
   add_backup_commands(app, common, exit_code);
+  add_drills(app, common.client, who_am_i(), exit_code);
   add_forensics(app, common.client, who_am_i(), exit_code);
   add_clean_point(app, common.client, who_am_i(), exit_code);
   add_logical_commands(app, exit_code);

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/backups.hpp"
+#include "cli/drills.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/run_view.hpp"
 #include "core/data/list_of.hpp"
@@ -137,6 +138,7 @@ int show_status(Client& client, const Output& output) {
     print_backup_status(std::string(name), member(database, "backups"));
     print_dump_status(std::string(name), member(database, "dumps"));
   }
+  print_due_drills(*status);
   for (const Json& signal : list_of(*status, "signals"))
     fmt::print("SIGNAL           {} {}: {}\n", text_or(signal, "signal"), text_or(signal, "subject"),
                text_or(signal, "text"));

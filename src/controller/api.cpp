@@ -254,6 +254,14 @@ Task<Result<Json>> Api::route(const HttpIncoming& request, const Json& body) {
     auto answering = restores(request, body);
     co_return co_await std::move(answering);
   }
+  if (get && path == "/api/drills") co_return Json(JsonObject{{"drills", parts_.drills.list()}});
+  constexpr std::string_view kDrills = "/api/drills/", kDone = "/done";
+  if (post && path.starts_with(kDrills) && path.ends_with(kDone) && path.size() > kDrills.size() + kDone.size()) {
+    CO_TRY(DrillDone said, body_as<DrillDone>(body));
+    std::string name = path.substr(kDrills.size(), path.size() - kDrills.size() - kDone.size());
+    auto telling = parts_.drills.done(std::move(name), std::move(said));
+    co_return co_await std::move(telling);
+  }
   constexpr std::string_view kOrphans = "/api/orphans/";
   if (get && path.starts_with(kOrphans)) {
     auto file = request.query.find("file");
@@ -307,8 +315,11 @@ Json Api::status() const {
                           {"automatic_made", view->automatic_made},
                           {"automatic_refused", view->automatic_refused},
                           {"members", members}};
-    if (Json backups = parts_.backups.status(service); !backups.is_null())
+    if (Json backups = parts_.backups.status(service); !backups.is_null()) {
+      auto proven = rehearsal::newest_proof(parts_.world.restore_times.of(service));
+      if (!parts_.drill) backups.as_object()["proven_at"] = proven ? format_wall(*proven) : "";
       databases[service].as_object()["backups"] = std::move(backups);
+    }
     if (Json dumps = parts_.dumps.status(service); !dumps.is_null())
       databases[service].as_object()["dumps"] = std::move(dumps);
   }
@@ -344,7 +355,8 @@ Json Api::status() const {
                     {"databases", databases},
                     {"signals", signals},
                     {"runs", runs},
-                    {"incidents", incidents}};
+                    {"incidents", incidents},
+                    {"drills", parts_.drills.list()}};
 }
 
 // describe_state with what a person's screen needs beside it: clocks in milliseconds, phases counted, questions.
@@ -491,7 +503,8 @@ Task<Result<Json>> Api::restores(const HttpIncoming& request, Json body) {
     auto listing = parts_.restores.list(service);
     co_return co_await std::move(listing);
   }
-  if (request.method == "GET" && verb == "job") co_return parts_.restores.job(service);
+  if (request.method == "GET" && (verb == "job" || verb.starts_with("job/")))
+    co_return parts_.restores.job(service, std::strtoull(verb.c_str() + std::min<size_t>(4, verb.size()), nullptr, 10));
   if (request.method != "POST")
     co_return fail(ErrorKind::not_found, fmt::format("there is no {}", Decoder::printable(request.path)));
   CO_TRY(RestoreBody said, body_as<RestoreBody>(body));

@@ -2,7 +2,7 @@
 // bearer token but the health check. Bodies are decoded closed-world; errors are JSON {error, kind, hint}.
 //
 //   GET  /health                               200 while the process answers
-//   GET  /api/status                           databases, regions, signals, runs
+//   GET  /api/status                           databases, regions, signals, runs, drills
 //   GET  /api/runs                             all runs, oldest first
 //   POST /api/runs                             {scenario, by, vars, reason} → {id}
 //   GET  /api/runs/ID                          state, steps, clocks, questions
@@ -13,6 +13,8 @@
 //   POST /api/signals                          {signal, subject, by, text}
 //   POST /api/acknowledge                      {by, text}: what was done by itself counts no more
 //   POST /api/preview                          {scenario, vars, plan_hash}
+//   GET  /api/drills                           {drills: [each of the plan's calendar, and when it is due]}
+//   POST /api/drills/NAME/done                 DrillDone: it was held where this controller did not see it
 //   GET  /api/backups                          {services: {NAME: status, last order and dumps}}
 //   GET  /api/backups/SERVICE                  every backup that is there, the archive, and dumps
 //   GET  /api/backups/SERVICE/job              how the last order goes
@@ -25,6 +27,7 @@
 
 #include "controller/backups.hpp"
 #include "controller/databases.hpp"
+#include "controller/drill_book.hpp"
 #include "controller/dumps.hpp"
 #include "controller/executor.hpp"
 #include "controller/incidents.hpp"
@@ -52,6 +55,7 @@ struct ApiParts {
   Watch& watch;
   IncidentBook& incidents;
   RunExecutor& runs;
+  DrillBook& drills;
   std::string host;  // of this controller
 };
 

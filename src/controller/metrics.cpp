@@ -94,8 +94,12 @@ void add_backups(Page& page, const std::string& service, const Json& backups) {
   page.add("backup_held", "Whether expiry waits for a person.", labels, !text_or(backups, "held").empty());
   add_moment(page, "backup_newest_timestamp_seconds", "When the newest backup ended.", labels,
              text_or(backups, "newest_at"));
+  add_moment(page, "backup_proven_timestamp_seconds", "When a restore last proved a backup.", labels,
+             text_or(backups, "proven_at"));
   add_moment(page, "backup_oldest_timestamp_seconds", "The earliest moment that can be restored.", labels,
              text_or(backups, "oldest_at"));
+  add_moment(page, "backup_newest_restorable_timestamp_seconds", "The latest moment that can be restored.", labels,
+             text_or(backups, "restorable_to"));
 }
 
 void add_dumps(Page& page, const std::string& service, const Json& dumps) {
@@ -109,6 +113,16 @@ void add_dumps(Page& page, const std::string& service, const Json& dumps) {
   page.add("dump_newest_bytes", "Size of the newest logical backup.", labels, number_or(dumps, "newest_bytes"));
   add_moment(page, "dump_newest_timestamp_seconds", "When the newest logical backup was taken.", labels,
              text_or(dumps, "newest_at"));
+}
+
+// What the calendar of the plan asks people to rehearse.
+void add_drill(Page& page, const Json& drill) {
+  Labels labels{{"drill", text_or(drill, "name")}};
+  page.add("drill_overdue", "Whether a drill of the plan should have been held by now, and its grace is over.", labels,
+           text_or(drill, "standing") == "overdue");
+  add_moment(page, "drill_due_timestamp_seconds", "When a drill is to be held.", labels, text_or(drill, "due_at"));
+  add_moment(page, "drill_last_timestamp_seconds", "When a drill was last held with success.", labels,
+             text_or(drill, "proven_at"));
 }
 
 void add_database(Page& page, const std::string& service, const Json& database) {
@@ -131,6 +145,7 @@ std::string metrics_text(const Json& status) {
   const Json& databases = member(status, "databases");
   for (const auto& [service, database] : databases.is_object() ? databases.get_object() : JsonObject{})
     add_database(page, std::string(service), database);
+  for (const Json& drill : list_of(status, "drills")) add_drill(page, drill);
   for (const Json& signal : list_of(status, "signals"))
     page.add("signal_raised", "A signal of the plan that is raised now.",
              {{"signal", text_or(signal, "signal")}, {"subject", text_or(signal, "subject")}}, 1);

@@ -30,13 +30,22 @@ Json status() {
                      {"backups", 3},
                      {"newest_at", "1970-01-01T00:01:40.500Z"},
                      {"oldest_at", ""},
+                     {"restorable_to", "1970-01-01T00:03:20Z"},
                      {"gap", ""}};
   JsonObject database{
       {"term", 4}, {"writable", true}, {"automatic_made", 1}, {"members", members}, {"backups", backups}};
   JsonArray runs{JsonObject{{"state", "done"}}, JsonObject{{"state", "done"}}, JsonObject{{"state", "failed"}}};
   return JsonObject{{"databases", JsonObject{{"main", database}}},
                     {"signals", JsonArray{JsonObject{{"signal", "a \"b\"\\"}, {"subject", "line\nline"}}}},
-                    {"runs", runs}};
+                    {"runs", runs},
+                    {"drills", JsonArray{JsonObject{{"name", "backups"},
+                                                    {"standing", "overdue"},
+                                                    {"due_at", "1970-01-01T00:01:00.000Z"},
+                                                    {"proven_at", "1970-01-01T00:00:30.000Z"}},
+                                         JsonObject{{"name", "region"},
+                                                    {"standing", "due"},
+                                                    {"due_at", "1970-01-01T00:02:00.000Z"},
+                                                    {"proven_at", ""}}}}};
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -58,6 +67,11 @@ TEST(Metrics, SayWhatTheStatusSaysInPrometheusFormat) {
            "lifeboat_backup_loss_seconds{service=\"main\"} 0.25",
            "lifeboat_backup_rpo_seconds{service=\"main\"} 300",
            "lifeboat_backup_newest_timestamp_seconds{service=\"main\"} 100.5",
+           "lifeboat_backup_newest_restorable_timestamp_seconds{service=\"main\"} 200",
+           "lifeboat_drill_overdue{drill=\"backups\"} 1",
+           "lifeboat_drill_overdue{drill=\"region\"} 0",
+           "lifeboat_drill_due_timestamp_seconds{drill=\"region\"} 120",
+           "lifeboat_drill_last_timestamp_seconds{drill=\"backups\"} 30",
            "lifeboat_runs{state=\"done\"} 2",
            "lifeboat_signal_raised{signal=\"a \\\"b\\\"\\\\\",subject=\"line\\nline\"} 1",
        })
