@@ -35,6 +35,15 @@ sql() { # member's host, statement
   runuser -u postgres -- psql -qAt -h "$lab/hosts/$1/agent/database/socket" -d dating_optimizer -c "$2"
 }
 
+verified() { # when
+  local said
+  said=$(ask backups verify database) && jq -e '.result.whole' <<<"$said" >/dev/null && return
+  echo "the repository does not verify $1: $(cut -c1-800 <<<"$said")"
+  LIFEBOAT_CONTROLLER=$(jq -r '.hosts["control-east"]' "$lab/inventory.json"):7400 \
+    build/lifeboat lab exec --lab "$number" -- build/lifeboat backups verify database || true
+  exit 1
+}
+
 until_so 90 'a full backup' '.sets | length == 1 and .[0].type == "full"' backups list database
 until_so 30 'the stream of WAL' '.databases.database.backups | .stream != "" and .stream_bytes >= 0' status
 until_so 30 'a window' '.archive.oldest != "" and .archive.gaps == []' backups list database
@@ -82,7 +91,7 @@ runuser -u postgres -- find "$repository" -type f ! -name '*.info*' -exec trunca
 # The index can be taken away, and comes back.
 runuser -u postgres -- rm -f "$repository"/backup/database/backup.info "$repository"/backup/database/backup.info.copy
 until_so 60 'the index is back, and told' '.status.noticed != "" and (.sets | length) == 2' backups list database
-ask backups verify database | jq -e '.result.whole' >/dev/null || { echo 'the repository does not verify'; exit 1; }
+verified 'after its index came back'
 
 # The primary is lost with what it had not archived.
 sql db-east-1 'INSERT INTO backup_test SELECT generate_series(1, 1000)'
@@ -92,5 +101,5 @@ sql db-east-2 'INSERT INTO backup_test SELECT generate_series(1, 100000); SELECT
 until_so 60 'a backup of the new primary' '.state == "done"' backups take database --type diff
 until_so 90 'no gap over the failover' '.archive.gaps == [] and .archive.timeline > 1 and (.sets | length) == 3' backups list database
 until_so 60 'the stream of the new primary' '.databases.database.backups | .stream_bytes >= 0' status
-ask backups verify database | jq -e '.result.whole' >/dev/null || { echo 'the repository does not verify after the failover'; exit 1; }
+verified 'after the failover'
 echo 'backups, read from a standby, archive and stream went on over a failover without a gap; nothing could be deleted'

@@ -532,11 +532,10 @@ Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_
   source_history_ = {};
   const wire::Peer* peer = config_.members.find(source);
   if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
-  auto params = PgParams{{"host", peer->address},
-                         {"port", std::to_string(peer->port)},
-                         {"dbname", "postgres"},
-                         {"user", config_.replication_user},
-                         {"password", config_.replication_password}};
+  // Of the connections for replication: users, whose commits may wait for this very member, have taken all others.
+  auto params = PgParams{
+      {"host", peer->address},     {"port", std::to_string(peer->port)}, {"dbname", "postgres"},
+      {"replication", "database"}, {"user", config_.replication_user},   {"password", config_.replication_password}};
   auto connecting = PgConnection::connect(std::move(params), deadline.at_most(Duration{5'000}));
   auto connected = co_await std::move(connecting);
   if (!connected) co_return std::unexpected(std::move(connected).error().with(source));

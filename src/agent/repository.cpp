@@ -423,7 +423,9 @@ Task<Result<Json>> Repository::info(Deadline deadline) {
   if (report_.busy.empty()) {
     auto looking = look(deadline);
     auto looked = co_await std::move(looking);
-    if (!looked && looked.error().kind != ErrorKind::not_found) co_return std::unexpected(std::move(looked).error());
+    // An index that somebody took away comes back; until then nobody is to believe that there is no backup, and take one.
+    bool none_yet = !looked && looked.error().kind == ErrorKind::not_found && report_.newest.empty();
+    if (!looked && !none_yet) co_return std::unexpected(std::move(looked).error());
   }
   JsonObject archive = archive_in_json(catalogue_.value_or(recovery::Catalogue{}));
   archive["stream"] = config_.slot.empty() ? "" : stream_.folder();

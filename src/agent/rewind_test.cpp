@@ -295,5 +295,30 @@ Task<bool> source_has_no_time_for_a_checkpoint(Pair& p) {
 }
 TEST_F(Rewind, NoCheckpointIsAskedForThatIsNotNeeded) { play(source_has_no_time_for_a_checkpoint(*pair)); }
 
+// With synchronous replication the users of the new primary wait for the very member that is to be rewound, and take every connection;
+// what was asked of the new primary over one of those was refused for ever. pg_rewind needs one, a copy does not.
+Task<bool> source_has_no_connection_left(Pair& p) {
+  REQUIRE(co_await p.stand_up());
+  REQUIRE(co_await p.fail_over_to_b());
+  auto asking = p.sql("b",
+                      "SELECT current_setting('max_connections')::int - "
+                      "current_setting('superuser_reserved_connections')::int AS users");
+  auto rows = co_await std::move(asking);
+  REQUIRE(rows.has_value());
+  std::vector<std::unique_ptr<PgConnection>> taken;
+  for (int left = std::stoi(rows->text(0, "users")); left > 0; --left) {
+    auto connecting = PgConnection::connect(p.socket_of("b"), Deadline::after(Duration{20'000}));
+    auto connected = co_await std::move(connecting);
+    if (connected) taken.push_back(std::move(*connected));
+  }
+  auto following = p.reprotect("a", "b");
+  auto followed = co_await std::move(following);
+  EXPECT_TRUE(followed) << followed.error().text();
+  REQUIRE(followed.has_value());
+  EXPECT_EQ(text_or(*followed, "how"), "copied");
+  co_return true;
+}
+TEST_F(Rewind, IsACopyWhenTheUsersHaveTakenEveryConnection) { play(source_has_no_connection_left(*pair)); }
+
 }  // namespace
 }  // namespace lifeboat

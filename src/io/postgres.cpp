@@ -84,6 +84,7 @@ Task<Result<>> ask_for_encryption(std::string path) {
 struct PgConnection::State {
   PGconn* connection = nullptr;
   std::string where;
+  bool is_walsender = false;
   bool broken = false;
 
   ~State() {
@@ -101,6 +102,7 @@ int PgConnection::backend() const { return PQbackendPID(state_->connection); }
 Task<Result<std::unique_ptr<PgConnection>>> PgConnection::connect(PgParams params, Deadline deadline) {
   auto state = std::make_unique<State>();
   state->where = fmt::format("{}:{}", params["host"], params["port"]);
+  state->is_walsender = params.contains("replication");
   params.try_emplace("connect_timeout", "0");
   params.try_emplace("sslmode", "prefer");
   // GSS negotiation costs a round trip and asks for files we do not have.
@@ -148,8 +150,11 @@ Task<Result<PgRows>> PgConnection::query(std::string sql, std::vector<std::strin
     bool whole = false;
     ~Guard() { state.broken = state.broken || !whole; }
   } guard{state};
-  int sent = PQsendQueryParams(state.connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
-                               nullptr, nullptr, 0);
+  // One that serves replication knows the simple protocol only (protocol manual, "Streaming Replication Protocol").
+  bool simple = state.is_walsender && values.empty();
+  int sent = simple ? PQsendQuery(state.connection, sql.c_str())
+                    : PQsendQueryParams(state.connection, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                                        values.data(), nullptr, nullptr, 0);
   if (sent == 0) co_return fail(ErrorKind::unreachable, first_line(PQerrorMessage(state.connection)), {}, state.where);
   auto lost = [&](std::string why) {
     return fail(ErrorKind::unknown_outcome, std::move(why), "the statement may have been carried out", state.where);

@@ -36,7 +36,7 @@ class PgConnection {
   static Task<Result<std::unique_ptr<PgConnection>>> connect(PgParams params, Deadline deadline);
   ~PgConnection();
 
-  // One statement with text parameters ($1 …).
+  // One statement with text parameters ($1 …). A connection with `replication=database` takes none.
   Task<Result<PgRows>> query(std::string sql, std::vector<std::string> params, Deadline deadline);
   // False after an error of the connection; every later query fails.
   bool usable() const;
