@@ -510,6 +510,24 @@ Task<Result<ControlData>> PostgresServer::control_data(Deadline deadline) {
 
 namespace {
 
+// Users, whose commits may wait for this very member, may have taken all connections but those for replication.
+Task<Result<std::unique_ptr<PgConnection>>> connect_to_source(wire::ServerConfig config, wire::Peer peer,
+                                                              Deadline deadline) {
+  PgParams params{{"host", peer.address},
+                  {"port", std::to_string(peer.port)},
+                  {"dbname", "postgres"},
+                  {"user", config.replication_user},
+                  {"password", config.replication_password}};
+  auto connecting = PgConnection::connect(params, deadline.at_most(Duration{5'000}));
+  auto connected = co_await std::move(connecting);
+  if (connected) co_return connected;
+  params["replication"] = "database";
+  auto trying_again = PgConnection::connect(std::move(params), deadline.at_most(Duration{5'000}));
+  auto again = co_await std::move(trying_again);
+  if (again) co_return again;
+  co_return connected;
+}
+
 // Up to version 15 a freshly promoted source may still show its old timeline until its next checkpoint, and pg_rewind would find
 // nothing to do. Where the disk is so slow that a checkpoint takes longer than is waited here, it goes on without us, and the next
 // attempt finds that it has ended: only one that is needed is asked for.
@@ -532,11 +550,7 @@ Task<Result<>> PostgresServer::prepare_source(const std::string& source, uint64_
   source_history_ = {};
   const wire::Peer* peer = config_.members.find(source);
   if (peer == nullptr) co_return fail(ErrorKind::not_found, fmt::format("there is no member '{}'", source));
-  // Of the connections for replication: users, whose commits may wait for this very member, have taken all others.
-  auto params = PgParams{
-      {"host", peer->address},     {"port", std::to_string(peer->port)}, {"dbname", "postgres"},
-      {"replication", "database"}, {"user", config_.replication_user},   {"password", config_.replication_password}};
-  auto connecting = PgConnection::connect(std::move(params), deadline.at_most(Duration{5'000}));
+  auto connecting = connect_to_source(config_, *peer, deadline);
   auto connected = co_await std::move(connecting);
   if (!connected) co_return std::unexpected(std::move(connected).error().with(source));
   std::unique_ptr<PgConnection> connection = std::move(*connected);
