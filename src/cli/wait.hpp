@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "io/settle_pool.hpp"
 #include "io/task.hpp"
 
 namespace lifeboat::cli {
@@ -20,6 +21,8 @@ T wait(asio::io_context& context, Task<T> task) {
   context.restart();
   while (!out && context.run_one() > 0) {
   }
+  // The caller ends the context next.
+  settle_blocking_pool();
   return std::move(*out);
 }
 

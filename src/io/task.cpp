@@ -5,6 +5,12 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
+#include <barrier>
+#include <memory>
+#include <mutex>
+
+#include "io/settle_pool.hpp"
+
 namespace lifeboat {
 namespace {
 
@@ -26,9 +32,23 @@ Task<> sleep_until(MonoTime at) {
 
 Task<> sleep_for(Duration span) { co_await sleep_until(boot_now() + span); }
 
+namespace {
+constexpr int kBlockingThreads = 4;
+}  // namespace
+
 asio::thread_pool& blocking_pool() {
-  static asio::thread_pool pool(4);
+  static asio::thread_pool pool(kBlockingThreads);
   return pool;
+}
+
+void settle_blocking_pool() {
+  static std::mutex one_at_a_time;
+  std::lock_guard hold(one_at_a_time);
+  auto together = std::make_shared<std::barrier<>>(kBlockingThreads + 1);
+  // Each keeps its thread until all have one.
+  for (int thread = 0; thread < kBlockingThreads; ++thread)
+    asio::post(blocking_pool(), [together] { together->arrive_and_wait(); });
+  together->arrive_and_wait();
 }
 
 struct Scope::State {
