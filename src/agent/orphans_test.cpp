@@ -23,21 +23,6 @@ Task<bool> do_all(Pair& p, std::string host, std::vector<std::string> statements
   co_return true;
 }
 
-Task<std::string> value(Pair& p, std::string host, std::string sql) {
-  auto asking = p.sql(std::move(host), std::move(sql));
-  auto rows = co_await std::move(asking);
-  co_return rows && !rows->rows.empty() && rows->rows[0][0] ? *rows->rows[0][0] : std::string();
-}
-
-Task<bool> becomes(Pair& p, std::string host, std::string sql, std::string wanted) {
-  for (Deadline patience = Deadline::after(Duration{20'000}); !patience.passed();) {
-    auto asking = value(p, host, sql);
-    if (co_await std::move(asking) == wanted) co_return true;
-    co_await sleep_for(Duration{50});
-  }
-  co_return false;
-}
-
 const std::string kSlots =
     "SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical' AND confirmed_flush_lsn IS NOT NULL";
 

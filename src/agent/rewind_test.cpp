@@ -9,6 +9,16 @@ namespace {
 
 class Rewind : public PairTest {};
 
+// "a" becomes a standby of "b", in this way.
+Task<bool> reprotected(Pair& p, std::string how, uint64_t timeline = 0) {
+  auto following = p.reprotect("a", "b", timeline);
+  auto followed = co_await std::move(following);
+  EXPECT_TRUE(followed) << followed.error().text();
+  REQUIRE(followed.has_value());
+  EXPECT_EQ(text_or(*followed, "how"), how);
+  co_return true;
+}
+
 // Case 57, patroni#3652: a rewind was cut off, and a server was started on what it left.
 // A rewind that was cut off leaves data of no history at all: never led, never started, replaced as a whole.
 Task<bool> rewind_was_cut_off(Pair& p) {
@@ -23,11 +33,7 @@ Task<bool> rewind_was_cut_off(Pair& p) {
   EXPECT_FALSE(refused.has_value());
   EXPECT_TRUE(p.server_is_gone("a"));
   --p.term;  // nobody holds that one
-  auto following = p.reprotect("a", "b");
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "copied");
+  REQUIRE(co_await reprotected(p, "copied"));
   co_return true;
 }
 TEST_F(Rewind, DataWhoseRewindWasCutOffAreReplacedAndNeverLed) { play(rewind_was_cut_off(*pair)); }
@@ -37,21 +43,6 @@ Task<bool> on(Pair& p, std::string host, std::string statement) {
   auto done = co_await std::move(asking);
   EXPECT_TRUE(done) << statement << ": " << done.error().text();
   co_return done.has_value();
-}
-
-Task<std::string> value(Pair& p, std::string host, std::string sql) {
-  auto asking = p.sql(std::move(host), std::move(sql));
-  auto rows = co_await std::move(asking);
-  co_return rows && !rows->rows.empty() && rows->rows[0][0] ? *rows->rows[0][0] : std::string();
-}
-
-Task<bool> becomes(Pair& p, std::string host, std::string sql, std::string wanted) {
-  for (Deadline patience = Deadline::after(Duration{20'000}); !patience.passed();) {
-    auto asking = value(p, host, sql);
-    if (co_await std::move(asking) == wanted) co_return true;
-    co_await sleep_for(Duration{20});
-  }
-  co_return false;
 }
 
 pid_t running(const Pair& p, const std::string& host, const std::string& program) {
@@ -112,11 +103,7 @@ Task<bool> rewind_is_killed(Pair& p, Dies what) {
   --p.term;  // nobody holds that one
   EXPECT_TRUE(p.server_is_gone("a"));
   REQUIRE(co_await on(p, "b", "ALTER ROLE replicator REPLICATION"));
-  auto following = p.reprotect("a", "b");
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "copied");
+  REQUIRE(co_await reprotected(p, "copied"));
   EXPECT_FALSE(fs::exists(p.folder + "/a/database/spoiled"));
   EXPECT_TRUE(co_await becomes(p, "a", "SELECT count(*) FROM much", "100000"));
   auto stopping = background.stop(Duration{100});
@@ -206,11 +193,7 @@ Task<bool> log_is_gone(Pair& p) {
   EXPECT_TRUE(co_await std::move(rests));
   EXPECT_TRUE(p.controller.member("a")->primary_data);
   REQUIRE(co_await on(p, "b", "ALTER ROLE replicator REPLICATION"));
-  auto following = p.reprotect("a", "b");
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "copied");
+  REQUIRE(co_await reprotected(p, "copied"));
   REQUIRE(!p.controller.orphans.empty());
   EXPECT_TRUE(p.controller.orphans.back().complete);
   EXPECT_EQ(p.controller.orphans.back().changes, 1);
@@ -227,11 +210,7 @@ Task<bool> log_of_the_fork_is_gone(Pair& p) {
   Segments segments;
   REQUIRE(co_await parts_far_from_a_checkpoint(p, segments));
   REQUIRE(fs::remove(p.data_of("a") + "/pg_wal/" + segments.fork));
-  auto following = p.reprotect("a", "b");
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "copied");
+  REQUIRE(co_await reprotected(p, "copied"));
   REQUIRE(!p.controller.orphans.empty());
   const wire::OrphansSaved& saved = p.controller.orphans.back();
   EXPECT_FALSE(saved.complete);
@@ -262,11 +241,7 @@ Task<bool> was_killed_as_a_standby(Pair& p) {
   auto admitting = p.sql("b", "ALTER ROLE replicator LOGIN");
   REQUIRE((co_await std::move(admitting)).has_value());
   REQUIRE(write_file_atomic(p.data_of("a") + "/standby.signal", "").has_value());
-  auto following = p.reprotect("a", "b", 2);
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "rewound");
+  REQUIRE(co_await reprotected(p, "rewound", 2));
   EXPECT_TRUE(fs::exists(p.data_of("a") + "/standby.signal"));
   co_return true;
 }
@@ -311,11 +286,7 @@ Task<bool> source_has_no_connection_left(Pair& p) {
     auto connected = co_await std::move(connecting);
     if (connected) taken.push_back(std::move(*connected));
   }
-  auto following = p.reprotect("a", "b");
-  auto followed = co_await std::move(following);
-  EXPECT_TRUE(followed) << followed.error().text();
-  REQUIRE(followed.has_value());
-  EXPECT_EQ(text_or(*followed, "how"), "copied");
+  REQUIRE(co_await reprotected(p, "copied"));
   co_return true;
 }
 TEST_F(Rewind, IsACopyWhenTheUsersHaveTakenEveryConnection) { play(source_has_no_connection_left(*pair)); }

@@ -397,6 +397,23 @@ class Pair {
 inline int64_t ms_since(MonoTime begun) { return to_duration(boot_now() - begun).count(); }
 
 // A test that is a story of one pair.
+// The first value of the answer of the server on that host; empty when there is none.
+inline Task<std::string> value(Pair& p, std::string host, std::string sql) {
+  auto asking = p.sql(std::move(host), std::move(sql));
+  auto rows = co_await std::move(asking);
+  co_return rows && !rows->rows.empty() && rows->rows[0][0] ? *rows->rows[0][0] : std::string();
+}
+
+// Whether it becomes that within twenty seconds.
+inline Task<bool> becomes(Pair& p, std::string host, std::string sql, std::string wanted) {
+  for (Deadline patience = Deadline::after(Duration{20'000}); !patience.passed();) {
+    auto asking = value(p, host, sql);
+    if (co_await std::move(asking) == wanted) co_return true;
+    co_await sleep_for(Duration{50});
+  }
+  co_return false;
+}
+
 class PairTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -7,11 +7,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <thread>
 
 #include "cli/exit_codes.hpp"
-#include "io/http_server.hpp"
+#include "cli/test_controller.hpp"
 
 namespace lifeboat::cli {
 namespace {
@@ -33,48 +31,13 @@ Json drill_row(const std::string& name, const std::string& standing) {
 }
 
 // Has these drills, and takes what it is told of one.
-class FakeController {
+class FakeController : public TestController {
  public:
   explicit FakeController(JsonArray drills, std::string told = "{}")
-      : drills_(std::move(drills)),
-        told_(std::move(told)),
-        server_(
-            context_.get_executor(), [this](HttpIncoming incoming) { return take(std::move(incoming)); },
-            [](std::string_view) {}),
-        bound_(server_.listen("127.0.0.1", 0)),
-        thread_([this] { context_.run(); }) {}
-  ~FakeController() {
-    context_.stop();
-    thread_.join();
-  }
-  Client client() const { return Client({.controller = fmt::format("http://127.0.0.1:{}", server_.port())}); }
-  std::string path() {
-    std::lock_guard lock(mutex_);
-    return path_;
-  }
-  Json body() {
-    std::lock_guard lock(mutex_);
-    return body_;
-  }
-
- private:
-  Task<HttpReply> take(HttpIncoming incoming) {
-    std::lock_guard lock(mutex_);
-    if (incoming.method == "GET" && incoming.path == "/api/drills")
-      co_return json_reply(200, to_text(JsonObject{{"drills", drills_}}));
-    path_ = incoming.path;
-    body_ = parse_json(incoming.body).value_or(Json(nullptr));
-    co_return json_reply(200, told_);
-  }
-
-  std::mutex mutex_;
-  JsonArray drills_;
-  std::string told_, path_;
-  Json body_;
-  asio::io_context context_;
-  HttpServer server_;
-  Result<> bound_;
-  std::thread thread_;
+      : TestController([drills = std::move(drills), told = std::move(told)](const HttpIncoming& request) {
+          return json_reply(200, request.method == "GET" ? to_text(JsonObject{{"drills", drills}}) : told);
+        }) {}
+  Client client() const { return Client(options()); }
 };
 
 TEST(Drills, AreListedAndOneThatIsOverdueMakesTheExitCode) {

@@ -5,14 +5,12 @@
 
 #include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <thread>
 
 #include "cli/clean_point.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/forensics.hpp"
+#include "cli/test_controller.hpp"
 #include "core/recovery/moment.hpp"
-#include "io/http_server.hpp"
 
 namespace lifeboat::cli {
 namespace {
@@ -21,56 +19,30 @@ using testing::HasSubstr;
 using testing::Not;
 
 // Takes one order and tells of it what it is given, one answer after the other; the last one is repeated.
-class FakeController {
+class FakeController : public TestController {
  public:
-  FakeController()
-      : server_(
-            context_.get_executor(), [this](HttpIncoming incoming) { return take(std::move(incoming)); },
-            [](std::string_view) {}),
-        bound_(server_.listen("127.0.0.1", 0)),
-        thread_([this] { context_.run(); }) {}
-  ~FakeController() {
-    context_.stop();
-    thread_.join();
-  }
-  ClientOptions options() const { return {.controller = fmt::format("http://127.0.0.1:{}", server_.port())}; }
+  FakeController() : TestController([this](const HttpIncoming& request) { return reply(request); }) {}
   void answer(JsonObject job) {
     job.emplace("number", 7);
     job.emplace("what", "");
     jobs_.push_back(std::move(job));
   }
-  std::string path() {
-    std::lock_guard lock(mutex_);
-    return path_;
-  }
-  Json body() {
-    std::lock_guard lock(mutex_);
-    return body_;
-  }
 
  private:
-  Task<HttpReply> take(HttpIncoming incoming) {
-    std::lock_guard lock(mutex_);
-    if (incoming.method == "POST") {
-      path_ = incoming.path;
-      body_ = parse_json(incoming.body).value_or(Json(nullptr));
-      co_return json_reply(200, R"({"service":"database","number":7})");
+  HttpReply reply(const HttpIncoming& request) {
+    if (request.method == "POST") {
+      what_ = request.path.substr(request.path.rfind('/') + 1);
+      return json_reply(200, R"({"service":"database","number":7})");
     }
-    if (incoming.path != "/api/restores/database/job/7") co_return json_reply(404, R"({"error":"no such thing"})");
+    if (request.path != "/api/restores/database/job/7") return json_reply(404, R"({"error":"no such thing"})");
     JsonObject job = jobs_[std::min(told_++, jobs_.size() - 1)];
-    if (text_or(job, "what").empty()) job["what"] = path_.substr(path_.rfind('/') + 1);
-    co_return json_reply(200, to_text(job));
+    if (text_or(job, "what").empty()) job["what"] = what_;
+    return json_reply(200, to_text(job));
   }
 
-  asio::io_context context_{1};
-  std::mutex mutex_;
-  std::string path_;
-  Json body_;
+  std::string what_;
   std::vector<JsonObject> jobs_;
   size_t told_ = 0;
-  HttpServer server_;
-  Result<void> bound_;
-  std::thread thread_;
 };
 
 struct Said {

@@ -216,24 +216,18 @@ void DatabaseKeeper::carry_out(Database& database, const Command& command) {
   }
 }
 
-// Another controller may have granted the right to somebody else since: what this one remembers of its election is not enough. All that
-// was asked while the store was being asked is answered by the next question, which is put after it.
 void DatabaseKeeper::answer_renewal(const Database& database, const AnswerRenew& answer) {
   wire::Renewed renewed{database.service, answer.term, answer.sent_ns, answer.granted};
-  renewals_.push_back({database.host_of.at(answer.member), typed(encode(renewed), wire::Renewed::kType)});
-  if (!std::exchange(asks_store_, true)) scope_.spawn("renewals", answer_renewals());
+  renewals_.hold({database.host_of.at(answer.member), typed(encode(renewed), wire::Renewed::kType)});
+  if (renewals_.asks()) scope_.spawn("renewals", answer_renewals());
 }
 
-// One that is not answered is asked for again by its agent, here or elsewhere.
 Task<> DatabaseKeeper::answer_renewals() {
-  while (!renewals_.empty()) {
-    std::vector<Renewal> asked = std::exchange(renewals_, {});
+  do {
     auto asking = store_.still_leads(Deadline::after(kSureWithin));
     auto leads = co_await std::move(asking);
-    if (!leads) continue;
-    for (Renewal& one : asked) hub_.send(one.host, std::move(one.answer));
-  }
-  asks_store_ = false;
+    for (Renewal& one : renewals_.may_be_said(leads.has_value())) hub_.send(one.host, std::move(one.answer));
+  } while (renewals_.asks());
 }
 
 Task<> DatabaseKeeper::order_the_lead(std::string service, SendLead lead) {

@@ -5,10 +5,10 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "actions/world.hpp"
 #include "controller/agent_hub.hpp"
+#include "core/ownership/held_answers.hpp"
 #include "core/ownership/machine.hpp"
 #include "store/store.hpp"
 
@@ -63,8 +63,7 @@ class DatabaseKeeper : public Databases {
     std::string host;
     Json answer;
   };
-  std::vector<Renewal> renewals_;
-  bool asks_store_ = false;
+  ownership::HeldAnswers<Renewal> renewals_;
 
   Task<Result<ownership::Past>> past_of(std::string service);
   Task<> tick();

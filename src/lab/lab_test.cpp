@@ -10,7 +10,9 @@
 #include <filesystem>
 
 #include "core/data/decode.hpp"
+#include "core/model/fault_names.hpp"
 #include "lab/drill.hpp"
+#include "lab/faults.hpp"
 #include "lab/machine.hpp"
 #include "lab/secrets.hpp"
 #include "lab/server_files.hpp"
@@ -60,6 +62,12 @@ Plan plan_from(std::string_view text) {
   auto plan = decode<Plan>(document->value);
   EXPECT_TRUE(plan) << to_error(plan.error(), "plan").text();
   return *plan;
+}
+
+TEST(LabFaults, AreThoseThatAPlanMayName) {
+  std::vector<std::string_view> here;
+  for (const FaultKind& kind : fault_kinds()) here.push_back(kind.name);
+  EXPECT_THAT(here, testing::UnorderedElementsAreArray(kFaultNames));
 }
 
 TEST(LabLayout, GivesEveryHostItsOwnAddressInItsRegion) {

@@ -123,6 +123,7 @@ void Controller::step_aside(std::string_view why) {
   for (auto& [id, call] : calls_) world_.kernel.cancel(call.deadline);
   calls_.clear();
   asked_.clear();
+  renewals_.forget();
   executor_.step_aside();
   for (auto& [member, link] : std::exchange(links_, {})) world_.let_go(link, false);
 }
@@ -213,7 +214,8 @@ void Controller::feed(const Input& input) {
 void Controller::carry_out(const Command& command) {
   using What = CommandDone::What;
   if (const auto* answer = std::get_if<AnswerRenew>(&command)) {
-    scope_.spawn(answer_renewal(*answer));
+    renewals_.hold({*answer, clock().truth_of(state_->lease_until)});
+    if (renewals_.asks()) scope_.spawn(answer_renewals());
   } else if (const auto* grant = std::get_if<MakeGrant>(&command)) {
     world_.chosen(*grant, *state_);
     world_.controller_effect(index_, "is about to grant");
@@ -270,15 +272,21 @@ Task<bool> Controller::is_sure_to_lead(uint64_t lead) {
   co_return leads() && lead_number_ == lead;
 }
 
-Task<> Controller::answer_renewal(AnswerRenew answer) {
-  Nanos until = clock().truth_of(state_->lease_until);
-  auto asking = is_sure_to_lead(lead_number_);
-  if (!co_await std::move(asking)) co_return;
-  if (!answer.granted) world_.refused(answer);
-  if (answer.granted) world_.right_until(answer.term, until);
-  auto link = links_.find(world_.member_index(answer.member));
-  if (link != links_.end())
-    world_.send(link->second, false, wire::Renewed{kService, answer.term, answer.sent_ns, answer.granted});
+Task<> Controller::answer_renewals() {
+  uint64_t lead = lead_number_;
+  do {
+    auto asking = is_sure_to_lead(lead);
+    bool leads = co_await std::move(asking);
+    // A later lead of this controller has questions of its own.
+    if (!leads_since(lead)) co_return;
+    for (const auto& [answer, right_until] : renewals_.may_be_said(leads)) {
+      if (!answer.granted) world_.refused(answer);
+      if (answer.granted) world_.right_until(answer.term, right_until);
+      auto link = links_.find(world_.member_index(answer.member));
+      if (link != links_.end())
+        world_.send(link->second, false, wire::Renewed{kService, answer.term, answer.sent_ns, answer.granted});
+    }
+  } while (renewals_.asks());
 }
 
 Task<> Controller::order_the_lead(SendLead lead) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "core/ownership/held_answers.hpp"
 #include "sim/executor.hpp"
 #include "sim/world.hpp"
 
@@ -68,6 +69,11 @@ class Controller {
     Told told;
   };
   std::map<uint64_t, Asked> asked_;
+  struct Renewal {
+    ownership::AnswerRenew answer;
+    Nanos right_until = 0;
+  };
+  ownership::HeldAnswers<Renewal> renewals_;
   uint64_t next_call_ = 1;
   uint64_t next_transfer_ = 1;
 
@@ -83,7 +89,7 @@ class Controller {
   void drop_silent_links();
   // Asks the store whether it still leads: true if it did at some moment after the question.
   Task<bool> is_sure_to_lead(uint64_t lead);
-  Task<> answer_renewal(ownership::AnswerRenew answer);
+  Task<> answer_renewals();
   Task<> order_the_lead(ownership::SendLead lead);
   Task<> make_grant(ownership::MakeGrant grant);
   Task<> record_sync(ownership::RecordSync record);

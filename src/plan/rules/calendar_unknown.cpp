@@ -1,3 +1,4 @@
+#include "core/model/fault_names.hpp"
 #include "plan/rules/tell.hpp"
 
 namespace lifeboat {
@@ -15,10 +16,7 @@ void judge_calendar_unknown(const RuleInput& input, Findings& out) {
     judge_one(input.plan.drills[index].every, fmt::format("/drills/{}/every", index));
   for (size_t index = 0; index < input.plan.maintenance.size(); ++index)
     judge_one(input.plan.maintenance[index].every, fmt::format("/maintenance/{}/every", index));
-  const std::vector<std::string> faults{"kill-region", "cut-region",  "kill-host",   "kill-process",
-                                        "kill-node",   "freeze-node", "cut-node",    "cut-node-one-way",
-                                        "cut-pair",    "flap-node",   "kill-agent",  "stop-agent",
-                                        "kill-guard",  "kill-server", "stop-server", "slow-disk"};
+  const std::vector<std::string> faults(kFaultNames.begin(), kFaultNames.end());
   for (size_t index = 0; index < input.plan.drills.size(); ++index) {
     const Drill& drill = input.plan.drills[index];
     for (size_t entry = 0; entry < drill.faults.size(); ++entry) {
