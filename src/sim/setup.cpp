@@ -219,19 +219,29 @@ void add_restore(Setup& setup, Random& random) {
 void hold_an_order_up(Setup& setup, Random& random, size_t put_back) {
   // With all of them, nobody is there to take over meanwhile, and it is the first primary that is wanted.
   bool all = random.chance(0.5);
-  if (all) setup.faults[put_back].a = 0;
-  int wanted = setup.faults[put_back].a;
-  Nanos put_back_at = setup.faults[put_back].at;
+  Fault& asked = setup.faults[put_back];
+  if (all) asked.a = 0;
+  int wanted = asked.a;
   Nanos lease = Nanos{setup.lease.count()} * 1_ms;
   Nanos still = lease + random.between(200, 2'000) * 1_ms;
-  Nanos begins = std::max<Nanos>(put_back_at - still - random.between(0, 900) * 1_ms, 1'500_ms);
+  // It goes on just before that; often so shortly that the grant for which it was waited is still in flight.
+  Nanos since = random.between(0, all && random.chance(0.4) ? 100 : 900) * 1_ms;
+  // By then it is primary, and has standbys.
+  if (all) asked.at = std::max<Nanos>(asked.at, lease + 3_s + still + since);
+  Nanos put_back_at = asked.at;
+  Nanos begins = std::max<Nanos>(put_back_at - still - since, 1'500_ms);
   setup.faults.push_back({FaultKind::stop_agent, begins, still, wanted, 0, 0});
   int other = (wanted + static_cast<int>(random.between(1, setup.members - 1))) % setup.members;
-  Nanos holds = begins + lease + random.between(all ? -1'200 : 0, all ? -200 : 800) * 1_ms + random.between(1, 999'999);
+  // All stand still when they have told that the fenced one sends them nothing, and before they are asked whether to take over.
+  Nanos after = all ? lease * random.between(68, 92) / 100 : lease + random.between(0, 800) * 1_ms;
+  Nanos holds = begins + after + random.between(1, 999'999);
   Nanos until = std::max(holds, put_back_at) + random.between(1'000, 5'000) * 1_ms;
   for (int member = 0; member < setup.members; ++member) {
     if (member == other || (all && member != wanted))
       setup.faults.push_back({FaultKind::stop_agent, holds + member, until - holds, member, 0, 0});
+    // Then that one alone may have what was written last.
+    if (all && member != wanted && member != other)
+      setup.faults.push_back({FaultKind::deaf_standby, begins - 1_s + member, until - begins + 1_s, member, 0, 0});
   }
 }
 
