@@ -345,10 +345,10 @@ void Server::set_fence(MonoTime at) {
 }
 
 void Server::reload() {
-  // Its processes read new settings one by one.
+  // Its processes read new settings one by one, each what is in the file by then.
   if (host_.up() && host_.sync != host_.disk.sync) {
     Nanos takes = world_.random.between(1, 300) * 1_ms;
-    world_.kernel.after(host_.server_process, takes, [host = &host_, set = host_.disk.sync] { host->sync = set; });
+    world_.kernel.after(host_.server_process, takes, [host = &host_] { host->sync = host->disk.sync; });
   }
   if (!host_.up() || host_.upstream == host_.disk.upstream) return;
   host_.upstream = host_.disk.upstream;

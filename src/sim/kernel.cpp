@@ -37,17 +37,18 @@ Kernel::Timer Kernel::at(ProcessId process, Nanos when, Action action) {
   it.action = std::move(action);
   it.process = process;
   it.life = processes_[process].life;
-  heap_.push({std::max(when, now_), next_order_++, slot, it.generation});
-  return {slot, it.generation};
+  it.order = next_order_++;
+  heap_.push({std::max(when, now_), it.order, slot});
+  return {slot, it.order};
 }
 
 void Kernel::cancel(Timer timer) {
-  if (timer.slot >= slots_.size() || slots_[timer.slot].generation != timer.generation) return;
+  if (timer.slot >= slots_.size() || slots_[timer.slot].order != timer.order) return;
   release(timer.slot);
 }
 
 void Kernel::release(uint32_t slot) {
-  ++slots_[slot].generation;
+  slots_[slot].order = kNone;
   // What it holds is let go of last: its destructor may set other timers.
   Action dropped = std::move(slots_[slot].action);
   slots_[slot].action = nullptr;
@@ -60,7 +61,7 @@ void Kernel::run(Nanos end) {
     if (event.when > end) break;
     heap_.pop();
     Slot& slot = slots_[event.slot];
-    if (slot.generation != event.generation) continue;
+    if (slot.order != event.order) continue;
     const Process& process = processes_[slot.process];
     if (process.life != slot.life) {
       release(event.slot);

@@ -43,7 +43,7 @@ class Kernel {
   using Action = std::move_only_function<void()>;
   struct Timer {
     uint32_t slot = UINT32_MAX;
-    uint32_t generation = 0;
+    uint32_t order = 0;
   };
 
   // Process 0 is the world itself: never paused, never killed.
@@ -91,17 +91,18 @@ class Kernel {
     uint32_t life = 0;
     Nanos paused_until = 0;
   };
+  static constexpr uint32_t kNone = UINT32_MAX;
   struct Slot {
     Action action;
-    uint32_t generation = 0;
+    uint32_t order = kNone;  // of the event that it is for; what is cancelled leaves its event behind
     ProcessId process = 0;
     uint32_t life = 0;
   };
+  // Four of them, the children of one in the heap, are as long as a line of the cache.
   struct Event {
     Nanos when;
-    uint64_t order;
+    uint32_t order;  // no two of a history have the same
     uint32_t slot;
-    uint32_t generation;
     // Without a branch: which of two comes first is nothing that a processor could guess.
     bool operator>(const Event& other) const {
       return (when > other.when) | ((when == other.when) & (order > other.order));
@@ -110,7 +111,7 @@ class Kernel {
 
   bool tells_;
   Nanos now_ = 0;
-  uint64_t next_order_ = 0;
+  uint32_t next_order_ = 0;
   uint64_t events_ = 0;
   uint64_t hash_ = 0xCBF29CE484222325ull;
   bool stopped_ = false;

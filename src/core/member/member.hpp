@@ -100,8 +100,9 @@ class MemberLogic {
   std::string doing_;         // the order under way; empty: none
   bool hides_state_ = false;  // that order makes the server no candidate
   bool parked_ = false;
-  std::string restored_;   // the restore whose data these are, as long as nothing else was done to them
-  bool put_back_ = false;  // they may lack what was here once
+  uint64_t sync_number_ = 0;  // of the newest set that commits were to wait for, under this term
+  std::string restored_;      // the restore whose data these are, as long as nothing else was done to them
+  bool put_back_ = false;     // they may lack what was here once
   MonoTime put_back_at_{};
   bool stopping_ = false;  // its end is wanted
   bool hung_ = false;
@@ -192,6 +193,8 @@ class MemberLogic {
                                             Progress progress);
   // Whether what it has may be replaced by the upstream's history.
   Result<> as_judged(const wire::Follow& order) const;
+  // The same of what the upstream has now.
+  Task<Result<>> judge_again(const wire::Follow& order, uint64_t system_id, Deadline deadline);
   Task<Result<>> may_replace(const wire::Follow& order, Deadline deadline);
   Task<> newer_wanted();
   // Gives the right back as soon as nothing here can write.

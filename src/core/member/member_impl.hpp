@@ -388,10 +388,15 @@ void MemberLogic<Rim>::look_again(uint64_t mark) {
 template <class Rim>
 void MemberLogic<Rim>::sync_with(const wire::SyncWith& order) {
   if (order.term != lease_.term || role_ != Role::primary || !server_.running()) return;
+  // It comes late: another set may be the only one that counts by now.
+  if (order.set.number < sync_number_) return;
+  bool is_new = order.set.number != sync_number_;
+  sync_number_ = order.set.number;
   server_.sync_with(order.set);
   if (auto written = server_.write_settings({}, false); !written) return log(written.error().text());
   server_.reload();
   log(fmt::format("commits wait for {}", sync_setting(order.set)));
+  if (is_new) hooks_.changed();
 }
 
 template <class Rim>
@@ -483,6 +488,7 @@ MemberReport MemberLogic<Rim>::report() const {
     out.replay_delay = seen_->replay_delay;
     out.lag_ms = seen_->lag_ms;
     out.sync = seen_->sync;
+    if (role_ == Role::primary) out.sync_number = sync_number_;
     out.disk_full = seen_->disk_full;
     out.standbys = seen_->standbys;
     out.handicaps = seen_->handicaps;

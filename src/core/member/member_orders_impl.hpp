@@ -39,6 +39,7 @@ auto MemberLogic<Rim>::lead(wire::Lead order, Deadline deadline, Progress) -> Ta
   neighbours_.clear();
   alone_ = false;
   server_.sync_with(order.sync);
+  sync_number_ = order.sync.number;
   log(fmt::format("takes over under term {}", order.term));
   bool untouched = true;
   auto becoming = become_writable(order, deadline, untouched);
@@ -359,6 +360,14 @@ Result<> MemberLogic<Rim>::as_judged(const wire::Follow& order) const {
                                               order.upstream, server_.source_timeline(), order.timeline));
 }
 
+template <class Rim>
+auto MemberLogic<Rim>::judge_again(const wire::Follow& order, uint64_t system_id, Deadline deadline) -> Task<Result<>> {
+  if (!server_.has_data() || server_.spoiled() || order.given_up) co_return Result<>{};
+  auto looking = server_.prepare_source(order.upstream, system_id, deadline);
+  CO_TRY_VOID(co_await std::move(looking));
+  co_return as_judged(order);
+}
+
 // The present history is given up for the upstream's.
 template <class Rim>
 auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, Deadline deadline, Progress progress)
@@ -383,6 +392,9 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, 
     auto stopping = server_.stop(after(Duration{10'000}));
     if (auto stopped = co_await std::move(stopping); !stopped) log(stopped.error().text());
     while (server_.running()) co_await sleep_for(Duration{1});
+    // That took a while, in which the upstream may have taken on another history.
+    auto judging = judge_again(order, system_id, deadline);
+    CO_TRY_VOID(co_await std::move(judging));
   }
   std::string why_not = "there is no data directory";
   if (server_.spoiled()) {
@@ -402,11 +414,8 @@ auto MemberLogic<Rim>::replace_history(const wire::Follow& order, bool damaged, 
     log("it could not be rewound: " + why_not);
   }
   // The rewind may have failed because the upstream stopped to take on another history.
-  if (server_.has_data() && !server_.spoiled() && !order.given_up) {
-    auto looking = server_.prepare_source(upstream, system_id, deadline);
-    CO_TRY_VOID(co_await std::move(looking));
-    CO_TRY_VOID(as_judged(order));
-  }
+  auto judging = judge_again(order, system_id, deadline);
+  CO_TRY_VOID(co_await std::move(judging));
   progress("takes a fresh copy");
   auto copying = server_.copy(upstream, deadline);
   auto copied = co_await std::move(copying);

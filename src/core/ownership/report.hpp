@@ -28,14 +28,16 @@ struct SyncSet {
   std::string holder;
   std::vector<std::string> members;
   int64_t copies = 0;
+  uint64_t number = 0;  // of the sets under one term; a later one has a higher number
   bool operator==(const SyncSet&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(SyncSet, (), (holder, members, copies))
+BOOST_DESCRIBE_STRUCT(SyncSet, (), (holder, members, copies, number))
 constexpr auto field_docs(const SyncSet*) {
   return std::to_array<FieldDoc>(
       {{"holder", Need::optional, "who takes writes"},
        {"members", Need::optional, "those whose copy counts"},
-       {"copies", Need::optional, "how many of them have a commit before it is acknowledged"}});
+       {"copies", Need::optional, "how many of them have a commit before it is acknowledged"},
+       {"number", Need::optional, "an order to wait for a set is void when one of a higher number was heard"}});
 }
 // As PostgreSQL's synchronous_standby_names says it; empty when nobody is waited for.
 std::string sync_setting(const SyncSet& set);
@@ -93,6 +95,7 @@ struct MemberReport {
   int64_t promise_over_ms = -1;  // how long ago the last such promise ended; -1: none did
   bool primary_data = false;  // stopped: it can take writes again without a promotion, and then has all it ever wrote
   std::string sync;           // primary: whom its commits wait for, as the server says
+  uint64_t sync_number = 0;   // primary: of the set that it was told of last
   uint64_t heard = 0;         // the newest question to look again that came before this was said
   uint64_t mark = 0;          // the newest one that the server was looked at after
   std::string restored;       // the restore whose data it took over and has not given up since; empty: none
@@ -104,8 +107,8 @@ struct MemberReport {
 BOOST_DESCRIBE_STRUCT(MemberReport, (),
                       (member, state, reason, term, floor, lease_left_ms, system_id, timeline, written, replayed,
                        streaming, upstream, replay_paused, replay_still_ms, replay_delay, lag_ms, current_ms,
-                       current_with, busy, disk_full, promised_ms, promise_over_ms, primary_data, sync, heard, mark,
-                       restored, put_back, standbys, handicaps, cancelled))
+                       current_with, busy, disk_full, promised_ms, promise_over_ms, primary_data, sync, sync_number,
+                       heard, mark, restored, put_back, standbys, handicaps, cancelled))
 constexpr auto field_docs(const MemberReport*) {
   return std::to_array<FieldDoc>({{"member", Need::required, "name of the member"},
                                   {"state", Need::required, "state of the server"},
@@ -131,6 +134,7 @@ constexpr auto field_docs(const MemberReport*) {
                                   {"promise_over_ms", Need::optional, "how long ago its last promise ended"},
                                   {"primary_data", Need::optional, "stopped: it can take writes without a promotion"},
                                   {"sync", Need::optional, "whom commits wait for"},
+                                  {"sync_number", Need::optional, "which set it was told of last"},
                                   {"heard", Need::optional, "the newest question that was heard"},
                                   {"mark", Need::optional, "the question that this answers"},
                                   {"restored", Need::optional, "the restore that its data come from"},

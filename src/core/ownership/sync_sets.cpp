@@ -34,11 +34,30 @@ std::vector<std::string> those_that_may_count(const Config& config, const std::s
 
 SyncSet set_of(const Config& config, const std::string& holder, std::vector<std::string> members) {
   auto copies = std::min<int64_t>(config.sync_copies, static_cast<int64_t>(members.size()));
-  return {holder, std::move(members), copies};
+  return {.holder = holder, .members = std::move(members), .copies = copies};
+}
+
+// Above all that count, and all that the holder has heard of: the store may have been put back since.
+uint64_t next_number(const State& state, const std::string& holder) {
+  const Member* member = state.find(holder);
+  uint64_t most = member != nullptr && holder == state.holder ? member->report.sync_number : 0;
+  for (const SyncSet& set : state.sync_sets) most = std::max(most, set.number);
+  return most + 1;
+}
+
+SyncSet next_first_set(const State& state, const std::string& holder) {
+  SyncSet first = first_sync_set(state.config, holder);
+  first.number = next_number(state, holder);
+  return first;
+}
+
+// Nothing that was said of an earlier set can come into force any more.
+bool was_told_of(const Member& holder, const SyncSet& set) {
+  return holder.report.sync_number == set.number && holder.report.sync == sync_setting(set);
 }
 
 // Stands for "nobody knows who has what": only the holder itself is known to have everything.
-SyncSet open_set(const std::string& holder) { return {holder, {}, 0}; }
+SyncSet open_set(const std::string& holder) { return {.holder = holder}; }
 
 bool was_looked_at(const State& state, const Member& member, MonoTime now) {
   return is_fresh(member, now) && member.report.mark == state.mark;
@@ -92,8 +111,7 @@ bool has_taken_hold(State& state, MonoTime now) {
   const SyncSet& newest = state.sync_sets.back();
   const Member* holder = state.find(state.holder);
   if (holder == nullptr || newest.holder != state.holder || !is_writable(state, now)) return false;
-  bool in_force = holder->report.sync == sync_setting(newest);
-  if (!in_force) {
+  if (!was_told_of(*holder, newest)) {
     state.sync_since.reset();
     state.sync_from.reset();
     return false;
@@ -144,8 +162,11 @@ std::vector<SyncSet> sync_sets_of_grant(const State& state, const std::string& h
   // What it has of the time before is on nobody else for sure, until its own set has taken hold.
   if (loss_is_accepted) sets.push_back(open_set(holder));
   if (sets.empty() && state.term != 0 && !loss_is_accepted) sets.push_back(open_set(state.holder));
-  SyncSet first = first_sync_set(state.config, holder);
-  std::erase(sets, first);
+  SyncSet first = next_first_set(state, holder);
+  std::erase_if(sets, [&](SyncSet set) {
+    set.number = first.number;
+    return set == first;
+  });
   sets.push_back(std::move(first));
   return sets;
 }
@@ -180,12 +201,12 @@ SyncTurn turn_sync_sets(State& state, MonoTime now) {
   if (state.sync_sets.empty()) state.sync_sets.push_back(open_set(state.holder));
   const Member& holder = *state.find(state.holder);
   const SyncSet newest = state.sync_sets.back();
-  if (newest.holder != state.holder || newest.copies == 0) {
+  if (newest.holder != state.holder || newest.copies == 0 || holder.report.sync_number > newest.number) {
     out.record = state.sync_sets;
-    out.record->push_back(first_sync_set(state.config, state.holder));
+    out.record->push_back(next_first_set(state, state.holder));
     return out;
   }
-  if (holder.report.sync != sync_setting(newest)) {
+  if (!was_told_of(holder, newest)) {
     if (now - state.sync_told < kApplyAgain) return out;
     state.sync_told = now;
     out.apply = newest;
@@ -196,9 +217,12 @@ SyncTurn turn_sync_sets(State& state, MonoTime now) {
     return out;
   }
   SyncSet wanted = set_of(state.config, state.holder, those_that_should_count(state, now));
+  wanted.number = newest.number;
   // As many as the plan asks for are waited for, also for one that is away.
   bool enough = std::cmp_greater_equal(wanted.members.size(), state.config.sync_copies);
-  if (enough && wanted != newest) out.record = std::vector{newest, wanted};
+  if (!enough || wanted == newest) return out;
+  wanted.number = next_number(state, state.holder);
+  out.record = std::vector{newest, std::move(wanted)};
   return out;
 }
 

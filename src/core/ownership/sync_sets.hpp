@@ -2,7 +2,8 @@
 //
 // A commit is acknowledged when `copies` members of the set in force have it on disk. Which sets may be in force is durable before
 // any server hears of it, so whoever decides after a loss knows whom to ask. While a set is being replaced, and until enough members
-// of the new one have everything that was written under the old, both count. With all sets that count:
+// of the new one have everything that was written under the old, both count. Sets are numbered, so that what was said of an earlier one
+// and comes late, by a slow way or from a controller that does not know of its end, is known for what it is. With all sets that count:
 //   - of N members of whom one has each commit, any N - copies + 1 together have all; the most advanced of them has everything;
 //   - who took writes under a set has everything that was acknowledged under it.
 #pragma once

@@ -31,8 +31,9 @@ struct World {
   State state;
   std::vector<Command> said;
   std::vector<SyncSet> recorded;  // as the store has them
-  std::string in_force;           // at the holder
-  std::optional<MonoTime> sent;   // when reports that come now were sent, if the network held them up
+  std::string in_force;           // at the holder, and its number
+  uint64_t number = 0;
+  std::optional<MonoTime> sent;  // when reports that come now were sent, if the network held them up
 
   explicit World(Config config = config_of(1)) : state(initial_state(std::move(config), 0, {}, now)) {
     for (const char* member : {"east-1", "east-2", "west-1"}) feed(AgentConnected{member});
@@ -50,11 +51,14 @@ struct World {
         feed(GrantMade{grant->expected_term + 1, grant->holder});
       } else if (const auto* lead = std::get_if<SendLead>(&command)) {
         in_force = sync_setting(lead->sync);
+        number = lead->sync.number;
       } else if (const auto* record = std::get_if<RecordSync>(&command)) {
         recorded = record->sets;
         feed(SyncRecorded{record->expected_term, record->sets});
       } else if (const auto* sync = std::get_if<SendSync>(&command)) {
+        if (sync->set.number < number) continue;
         in_force = sync_setting(sync->set);
+        number = sync->set.number;
       }
     }
   }
@@ -73,6 +77,7 @@ struct World {
     if (server == ServerState::primary) {
       report.term = state.term;
       report.sync = in_force;
+      report.sync_number = number;
     }
     report.primary_data = server == ServerState::stopped;
     feed(Reported{sent.value_or(now).time_since_epoch().count(), report});
@@ -213,7 +218,7 @@ TEST(SyncSets, APersonMayAcceptTheLoss) {
   world.feed(TransferAsked{Transfer{.id = 2, .kind = TransferKind::failover, .to = "east-2", .accept_loss = true}});
   EXPECT_EQ(world.promoted(), "east-2");
   EXPECT_EQ(world.recorded.size(), 2u) << "what was lost counts no more; what is left is on one member alone for now";
-  EXPECT_EQ(world.recorded.front(), (SyncSet{"east-2", {}, 0}));
+  EXPECT_EQ(world.recorded.front(), (SyncSet{.holder = "east-2"}));
 }
 
 // What happened: data were put back on a member that died before anybody followed it, and an old primary, which had never seen what
@@ -283,6 +288,36 @@ TEST(SyncSets, ReportsThatTheNetworkHeldUpDoNotSayThatTheNewSetHasTakenHold) {
   EXPECT_EQ(world.recorded.size(), 1u);
 }
 
+// The setting is the same as of the set before the last one, and what was said of the last one may still be on its way.
+TEST(SyncSets, ASetHasNotTakenHoldBeforeItsHolderHasHeardOfIt) {
+  World world;
+  world.run(3'000);
+  uint64_t first = world.number;
+  EXPECT_NE(first, 0u);
+  for (int tenth = 0; tenth < 200 && world.recorded.size() == 1; ++tenth) world.run(100, "west-1");
+  ASSERT_EQ(world.recorded.size(), 2u);
+  EXPECT_GT(world.recorded.back().number, first);
+  world.run(2'000, "west-1");
+  ASSERT_EQ(world.recorded.size(), 1u);
+  world.number = first;
+  world.state.sync_sets.push_back(world.recorded.back());
+  world.state.sync_sets.front().members = {"west-1"};
+  world.said.clear();
+  world.report("east-1", ServerState::primary, 1000);
+  EXPECT_EQ(world.number, world.recorded.back().number) << "told once more";
+}
+
+// A store that was put back knows of fewer sets than the holder has heard of, which takes no order for one of those.
+TEST(SyncSets, ASetIsNumberedAboveAllThatItsHolderHasHeardOf) {
+  World world;
+  world.run(3'000);
+  world.number = 41;
+  world.run(3'000);
+  ASSERT_EQ(world.recorded.size(), 1u);
+  EXPECT_EQ(world.recorded.front().number, 42u);
+  EXPECT_EQ(world.number, 42u);
+}
+
 // It may have most of all.
 TEST(SyncSets, AMemberThatHasYetToSayWhatItHasIsNotCounted) {
   World world;
@@ -294,8 +329,9 @@ TEST(SyncSets, AMemberThatHasYetToSayWhatItHasIsNotCounted) {
   world.report("east-2", ServerState::standby, 1000);
   world.feed(TransferAsked{Transfer{.id = 1, .kind = TransferKind::failover, .to = "east-2", .accept_loss = true}});
   ASSERT_EQ(world.state.holder, "east-2");
-  const SyncSet newest{"east-2", {"east-1", "west-1"}, 1};
-  ASSERT_EQ(world.recorded.back(), newest);
+  const SyncSet newest = world.recorded.back();
+  ASSERT_EQ(newest.holder, "east-2");
+  ASSERT_THAT(newest.members, ElementsAre("east-1", "west-1"));
   world.said.clear();
   world.feed(CommandDone{CommandDone::What::lead, "east-2", 2, true, false, {}, {{"timeline", 2}}});
   world.state.sync_sets = {newest};  // it has taken hold
