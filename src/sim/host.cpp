@@ -37,6 +37,7 @@ void Host::start_server() {
   world_.kernel.kill(server_process);
   world_.kernel.start(server_process);
   phase = Phase::starting;
+  ++starts_;
   asks_in_a_loop = world_.random.chance(0.5);
   upstream = disk.upstream;
   sync = disk.sync;
@@ -220,6 +221,8 @@ void Host::receiver_tick() {
     if (!source.up() && world_.network.open_both(index, upstream)) connected = false;
     return;
   }
+  // It has been started anew, and this one did not see it go.
+  if (connected_to_ != source.starts_) connected = false;
   WalTree& wal = world_.wal;
   uint32_t ours = wal.timeline(disk.where), theirs = wal.timeline(source.disk.where);
   disk.known_timeline = std::max({disk.known_timeline, theirs, ours});
@@ -235,11 +238,11 @@ void Host::receiver_tick() {
   }
   if (!connected) ++connection_;
   connected = true;
+  connected_to_ = source.starts_;
   last_message = world_.kernel.now();
-  uint64_t lsn = source.disk.where.lsn;
   confirmed(upstream, 0);
   source.confirmed(index, disk.where.lsn);
-  if (lsn > disk.where.lsn) received(upstream, lsn, connection_);
+  if (source.disk.where.lsn > disk.where.lsn) received(upstream, source.disk.where, connection_);
 }
 
 void Host::push_to_standbys() {
@@ -248,24 +251,24 @@ void Host::push_to_standbys() {
     if (!standby->can_stream_from(*this)) continue;
     Host* to = standby.get();
     Nanos takes = world_.network.delay(index, to->index) + to->disk.slow + world_.random.between(100, 1'000) * 1'000;
-    world_.kernel.after(to->server_process, takes, [to, from = index, lsn = disk.where.lsn, link = to->connection_] {
-      to->received(from, lsn, link);
-    });
+    world_.kernel.after(to->server_process, takes,
+                        [to, from = index, at = disk.where, link = to->connection_] { to->received(from, at, link); });
   }
 }
 
-void Host::received(int from, uint64_t lsn, uint64_t connection) {
+// What was sent is of the history that the sender had then, which it may have left since.
+void Host::received(int from, const WalPlace& at, uint64_t connection) {
   if (phase != Phase::recovery || !connected || connection != connection_ || upstream != from || deaf) return;
   Host& source = *world_.hosts[static_cast<size_t>(from)];
   if (!world_.network.open(from, index) || disk.full) return;
-  WalPlace now_at = world_.wal.on_way(source.disk.where, lsn);
-  if (!world_.wal.holds(now_at, disk.where)) return;
-  disk.where = now_at;
+  if (!world_.wal.holds(at, disk.where)) return;
+  disk.where = at;
   last_message = world_.kernel.now();
-  if (!world_.network.open(index, from)) return;
+  // Nobody is there any more to hear of it.
+  if (!world_.network.open(index, from) || connected_to_ != source.starts_) return;
   Nanos takes = world_.network.delay(index, from);
   world_.kernel.after(source.server_process, takes,
-                      [&source, standby = index, lsn] { source.confirmed(standby, lsn); });
+                      [&source, standby = index, lsn = at.lsn] { source.confirmed(standby, lsn); });
   // What follows it in turn.
   push_to_standbys();
 }

@@ -103,12 +103,14 @@ class Host {
   void receiver_tick();
   void push_to_standbys();
   bool can_stream_from(const Host& source) const;
-  void received(int from, uint64_t lsn, uint64_t connection);
+  void received(int from, const WalPlace& at, uint64_t connection);
   void confirmed(int standby, uint64_t lsn);
 
  private:
   World& world_;
   uint64_t connection_ = 0;
+  uint64_t starts_ = 0;        // of its server
+  uint64_t connected_to_ = 0;  // the start of its upstream's server at the other end of the connection
   struct Waiting {
     uint32_t id;
     WalPlace at;
