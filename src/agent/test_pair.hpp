@@ -97,14 +97,13 @@ class FakeController {
   void drop_link(const std::string& host) {
     if (auto socket = hosts[host].socket) socket->drop();
   }
-  // Tells the agent again what it has to do.
-  void configure(const std::string& host) { send(host, encode(hosts[host].configuration), wire::Configure::kType); }
-
   // What is not answered: a report says what became of it.
   template <class Order>
   void tell(const std::string& host, const Order& order) {
     send(host, encode(order), Order::kType);
   }
+  // Tells the agent again what it has to do.
+  void configure(const std::string& host) { tell(host, hosts[host].configuration); }
 
   template <class Params>
   Task<Result<Json>> ask(std::string host, Params params, Duration patience = Duration{30'000}) {

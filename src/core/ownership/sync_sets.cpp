@@ -38,17 +38,22 @@ SyncSet set_of(const Config& config, const std::string& holder, std::vector<std:
 }
 
 // Above all that count, and all that the holder has heard of: the store may have been put back since.
-uint64_t next_number(const State& state, const std::string& holder) {
-  const Member* member = state.find(holder);
-  uint64_t most = member != nullptr && holder == state.holder ? member->report.sync_number : 0;
+uint64_t next_number(const State& state) {
+  const Member* holder = state.find(state.holder);
+  uint64_t most = holder != nullptr ? holder->report.sync_number : 0;
   for (const SyncSet& set : state.sync_sets) most = std::max(most, set.number);
   return most + 1;
 }
 
 SyncSet next_first_set(const State& state, const std::string& holder) {
   SyncSet first = first_sync_set(state.config, holder);
-  first.number = next_number(state, holder);
+  first.number = next_number(state);
   return first;
+}
+
+// Whichever of them came first.
+bool wait_for_the_same(const SyncSet& a, const SyncSet& b) {
+  return std::tie(a.holder, a.members, a.copies) == std::tie(b.holder, b.members, b.copies);
 }
 
 // Nothing that was said of an earlier set can come into force any more.
@@ -163,10 +168,7 @@ std::vector<SyncSet> sync_sets_of_grant(const State& state, const std::string& h
   if (loss_is_accepted) sets.push_back(open_set(holder));
   if (sets.empty() && state.term != 0 && !loss_is_accepted) sets.push_back(open_set(state.holder));
   SyncSet first = next_first_set(state, holder);
-  std::erase_if(sets, [&](SyncSet set) {
-    set.number = first.number;
-    return set == first;
-  });
+  std::erase_if(sets, [&](const SyncSet& set) { return wait_for_the_same(set, first); });
   sets.push_back(std::move(first));
   return sets;
 }
@@ -217,11 +219,10 @@ SyncTurn turn_sync_sets(State& state, MonoTime now) {
     return out;
   }
   SyncSet wanted = set_of(state.config, state.holder, those_that_should_count(state, now));
-  wanted.number = newest.number;
   // As many as the plan asks for are waited for, also for one that is away.
   bool enough = std::cmp_greater_equal(wanted.members.size(), state.config.sync_copies);
-  if (!enough || wanted == newest) return out;
-  wanted.number = next_number(state, state.holder);
+  if (!enough || wait_for_the_same(wanted, newest)) return out;
+  wanted.number = next_number(state);
   out.record = std::vector{newest, std::move(wanted)};
   return out;
 }

@@ -302,8 +302,8 @@ TEST(SyncSets, ASetHasNotTakenHoldBeforeItsHolderHasHeardOfIt) {
   world.number = first;
   world.state.sync_sets.push_back(world.recorded.back());
   world.state.sync_sets.front().members = {"west-1"};
-  world.said.clear();
   world.report("east-1", ServerState::primary, 1000);
+  EXPECT_EQ(world.state.sync_sets.size(), 2u);
   EXPECT_EQ(world.number, world.recorded.back().number) << "told once more";
 }
 
