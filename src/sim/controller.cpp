@@ -107,7 +107,8 @@ Task<> Controller::keep_leading(uint64_t number) {
 void Controller::begin_to_lead() {
   if (world_.kernel.tells() && !alone()) world_.tell(fmt::format("c{} leads", index_));
   Past past = world_.store.now.past;
-  for (Nanos at : world_.store.now.automatic) past.automatic_failovers.push_back(clock().read(at));
+  // As the controller of the product does it.
+  for (WallTime at : world_.store.now.automatic) past.automatic_failovers.push_back(local() - (time_of_day() - at));
   state_ = initial_state(world_.ownership_config(), world_.store.now.term, world_.store.now.holder, local(),
                          std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));
@@ -341,7 +342,7 @@ Task<> Controller::make_grant(MakeGrant grant) {
     store.now.holder = grant.holder;
     was_granted(store.now.past, grant.goes_on, grant.sync);
     if (grant.automatic) {
-      store.now.automatic.push_back(kernel.now());
+      store.now.automatic.push_back(time_of_day());
       world_.made_by_itself();
     }
     world_.granted(store.now.term, store.now.holder);

@@ -30,6 +30,7 @@ class Controller {
   void give_up(uint64_t transfer);
   Executor& executor() { return executor_; }
   MonoTime local() const { return clock().read(world_.kernel.now()); }
+  WallTime time_of_day() const { return world_.time_of_day(index_); }
   ProcessId process() const { return world_.controller_processes[static_cast<size_t>(index_)]; }
 
   Nanos truth_of(MonoTime at) const { return clock().truth_of(at); }

@@ -23,9 +23,7 @@ run::Input stopped(const run::command::StartStep& what) { return failed(what, Er
 
 }  // namespace
 
-run::Now Executor::now() const {
-  return {controller_.local(), WallTime(std::chrono::milliseconds(world_.kernel.now() / 1_ms))};
-}
+run::Now Executor::now() const { return {controller_.local(), controller_.time_of_day()}; }
 
 // Each controller's clock is its own, as that of another machine.
 std::string Executor::boot() const { return fmt::format("c{}", controller_.process()); }
@@ -111,6 +109,7 @@ Task<> Executor::write_and_do(uint64_t lead, std::vector<run::Event> events, std
         world_.kernel.mix(run::kind_of(event));
         world_.store.now.journal.push_back(event);
       }
+      world_.store.now.journal_grew = world_.kernel.now();
       if (auto wrong = world_.run_watch.journaled(events)) world_.violated(wrong->rule, wrong->text);
       return true;
     });

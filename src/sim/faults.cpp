@@ -168,6 +168,9 @@ void World::inject(const Fault& fault) {
       store.unsure = true;
       kernel.after(0, fault.length, [this] { store.unsure = false; });
       return;
+    case FaultKind::step_clock:
+      days_off_[static_cast<size_t>(fault.b % setup.controllers)] += std::chrono::milliseconds(fault.n);
+      return;
     case FaultKind::revoke_lead: return revoke_lead(fault);
     case FaultKind::restore_store:
       kernel.after(0, fault.length, [this, copy = store.now, away = fault.n * 100_ms] {
@@ -303,7 +306,7 @@ void World::look_after_run() {
     return person_says(run::input::Skip{step, "ann", "it can wait"});
   }
   // Nobody has answered, or whoever was asked was not heard.
-  bool long_ago = kernel.now() - Nanos{state->last_wall.time_since_epoch().count()} * 1_ms > 8_s;
+  bool long_ago = kernel.now() - store.now.journal_grew > 8_s;
   for (size_t active : state->active) {
     const run::StepState& step = state->steps[active];
     if (long_ago && step.status == run::StepStatus::asking) ask_people(*step.question);

@@ -101,6 +101,8 @@ constexpr Mutant kMutants[] = {
      "a standby whose server does not run gives up its data by what a controller heard of it long ago"},
     {"takes-another-grant-for-its-own",
      "a movement that was asked for while a grant was in flight is told to be done when that one is"},
+    {"clock-set-back-is-believed",
+     "what a run still waits for is put off for as long as a controller's clock was set back"},
     {"one-need-is-enough", "a step of a run starts when one of those that it needs is settled"},
     {"one-approval-is-enough", "one person's approval is enough where the plan wants two"},
     {"pause-stops-nothing", "steps start while a run is paused"},

@@ -73,6 +73,7 @@ std::string_view name_of(FaultKind kind) {
     case FaultKind::crash_controller_at: return "controller dies at an effect";
     case FaultKind::store_away: return "store away";
     case FaultKind::store_unsure: return "store unsure";
+    case FaultKind::step_clock: return "set the clock of controller";
     case FaultKind::revoke_lead: return "the store revokes the leader's lease";
     case FaultKind::restore_store: return "restore the store from a copy made now";
     case FaultKind::ask_switchover: return "ask for a switchover";
@@ -92,6 +93,7 @@ std::string in_words(const Fault& fault) {
     case FaultKind::cut_both:
     case FaultKind::cut_one_way:
     case FaultKind::slow_network: out += fmt::format(" {} -> {}", fault.a, fault.b); break;
+    case FaultKind::step_clock: out += fmt::format(" {} by {} ms", fault.b, fault.n); break;
     case FaultKind::crash_at:
     case FaultKind::crash_controller_at: out += fmt::format(" {}, number {}", fault.a, fault.n); break;
     default: out += fmt::format(" {}", fault.a);
@@ -299,6 +301,22 @@ void add_run(Setup& setup, Random& random) {
   for (const Fault& fault : setup.faults) setup.storm = std::max(setup.storm, fault.at + 1_s);
 }
 
+// The time of day of controllers' machines is wrong from the start or is set meanwhile: by what an NTP client steps, or by hours, as where a
+// time zone was taken for another one. No two differ by as much as the time for which automatic failovers count.
+void set_clocks(Setup& setup, Random& random) {
+  for (int controller = 0; controller < setup.controllers; ++controller) {
+    bool by_hours = random.chance(0.5);
+    for (int64_t steps = random.between(0, 3); steps > 0; --steps) {
+      int64_t by = random.one_of({1'500, 30'000, 600'000});
+      if (std::exchange(by_hours, false)) by = random.between(1, 11) * 3'600'000;
+      if (random.chance(0.5)) by = -by;
+      Nanos at = random.chance(0.3) ? 0 : random.between(1'000, setup.storm / 1_ms) * 1_ms;
+      setup.faults.push_back(
+          {FaultKind::step_clock, at + random.between(1, 999'999), 0, 0, controller, static_cast<int>(by)});
+    }
+  }
+}
+
 // Enough for a core: one member, and controllers that are a majority. Nothing in the plan forbids it to serve.
 void choose_core(Setup& setup, Random& random) {
   setup.automatic = AutomaticFailover::any;
@@ -391,6 +409,8 @@ Setup setup_from(uint64_t seed, Profile profile) {
   Random plan(seed ^ 0xE8C1);
   if (profile == Profile::safety && setup.members > 2 && plan.chance(0.15))
     setup.excluded = static_cast<int>(plan.between(1, setup.members - 1));
+  Random days(seed ^ 0xDA7E);
+  if (days.chance(0.2)) set_clocks(setup, days);
   // No two come at the same nanosecond, so any order of equals will do.
   std::ranges::sort(setup.faults, {}, &Fault::at);
   return setup;

@@ -44,6 +44,7 @@ enum class FaultKind {
   crash_controller_at,
   store_away,
   store_unsure,  // answers get lost, whether or not it was done
+  step_clock,    // the time of day of controller b's machine is set, by n milliseconds
   revoke_lead,  // the leader, heard by the primary alone, loses the store, and the store ends its lease before the time
   restore_store,  // what it held when this began is put back when it ends
   ask_switchover,

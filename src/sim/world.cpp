@@ -40,6 +40,7 @@ World::World(const Setup& of, bool tell)
   network.loss = setup.loss;
   links_of_.resize(static_cast<size_t>(setup.members));
   may_replace_.assign(static_cast<size_t>(setup.members), false);
+  days_off_.assign(static_cast<size_t>(setup.controllers), Duration{0});
   dies_at_effect_.assign(static_cast<size_t>(setup.members), 0);
   controller_dies_at_effect_.assign(static_cast<size_t>(setup.controllers), 0);
   storm_end_ = setup.storm;

@@ -66,8 +66,9 @@ class StoreModel {
     uint64_t term = 0;
     std::string holder;
     ownership::Past past = ownership::no_past();
-    std::vector<Nanos> automatic;     // grants that nobody asked for
+    std::vector<WallTime> automatic;  // grants that nobody asked for: when, as whoever recorded them had it
     std::vector<run::Event> journal;  // of the run of a plan
+    Nanos journal_grew = 0;           // the last time
   } now;
   bool away = false;
   bool unsure = false;
@@ -111,6 +112,10 @@ class World {
   std::string member_name(int index) const { return "m" + std::to_string(index); }
   int member_index(std::string_view name) const;
   Place place_of_controller(int controller) const { return setup.members + controller; }
+  // As the machine of that controller has it.
+  WallTime time_of_day(int controller) const {
+    return WallTime(std::chrono::milliseconds(kernel.now() / 1_ms)) + days_off_[static_cast<size_t>(controller)];
+  }
   // Whether a majority of the store's voters can be talked to from there.
   bool reaches_store(int controller) const;
   wire::ServerConfig config_of(int member) const;
@@ -181,6 +186,7 @@ class World {
   uint32_t last_led_on_ = 0;
   uint64_t newest_written_ = 0;  // highest term anybody took writes under
   std::vector<bool> may_replace_;
+  std::vector<Duration> days_off_;  // how far the time of day of each controller's machine is off
   std::vector<int> dies_at_effect_;
   std::vector<int> controller_dies_at_effect_;
   Nanos last_writable_ = 0;

@@ -45,7 +45,9 @@ bool failure_stops(const RunState& state, size_t index) {
 
 // Boot clocks of two boots have nothing to do with each other; what is still to come is carried over by wall time.
 void change_clock(RunState& state, const Event& event) {
-  auto gap = std::max<std::chrono::nanoseconds>(event.wall - state.last_wall, std::chrono::nanoseconds{0});
+  std::chrono::nanoseconds gap = event.wall - state.last_wall;
+  // A time of day that was set back says nothing.
+  if (!LIFEBOAT_BUG("clock-set-back-is-believed")) gap = std::max(gap, std::chrono::nanoseconds{0});
   auto shift = event.at - (state.last_at + gap);
   auto move = [&](MonoTime& at) {
     if (at != MonoTime{}) at += shift;
