@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/base/mutants.hpp"
+#include "core/ownership/transfer.hpp"
 
 namespace lifeboat::ownership {
 namespace {
@@ -197,7 +198,7 @@ SyncTurn turn_sync_sets(State& state, MonoTime now) {
     if (attached != member.attached) member.attached_changed = now;
     member.attached = attached;
   }
-  bool idle = state.vacancy == Vacancy::none && !state.grant_in_flight && !state.sync_in_flight && !state.transfer;
+  bool idle = state.vacancy == Vacancy::none && !state.grant_in_flight && !state.sync_in_flight && !is_moving(state);
   if (!idle || !state.confirmed || !is_writable(state, now)) return out;
   // It took writes without waiting for anybody before the plan asked for it.
   if (state.sync_sets.empty()) state.sync_sets.push_back(open_set(state.holder));

@@ -146,6 +146,14 @@ TEST(SyncSets, AMemberThatIsAwayLeavesAndComesBack) {
   EXPECT_EQ(world.in_force, R"(ANY 1 ("east-2", "west-1"))");
 }
 
+TEST(SyncSets, AMemberLeavesAlsoWhileAFailoverWaits) {
+  World world;
+  world.run(2'000);
+  world.feed(TransferAsked{Transfer{.id = 9, .kind = TransferKind::failover, .to = "west"}});
+  world.run(4'000, "west-1");
+  EXPECT_EQ(world.in_force, R"(ANY 1 ("east-2"))");
+}
+
 TEST(SyncSets, TheLastOneDoesNotLeave) {
   World world(config_of(1, "west"));
   world.run(2'000);

@@ -93,6 +93,29 @@ TEST(Transfers, AFailoverWaitsForAHolderThatIsNotHeard) {
   EXPECT_EQ(world.find<FinishTransfer>(), nullptr);
 }
 
+// What happened: a synchronous database had moved by itself, and the failover that a scenario asked for at the same time, into another
+// region, waited whether the new primary hangs. Until it had ended nobody was made to follow, and each commit waited for a standby: eight seconds.
+TEST(Transfers, AFailoverThatWaitsHoldsNoStandbyUp) {
+  World world;
+  world.settle();
+  world.ask(TransferKind::failover, "west");
+  world.report("east-2", ServerState::standby, 1000);
+  world.pass(100);
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->order.member, "east-2");
+  EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "it goes on waiting";
+}
+
+TEST(Transfers, NobodyIsMadeToFollowAPrimaryThatIsToStop) {
+  World world;
+  world.settle();
+  world.ask(TransferKind::switchover, "west");
+  ASSERT_NE(world.find<SendStepDown>(), nullptr);
+  world.report("east-2", ServerState::standby, 1000);
+  world.pass(100);
+  EXPECT_EQ(world.find<SendFollow>(), nullptr);
+}
+
 // Case 71, repmgr#367: a switchover that failed half way left the demoted primary spoiled.
 // What happened: a switchover granted the right to a target whose host had gone while the old primary stopped, and waited half a minute for
 // its answer, while nobody wrote. True now: who has not been heard of for a second is passed over, and the old primary goes on.

@@ -98,7 +98,7 @@ class Turn {
     if (LIFEBOAT_BUG("report-proves-the-stop") && is_holder && input.report.state == ServerState::stopped &&
         state_.vacancy == Vacancy::none && !state_.grant_in_flight)
       become_vacant(Vacancy::server_died, "it reports that it is stopped");
-    bool is_done = !state_.transfer && !is_waited_for(*member) && is_attached(state_, *member);
+    bool is_done = !is_moving(state_) && !is_waited_for(*member) && is_attached(state_, *member);
     if (is_done) member->reprotect_under = 0;
     // A report is never proof that the holder stopped: it may be older than its last renewal. Only Released is.
   }
@@ -590,7 +590,7 @@ class Turn {
 
   void attach_standbys() {
     if (!is_writable(state_, now_) || !state_.confirmed) return;
-    if (state_.transfer) return;
+    if (is_moving(state_)) return;
     for (Member& member : state_.members) {
       if (!wants_follow(state_, member, now_)) continue;
       begin_order(member);
