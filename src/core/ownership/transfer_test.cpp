@@ -99,8 +99,12 @@ TEST(Transfers, AFailoverThatWaitsHoldsNoStandbyUp) {
   World world;
   world.settle();
   world.ask(TransferKind::failover, "west");
-  world.report("east-2", ServerState::standby, 1000);
-  world.pass(100);
+  for (int i = 0; i < 21; ++i) {
+    world.pass(100);
+    world.feed(RenewAsked{"east-1", 1, 0});
+    world.report("east-1", ServerState::primary, 1000, 1);
+    world.report("east-2", ServerState::standby, 1000);
+  }
   ASSERT_NE(world.find<SendFollow>(), nullptr);
   EXPECT_EQ(world.find<SendFollow>()->order.member, "east-2");
   EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "it goes on waiting";
@@ -111,8 +115,11 @@ TEST(Transfers, NobodyIsMadeToFollowAPrimaryThatIsToStop) {
   world.settle();
   world.ask(TransferKind::switchover, "west");
   ASSERT_NE(world.find<SendStepDown>(), nullptr);
-  world.report("east-2", ServerState::standby, 1000);
-  world.pass(100);
+  for (int i = 0; i < 21; ++i) {
+    world.pass(100);
+    world.feed(RenewAsked{"east-1", 1, 0});
+    world.report("east-2", ServerState::standby, 1000);
+  }
   EXPECT_EQ(world.find<SendFollow>(), nullptr);
 }
 
