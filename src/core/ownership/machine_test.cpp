@@ -36,6 +36,31 @@ TEST(Ownership, PromotesTheReplicaAtOnceWhenTheServerDied) {
 
 // Case 7, repmgr#42: the network of the old primary came back, and there were two.
 // A cut ends, and what the holder said long ago arrives: a renewal, and then that it has fenced itself.
+// What happened: the server hung, its standby heard nothing any more and was told once more to follow it; the new primary was there in a
+// tenth of a second, and that standby, for which commits waited, was made to follow it two seconds later.
+TEST(Ownership, ANewPrimaryIsFollowedAtOnceAlsoByWhoWasJustToldToFollowTheOldOne) {
+  World world;
+  world.settle();
+  for (int i = 0; i < 21; ++i) {
+    world.pass(100);
+    world.feed(RenewAsked{"east-1", 1, 0});
+    world.report("east-1", ServerState::primary, 1000, 1);
+    world.report("west-1", ServerState::standby, 1000);
+  }
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->order.upstream, "east-1");
+  world.feed(CommandDone{CommandDone::What::follow, "west-1", 1, true, false, {}, JsonObject{}});
+  world.report("east-2", ServerState::standby, 1000, 0, "east-1");
+  world.last.clear();
+  world.feed(Released{"east-1", 1, "the server does not answer", true});
+  ASSERT_NE(world.find<SendLead>(), nullptr);
+  world.report("west-1", ServerState::standby, 1000, 0, "east-1");
+  world.feed(CommandDone{CommandDone::What::lead, "east-2", 2, true, false, {}, {{"timeline", 2}}});
+  ASSERT_NE(world.find<SendFollow>(), nullptr);
+  EXPECT_EQ(world.find<SendFollow>()->order.member, "west-1");
+  EXPECT_EQ(world.find<SendFollow>()->order.upstream, "east-2");
+}
+
 TEST(Ownership, ARenewalThatArrivesLateProvesNobodyWritable) {
   World world;
   world.settle();

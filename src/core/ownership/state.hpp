@@ -62,7 +62,7 @@ struct Member {
   bool command_running = false;  // Lead, Follow or StepDown was sent and is not answered
   int64_t command_clock_ns = 0;  // of the agent's newest report when that was sent
   MonoTime could_not{};          // when it last could not take over; without an answer, when its lease had ended
-  MonoTime follow_not_before{};  // back-off after a Follow that failed
+  MonoTime follow_not_before{};  // back-off after one that failed or that does not stream, under this holder
   int follow_failures = 0;
   std::string follow_error;
   // The term under which somebody asked for its reprotection and it was not attached yet; 0: nobody did.

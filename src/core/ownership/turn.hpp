@@ -159,8 +159,9 @@ class Turn {
     state_.confirmed = state_.restored = false;
     state_.lease_until = now_ + state_.config.lease;
     state_.automatic_refused.clear();
-    // Whoever waits for the holder before is to follow this one.
+    // Whoever waits for the holder before is to follow this one, and at once: the patience was with that one.
     for (Member& member : state_.members) {
+      member.follow_not_before = now_;
       bool only_waits = member.report.state == ServerState::standby || member.report.state == ServerState::starting;
       if (member.config.name != input.holder && only_waits) member.command_running = false;
     }
