@@ -6,6 +6,8 @@ namespace member_times {
 
 // What was restored is replayed to its point when it is put in place; this is for starting it.
 inline constexpr Duration kRestoredStarts{60'000};
+// Between two tries to write down that restored data are in place.
+inline constexpr Duration kWritesDownAgain{500};
 
 }  // namespace member_times
 
@@ -28,14 +30,22 @@ auto MemberLogic<Rim>::adopt(wire::Adopt order, Deadline deadline, Progress prog
   Busy busy(*this, doing, true);
   bool there = server_.has_data() && server_.marked_standby() && server_.restored_name() == order.name;
   if (!there) {
-    auto putting = put_in_place(order.name, deadline, std::move(progress));
+    auto putting = put_in_place(order.name, deadline, progress);
     CO_TRY_VOID(co_await std::move(putting));
   }
   upstream_.clear();
   restored_ = order.name;
   put_back_ = true;
   put_back_at_ = now();
-  CO_TRY_VOID(remember(0));
+  auto kept = remember(0);
+  // Its own data have gone, and these do not lead before a person has asked for it: a no would leave nobody who writes, where no other
+  // member has any. Somebody may make room on the disk.
+  while (!kept && !passed(deadline)) {
+    progress("waits until it can be written down: " + kept.error().what);
+    co_await sleep_for(member_times::kWritesDownAgain);
+    kept = remember(0);
+  }
+  CO_TRY_VOID(std::move(kept));
   parked_ = false;
   if (!server_.running()) CO_TRY_VOID(start_standby());
   Deadline started = at_most(deadline, member_times::kRestoredStarts);

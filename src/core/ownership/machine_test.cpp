@@ -555,6 +555,23 @@ TEST(Ownership, CountsWhatWasWrittenByPromisesAsLost) {
   EXPECT_TRUE(promote_west(2'000, "")) << "an older agent does not say of whom";
 }
 
+// What happened: a controller stood still for twelve seconds, and the primary went on by the promises of the others. What it had said at the
+// beginning had waited, and was taken for news: a member that lacked what was written in eight seconds was promoted, where one may be lost.
+TEST(Ownership, WhatWaitedWhileItStoodStillDoesNotCountAsHeardNow) {
+  World world(three_members(AutomaticFailover::any), 1, "east-1");
+  world.feed(AgentConnected{"east-1"});
+  world.report("east-1", ServerState::primary, 1000, 1);
+  MonoTime heard = world.now;
+  ASSERT_FALSE(world.state.positions.empty());
+  EXPECT_EQ(world.state.positions.back().at, heard);
+  world.now += std::chrono::seconds(12);
+  world.report("east-1", ServerState::primary, 1000, 1);
+  EXPECT_EQ(world.state.positions.back().at, heard);
+  world.pass(2'000);
+  world.report("east-1", ServerState::primary, 1100, 1);
+  EXPECT_EQ(world.state.positions.back().at, world.now) << "it is heard again";
+}
+
 // It led for a moment, and what it says of the time before is of the primary that it followed then.
 TEST(Ownership, AHolderThatLedIsPromotedAgainByAControllerThatNeverSawIt) {
   Config config = three_members(AutomaticFailover::none);

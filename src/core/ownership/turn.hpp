@@ -88,7 +88,9 @@ class Turn {
     bool steps_down = input.report.busy && !state_.confirmed;
     bool writes = input.report.state == ServerState::primary && input.report.term == state_.term && !steps_down;
     if (is_holder && writes) {
-      remember_position(state_, input.report, now_);
+      // What waited here while this controller stood still was said long before. Taken for news, it would shorten the time for which the
+      // primary went on unheard, by the promises of the others.
+      if (now_ >= state_.stood_still_until) remember_position(state_, input.report, now_);
       if (!state_.confirmed)
         note("holder-writable", fmt::format("{} takes writes under term {}", state_.holder, state_.term));
       holder_writes();
