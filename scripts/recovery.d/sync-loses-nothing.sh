@@ -1,15 +1,12 @@
 #!/bin/bash
 # The example with synchronous replication: a commit is acknowledged when another member has it too. Whatever becomes of the
-# primary's host, nothing that was acknowledged is lost, also to the writer that is cut off with it. Who has all of it may be
-# elsewhere than the scenario names, so the plan lets the database move by itself to whoever has (`lifeboat check` warns of the
-# two together); the scenario's own step is told so then. One fault by day, all of them with LIFEBOAT_LONG=1.
+# primary's host, nothing that was acknowledged is lost, also to the writer that is cut off with it. Where the database has moved
+# elsewhere than the scenario names, the scenario's own step is told so. One fault by day, all of them with LIFEBOAT_LONG=1.
 set -euo pipefail
 folder=build/recovery/sync plan=$folder/plan.yaml
+. scripts/lib/plans.sh
 rm -rf "$folder"
-mkdir -p "$folder"
-cp examples/dating-profile-optimizer/*.* "$folder"
-sed -e 's/replication: async/replication: sync/' -e 's/automatic: same-region/automatic: any/' \
-  examples/dating-profile-optimizer/plan.yaml >"$plan"
+synchronous_example "$folder"
 faults=(cut-node)
 if [ -n "${LIFEBOAT_LONG:-}" ]; then
   faults=(kill-server stop-server kill-node freeze-node cut-node cut-node-one-way flap-node stop-agent kill-guard)

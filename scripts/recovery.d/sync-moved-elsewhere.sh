@@ -4,12 +4,10 @@
 # follows: nobody was made to follow before the step had ended, and each commit waited.
 set -euo pipefail
 folder=build/recovery/moved-elsewhere plan=$folder/plan.yaml report=$folder/report.json
+. scripts/lib/plans.sh
 rm -rf "$folder"
-mkdir -p "$folder"
-cp examples/dating-profile-optimizer/*.* "$folder"
-sed -e 's/replication: async/replication: sync/' -e 's/automatic: same-region/automatic: any/' \
-  -e '/^  database-failover:$/,/phases:/s/vars: {to: us-east-1}/vars: {to: us-west-2}/' \
-  examples/dating-profile-optimizer/plan.yaml >"$plan"
+synchronous_example "$folder"
+sed -i '/^  database-failover:$/,/phases:/s/vars: {to: us-east-1}/vars: {to: us-west-2}/' "$plan"
 # A run that is left to a person is told as a drill that failed.
 build/lifeboat drill database-failover --plan "$plan" --profile fast --fault stop-server --report "$report" |
   tee "$folder/drill.log" || grep -qE 'promote: (east|west)-[12] takes writes' "$folder/drill.log"

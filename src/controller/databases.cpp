@@ -104,7 +104,8 @@ Task<Result<Past>> DatabaseKeeper::past_of(std::string service) {
         std::string before = std::exchange(holder, text_or(event.body, "holder"));
         CO_TRY(auto sets, sets_in(event.body));
         was_granted(past, bool_or(event.body, "goes_on", before == holder), std::move(sets));
-        if (bool_or(event.body, "automatic")) past.automatic_failovers.push_back(boot_now() - (wall_now() - event.at));
+        if (bool_or(event.body, "automatic"))
+          past.automatic_failovers.push_back(mono_at(event.at, wall_now(), boot_now()));
       }
       // One that was on its way while the next grant was made says nothing of that.
       if (event.kind == "sync-set" && int_or(event.body, "term") == term) {

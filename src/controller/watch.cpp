@@ -115,7 +115,7 @@ Task<Result<>> Watch::start() {
     if (event.kind == "data-baseline")
       detection::read_baseline(member(event.body, "columns"), usual[text_or(event.body, "service")]);
     if (event.kind == "automatic-acknowledged") automatic_starts_.clear();
-    if (event.kind == "automatic-start") automatic_starts_.push_back(boot_now() - (wall - event.at));
+    if (event.kind == "automatic-start") automatic_starts_.push_back(mono_at(event.at, wall, boot_now()));
   }
   for (const auto& [name, signal] : plan_.signals) {
     const auto* data = std::get_if<DataChangeSignal>(&signal);

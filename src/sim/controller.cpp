@@ -107,8 +107,8 @@ Task<> Controller::keep_leading(uint64_t number) {
 void Controller::begin_to_lead() {
   if (world_.kernel.tells() && !alone()) world_.tell(fmt::format("c{} leads", index_));
   Past past = world_.store.now.past;
-  // As the controller of the product does it.
-  for (WallTime at : world_.store.now.automatic) past.automatic_failovers.push_back(local() - (time_of_day() - at));
+  for (WallTime at : world_.store.now.automatic)
+    past.automatic_failovers.push_back(mono_at(at, time_of_day(), local()));
   state_ = initial_state(world_.ownership_config(), world_.store.now.term, world_.store.now.holder, local(),
                          std::move(past));
   world_.right_until(state_->term, clock().truth_of(state_->lease_until));

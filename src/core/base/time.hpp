@@ -45,6 +45,10 @@ std::string format_wall_clock(WallTime at);
 // Reads what format_wall writes (fraction optional); nothing for anything else.
 std::optional<WallTime> parse_wall(std::string_view text);
 
+// What the monotonic clock showed at that time of day, as far as nobody has set the time of day since: good for spans of hours. `wall` and
+// `mono` are now.
+inline MonoTime mono_at(WallTime at, WallTime wall, MonoTime mono) { return mono - (wall - at); }
+
 inline Duration to_duration(std::chrono::nanoseconds span) { return std::chrono::duration_cast<Duration>(span); }
 inline double to_seconds(std::chrono::nanoseconds span) { return std::chrono::duration<double>(span).count(); }
 

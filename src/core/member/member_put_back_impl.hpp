@@ -40,8 +40,8 @@ auto MemberLogic<Rim>::adopt(wire::Adopt order, Deadline deadline, Progress prog
   auto kept = remember(0);
   // Its own data have gone, and these do not lead before a person has asked for it: a no would leave nobody who writes, where no other
   // member has any. Somebody may make room on the disk.
+  if (!kept) progress("waits until that can be written down: " + kept.error().what);
   while (!kept && !passed(deadline)) {
-    progress("waits until it can be written down: " + kept.error().what);
     co_await sleep_for(member_times::kWritesDownAgain);
     kept = remember(0);
   }

@@ -46,6 +46,14 @@ struct MachineWorld {
       feed(Tick{});
     }
   }
+  // So long the holder renews its right and says that it takes writes.
+  void hold(int64_t ms) {
+    for (; ms > 0; ms -= 100) {
+      pass(100);
+      feed(RenewAsked{state.holder, state.term, 0});
+      report(state.holder, ServerState::primary, 1000, state.term);
+    }
+  }
   void report(const std::string& member, ServerState server, uint64_t written, uint64_t term = 0,
               std::string upstream = {}, uint64_t floor = 0, bool disk_full = false,
               std::optional<uint64_t> heard = std::nullopt) {

@@ -16,11 +16,12 @@ Error transfer_error(ErrorKind kind, std::string what, std::string hint) {
   return error;
 }
 
-bool is_moving(const State& state) {
-  if (!state.transfer) return false;
-  bool waits = state.transfer->stage == Transfer::Stage::waiting_for_vacancy;
-  return !waits || state.transfer->kind != TransferKind::failover;
+bool failover_waits(const State& state) {
+  return state.transfer && state.transfer->kind == TransferKind::failover &&
+         state.transfer->stage == Transfer::Stage::waiting_for_vacancy;
 }
+
+bool is_moving(const State& state) { return state.transfer && !failover_waits(state); }
 
 bool is_there(const State& state, const Transfer& transfer, MonoTime now) {
   const Member* holder = state.find(state.holder);

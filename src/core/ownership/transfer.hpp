@@ -7,8 +7,11 @@ namespace lifeboat::ownership {
 
 Error transfer_error(ErrorKind kind, std::string what, std::string hint = {});
 
-// Whether the right to write is being moved, because somebody asked for it or unasked. A failover that waits until nobody holds it has
-// moved nothing yet: standbys are attached meanwhile, and who is waited for changes, as if it had not been asked for.
+// Whether a failover was asked for that waits until nobody holds the right.
+bool failover_waits(const State& state);
+
+// Whether the right to write is being moved, because somebody asked for it or unasked. A failover that waits has moved nothing yet:
+// standbys are attached meanwhile, and who is waited for changes, as if it had not been asked for.
 bool is_moving(const State& state);
 
 // Whether what the transfer is for is so already: the holder is whom it names, or is in the region it names, and is known to take

@@ -62,18 +62,10 @@ TEST(Transfers, AFailoverIsToldThatSomebodyElsewhereTakesWrites) {
   World world;
   world.settle();
   world.ask(TransferKind::failover, "west");
-  for (int i = 0; i < 79; ++i) {
-    world.pass(100);
-    world.feed(RenewAsked{"east-1", 1, 0});
-    world.report("east-1", ServerState::primary, 1000, 1);
-  }
+  world.hold(7'900);
   EXPECT_EQ(world.find<FinishTransfer>(), nullptr)
       << "it may be that the server hangs, and that nobody has noticed yet";
-  for (int i = 0; i < 3; ++i) {
-    world.pass(100);
-    world.feed(RenewAsked{"east-1", 1, 0});
-    world.report("east-1", ServerState::primary, 1000, 1);
-  }
+  world.hold(300);
   ASSERT_NE(world.find<FinishTransfer>(), nullptr);
   ASSERT_TRUE(world.find<FinishTransfer>()->error);
   EXPECT_EQ(world.find<FinishTransfer>()->error->what, "east-1 takes writes");
@@ -99,12 +91,8 @@ TEST(Transfers, AFailoverThatWaitsHoldsNoStandbyUp) {
   World world;
   world.settle();
   world.ask(TransferKind::failover, "west");
-  for (int i = 0; i < 21; ++i) {
-    world.pass(100);
-    world.feed(RenewAsked{"east-1", 1, 0});
-    world.report("east-1", ServerState::primary, 1000, 1);
-    world.report("east-2", ServerState::standby, 1000);
-  }
+  world.report("east-2", ServerState::standby, 1000);
+  world.hold(2'100);
   ASSERT_NE(world.find<SendFollow>(), nullptr);
   EXPECT_EQ(world.find<SendFollow>()->order.member, "east-2");
   EXPECT_EQ(world.find<FinishTransfer>(), nullptr) << "it goes on waiting";

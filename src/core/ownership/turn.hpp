@@ -129,9 +129,7 @@ class Turn {
   // Its server recovers for longer than any order is given, and a person wants somebody to take over who can.
   bool is_wanted_elsewhere() const {
     bool long_at_it = state_.recovers_since != MonoTime{} && now_ > state_.recovers_since + kRecoversInPeace;
-    bool waits = state_.transfer && state_.transfer->kind == TransferKind::failover &&
-                 state_.transfer->stage == Transfer::Stage::waiting_for_vacancy;
-    if (!long_at_it || !waits || state_.confirmed) return false;
+    if (!long_at_it || !failover_waits(state_) || state_.confirmed) return false;
     Choice choice = choose(state_, state_.transfer->to, {state_.holder}, now_);
     bool may = state_.transfer->accept_loss || (choice.may_lose.empty() && !is_too_much(state_.config, choice));
     return !choice.member.empty() && may;
